@@ -1,0 +1,29 @@
+/*
+ * Messages on stderr and formatting, without malloc, stdio or locale.  One
+ * message is one write(2) and one line, prefixed "vmtrace: ".  Safe in signal
+ * handlers and in the sampler's thread.
+ */
+#ifndef VMTRACE_LOG_H
+#define VMTRACE_LOG_H
+
+#include <stdarg.h>
+#include <stddef.h>
+
+enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
+
+void log_set_level(enum log_level level);
+enum log_level log_level(void);
+
+/* Formats %s %c %d %u %x %ld %lu %lx %zu %p %% (with width and 0-fill for numbers); the line's end is added. */
+void log_message(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#define log_error(...) log_message(LOG_ERROR, __VA_ARGS__)
+#define log_warn(...) log_message(LOG_WARN, __VA_ARGS__)
+#define log_info(...) log_message(LOG_INFO, __VA_ARGS__)
+#define log_debug(...) log_message(LOG_DEBUG, __VA_ARGS__)
+
+/* As snprintf with the conversions above: always NUL-terminated; the length that the whole would have had. */
+int text_format(char *buf, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
+int text_vformat(char *buf, size_t size, const char *format, va_list args);
+
+#endif

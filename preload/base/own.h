@@ -1,0 +1,34 @@
+/*
+ * The library's own memory.  It never comes from the heap that the library
+ * offers, and all of it lies in [OWN_START, OWN_END), so that reports can
+ * tell the tracer's pages from the program's.
+ */
+#ifndef VMTRACE_OWN_H
+#define VMTRACE_OWN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * Maps size bytes (rounded up to pages) of zeroed private memory, or, with a
+ * descriptor, of the file at offset, shared and populated.  Thread-safe,
+ * without locks.  NULL when the kernel refuses.
+ */
+void *own_map(size_t size);
+void *own_map_file(size_t size, int fd, int64_t offset);
+void own_unmap(void *p, size_t size);
+
+/*
+ * Small objects that live for ever, or are taken back by own_free into lists
+ * by size (powers of two, 64 bytes to 64 KiB).  64-byte aligned, zeroed.
+ * Thread-safe; NULL when memory is exhausted.
+ */
+void *own_alloc(size_t size);
+void own_free(void *p, size_t size);
+
+/* fork: the locks of this module are held across it. */
+void own_before_fork(void);
+void own_after_fork(bool child);
+
+#endif

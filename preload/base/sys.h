@@ -1,0 +1,61 @@
+/*
+ * System calls without libc: no errno, no cancellation points, no interposed
+ * symbol.  Each returns the kernel's result, -errno on failure.  All are safe
+ * in signal handlers, in the sampler's bare thread and between fork and exec.
+ */
+#ifndef VMTRACE_SYS_H
+#define VMTRACE_SYS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct stat;
+
+/* The call itself; numbers are SYS_* of <sys/syscall.h>. */
+long sys_call(long number, long a, long b, long c, long d, long e, long f);
+
+/* Address, or -errno cast to an address (see sys_failed). */
+void *sys_mmap(void *addr, size_t size, int prot, int flags, int fd, off_t offset);
+void *sys_mremap(void *old, size_t old_size, size_t size, int flags, void *addr);
+int sys_munmap(void *addr, size_t size);
+int sys_madvise(void *addr, size_t size, int advice);
+int sys_mprotect(void *addr, size_t size, int prot);
+
+static inline bool sys_failed(const void *p)
+{
+  return (uintptr_t)p >= (uintptr_t)-4095;
+}
+
+static inline int sys_errno(const void *p)
+{
+  return (int)-(intptr_t)p;
+}
+
+/* Maps anonymous private memory at exactly addr, never over something else; 0, -EEXIST or another -errno.  Works on
+ * kernels before 4.17, which take MAP_FIXED_NOREPLACE for a hint. */
+int sys_map_at(uint64_t addr, uint64_t size, int prot);
+
+int sys_open(const char *path, int flags, int mode);
+int sys_close(int fd);
+/* Whole count unless the file ends or fails; interrupted calls go on.  Bytes, or -errno when none were moved. */
+ssize_t sys_pread(int fd, void *buf, size_t size, off_t offset);
+ssize_t sys_pwrite(int fd, const void *buf, size_t size, off_t offset);
+ssize_t sys_read(int fd, void *buf, size_t size);
+ssize_t sys_write(int fd, const void *buf, size_t size);
+int sys_fstat(int fd, struct stat *st);
+/* Reads a small file whole into buf, NUL-terminated; its length (at most size - 1) or -errno. */
+ssize_t sys_read_file(const char *path, char *buf, size_t size);
+
+int sys_getpid(void);
+int sys_gettid(void);
+uint64_t sys_clock_ns(int clock); /* CLOCK_*, in nanoseconds */
+uint64_t sys_now(void);           /* CLOCK_MONOTONIC, in nanoseconds, through the vDSO */
+void sys_random(void *buf, size_t size);
+
+/* Futex on a word of this process.  timeout_ns < 0: none. */
+int sys_futex_wait(uint32_t *word, uint32_t expected, int64_t timeout_ns);
+int sys_futex_wake(uint32_t *word, int count);
+
+#endif

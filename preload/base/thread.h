@@ -1,0 +1,45 @@
+/*
+ * Per-thread state: what the first instruction of every hook needs.  The
+ * rooms above hang their own parts here; base only keeps the pointer.
+ *
+ * A thread that has not been seen yet points at thread_none, whose heap is
+ * empty and whose writer is full, so that the fast paths test nothing and end
+ * in their slow halves, where entry/ makes the thread known.
+ */
+#ifndef VMTRACE_THREAD_H
+#define VMTRACE_THREAD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/lock.h"
+
+struct heap;
+struct trace_writer;
+
+struct thread {
+  void *guard;                 /* entry: frame of the hook that is running in this thread; NULL: none */
+  struct heap *heap;           /* the thread's pinned heap; never NULL */
+  struct trace_writer *writer; /* the thread's event stream; never NULL */
+  uint32_t number;             /* the thread's stream number in the trace; VT_NO_THREAD: none yet */
+  uint32_t internal;           /* > 0: libc is working for itself (pthread_create); served apart, not recorded */
+  uint32_t children;           /* threads created so far: the next one's ordinal is children + 1 */
+  int tid;
+  struct thread *parent;  /* who created it, NULL for the first and for adopted threads; may be gone */
+  struct thread *next;    /* entry: list of all threads */
+  void *pending;          /* entry: what a signal handler did in the middle of a hook */
+  void *(*start)(void *); /* entry: the program's start routine and its argument */
+  void *start_arg;
+  uint64_t pthread; /* entry: pthread_t, to find it again in pthread_join */
+  uint32_t ordinal; /* which of its parent's threads this is, from 1 */
+  uint32_t flags;   /* entry */
+};
+
+extern __thread struct thread *thread_current __attribute__((tls_model("initial-exec"), visibility("hidden")));
+
+static inline struct thread *thread_self(void)
+{
+  return thread_current;
+}
+
+#endif

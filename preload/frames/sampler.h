@@ -1,0 +1,70 @@
+/*
+ * The sampler: which physical frames stand behind the process's pages, taken
+ * by one bare helper thread at absolute multiples of the period on
+ * CLOCK_MONOTONIC (so that concurrent runs sample at the same instants), and
+ * on demand.  The helper blocks every signal, has a descriptor table of its
+ * own (it never takes a descriptor number from the program), uses no libc
+ * state, and is no thread to libc or to the lineage.
+ *
+ * This room does not know the trace: what it finds goes to the sink.  The
+ * sink's functions are called with the sampler's lock held, by the helper or by whoever calls
+ * sampler_take, always one at a time, in the order begin, (vma | vma_gone | pages | pfns | value)*, end.
+ */
+#ifndef VMTRACE_SAMPLER_H
+#define VMTRACE_SAMPLER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/option.h"
+#include "vmtrace/format.h"
+
+struct sampler_vma {
+  uint64_t start, size;
+  uint32_t flags; /* VT_VMA_* */
+  uint64_t dev, inode, offset;
+  const char *path; /* as /proc/self/maps has it, NUL-terminated, "" for anonymous */
+};
+
+struct sampler_sink {
+  void (*begin)(enum vt_sample_reason reason, unsigned flags, uint64_t number);
+  void (*vma)(const struct sampler_vma *vma); /* new, or changed since the last sample */
+  void (*vma_gone)(uint64_t start, uint64_t size);
+  /* count pages from addr on changed to state (VT_PG_*).  With pfns: one frame number each; without: consecutive
+   * from pfn, or all hidden (0). */
+  void (*pages)(uint64_t addr, uint64_t count, unsigned state, uint64_t pfn);
+  void (*pfns)(uint64_t addr, uint64_t count, unsigned state, const uint64_t *pfns);
+  void (*value)(uint64_t addr, enum vt_value_type type, uint64_t bits);
+  void (*end)(uint64_t number, uint64_t pages_present, uint64_t cost_ns);
+  void (*alive)(uint64_t now_ns); /* every tick, sampled or not */
+};
+
+struct sampler_config {
+  unsigned period_ms; /* 0: on demand only */
+  const struct option_watch *watch;
+  unsigned watch_count;
+  uint64_t skip_start, skip_end;   /* pages of the tracer itself: not reported */
+  const struct sampler_sink *sink; /* outlives the sampler */
+};
+
+/* Starts the helper; waits until it has its own descriptor table.  False: no helper (clone refused); sampler_take still
+ * works.  The first sample is taken at once, reason START. */
+bool sampler_start(const struct sampler_config *config);
+/* Ends the helper and waits until it is gone: before unshare, setns, and the like.  The kept picture stays. */
+void sampler_stop(void);
+bool sampler_running(void);
+
+/* Asks the helper for a sample soon, without waiting (fork). */
+void sampler_poke(enum vt_sample_reason reason);
+/* Takes a sample now, in the calling thread, with descriptors that are closed again (exit); bounded to limit_ns. */
+void sampler_take(enum vt_sample_reason reason, uint64_t limit_ns);
+
+/* Whether this process can see frame numbers, kpageflags, and has PAGEMAP_SCAN: VT_SAMPLE_* flags. */
+unsigned sampler_probe(void);
+
+/* fork: in the parent and child, around it.  In the child the picture is forgotten (it is the parent's) and the helper
+ * is not running. */
+void sampler_before_fork(void);
+void sampler_after_fork(bool child);
+
+#endif

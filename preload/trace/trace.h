@@ -1,0 +1,123 @@
+/*
+ * The trace file and its per-thread streams: what entry/ and the sampler ask
+ * of them.  trace_fast.h holds the inline fast paths of trace_alloc and trace_free.
+ *
+ * The program comes first: nothing here fails towards the caller.  When the
+ * file cannot grow, tracing goes quiet for the whole process, events are
+ * counted as lost, the header and one line on stderr say why.  No function allocates from the heap, takes a
+ * lock shared by threads on the event path, or changes errno.
+ */
+#ifndef VMTRACE_TRACE_H
+#define VMTRACE_TRACE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "vmtrace/codec.h"
+#include "vmtrace/format.h"
+
+/*
+ * One thread's stream.  Lives in memory that the kernel wipes in the child of
+ * a fork (MADV_WIPEONFORK): a child that was made behind our back finds
+ * cur == end == NULL, ends in the slow half and never writes into its parent's chunks.
+ */
+struct trace_writer {
+  uint8_t *cur;       /* next byte to write */
+  uint8_t *end;       /* cur < end: a hot record and a time record fit */
+  int32_t until_time; /* events until the clock is read again */
+  uint32_t tick;      /* value of trace_tick when the clock was last read */
+  struct vt_codec codec;
+  uint64_t allocs;  /* allocation events so far */
+  uint64_t time_ns; /* time of the latest record */
+  uint8_t *chunk;   /* the chunk that cur is in, NULL: none */
+  uint64_t chunk_offset;
+  uint32_t chunk_size;
+  uint32_t chunk_number;
+  uint32_t thread; /* stream number */
+  uint32_t stack;  /* id of the current call stack; 0: none */
+  uint64_t lost;   /* events lost since the last chunk header was written */
+  uint32_t magic;  /* 0 after the wipe */
+  uint32_t pace;   /* events between two readings of the clock, adapted to the rate */
+};
+
+/* The pinned heap's blocks are 16-byte aligned: its addresses are written in units of 16.  In next mode they are
+ * written in units of 8 (trace_config.addr_shift), and every event passes the slow half, because each carries its time.
+ */
+#define TRACE_PIN_SHIFT 4
+
+/* A writer that is always full: the slow half of every record function ignores it. */
+extern struct trace_writer trace_none __attribute__((visibility("hidden")));
+
+/* Counted up by the sampler at every tick, so that a thread that slept reads the clock at its next event. */
+extern uint32_t trace_tick __attribute__((visibility("hidden")));
+
+struct trace_config {
+  const char *path_template; /* absolute; options_trace_path expands it */
+  uint64_t flags;            /* VT_F_* */
+  uint32_t addr_shift;
+  uint32_t sample_ms, stack_frames;
+  uint64_t own_start, own_end, heap_start, heap_end;
+};
+
+/* Creates the file and its header.  Also after fork in the child, where the header names the parent's trace.  False:
+ * there is no trace (said once on stderr); everything below then does nothing. */
+bool trace_start(const struct trace_config *config);
+bool trace_active(void);
+
+/* The path in use ("" if none) and this file's 16-byte id, for children. */
+const char *trace_path(void);
+const uint8_t *trace_id(void);
+
+/* For a process image that was exec'ed: who it was before.  Comes through the environment (VMTRACE_PARENT, 32 hex
+ * digits). */
+void trace_set_parent(const uint8_t id[16]);
+
+/*
+ * A new stream; its first record is VT_R_THREAD.  parent is the stream number
+ * of the creator or VT_NO_THREAD.  Never NULL; trace_none when not tracing.
+ * trace_writer_close: the thread ends; the rest of its chunk is left as it is.
+ */
+struct trace_writer *trace_writer_open(uint32_t parent, uint32_t ordinal, int tid, enum vt_role role);
+void trace_writer_close(struct trace_writer *w);
+
+/* Cold halves; see trace_fast.h. */
+void trace_alloc_slow(struct trace_writer *w, uint64_t addr, uint64_t size);
+void trace_free_slow(struct trace_writer *w, uint64_t addr);
+
+/* An allocation with more than the usual alignment, and a resize (old and addr may be equal). */
+void trace_alloc_aligned(struct trace_writer *w, uint64_t addr, uint64_t size, uint64_t align);
+void trace_realloc(struct trace_writer *w, uint64_t old, uint64_t addr, uint64_t size);
+
+/* Any general record but VT_R_ALLOC and VT_R_REALLOC, at the present time.  tail may be NULL with 0. */
+void trace_record(struct trace_writer *w, enum vt_record_type type, unsigned n, const uint64_t *fields,
+                  const void *tail, size_t tail_len);
+/* The same in a row of numbers: TRACE(w, MUNMAP, addr, size). */
+#define TRACE(w, NAME, ...)                                                                                            \
+  do {                                                                                                                 \
+    const uint64_t trace_fields_[] = {__VA_ARGS__};                                                                    \
+    trace_record((w), VT_R_##NAME, sizeof trace_fields_ / sizeof *trace_fields_, trace_fields_, NULL, 0);              \
+  } while (0)
+
+/* Facts for the header. */
+void trace_note_nondet(enum vt_nondet reason, uint64_t addr); /* the first one is kept */
+void trace_note_lost(enum vt_loss reason, uint64_t events);
+void trace_note_alive(uint64_t now_ns);
+
+/* The process image ends.  exec may fail: trace_end_undo then takes the end back. */
+void trace_end(enum vt_ended how, int status);
+void trace_end_undo(void);
+
+/* Whether fd is the trace's own descriptor (which the program did not open), and keeping it out of the way of a
+ * program that wants that number. */
+bool trace_owns_fd(int fd);
+void trace_move_fd(void);
+
+/* fork.  before: in the parent, takes the module's locks.  after in the child: forgets the parent's file without
+ * touching it. */
+void trace_before_fork(void);
+void trace_after_fork(bool child);
+/* The child of a fork that no hook saw (raw clone) was noticed; called once in it before anything is written. */
+void trace_set_surprise_fork(void (*fn)(void));
+
+#endif

@@ -1,0 +1,53 @@
+/*
+ * The inline halves of the two records that matter: at most one word each.
+ * Everything that is not the plain case is in trace_alloc_slow and trace_free_slow.
+ */
+#ifndef VMTRACE_TRACE_FAST_H
+#define VMTRACE_TRACE_FAST_H
+
+#include "base/lock.h"
+#include "trace/trace.h"
+
+/* Whether the next record needs the slow half: no room, or the clock is due. */
+static inline bool trace_is_due(struct trace_writer *w)
+{
+  return unlikely(w->cur >= w->end) || unlikely(--w->until_time < 0) ||
+         unlikely(w->tick != __atomic_load_n(&trace_tick, __ATOMIC_RELAXED));
+}
+
+static inline void trace_put_word(struct trace_writer *w, uint64_t word, unsigned len)
+{
+  __builtin_memcpy(w->cur, &word, sizeof word);
+  w->cur += len;
+}
+
+/* A block at addr of size bytes, with the usual alignment.  Called after the allocation. */
+static inline void trace_alloc(struct trace_writer *w, uint64_t addr, uint64_t size)
+{
+  unsigned len;
+  uint64_t word;
+
+  if (trace_is_due(w) || unlikely(size >= VT_HOT_SIZE_LIMIT)) {
+    trace_alloc_slow(w, addr, size);
+    return;
+  }
+  word = vt_pack_alloc(&w->codec, VT_K_ALLOC, addr >> TRACE_PIN_SHIFT, (uint32_t)size, &len);
+  w->allocs++;
+  trace_put_word(w, word, len);
+}
+
+/* The block at addr is about to be freed.  Called before the free. */
+static inline void trace_free(struct trace_writer *w, uint64_t addr)
+{
+  unsigned len;
+  uint64_t word;
+
+  if (trace_is_due(w)) {
+    trace_free_slow(w, addr);
+    return;
+  }
+  word = vt_pack_free(&w->codec, addr >> TRACE_PIN_SHIFT, &len);
+  trace_put_word(w, word, len);
+}
+
+#endif
