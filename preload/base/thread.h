@@ -35,6 +35,8 @@ struct thread {
   uint32_t flags;   /* entry */
 };
 
+/* Defined by entry/, the only room that may name heap_none and trace_none in one initialiser: it starts as
+ * &thread_none. */
 extern __thread struct thread *thread_current __attribute__((tls_model("initial-exec"), visibility("hidden")));
 
 static inline struct thread *thread_self(void)
