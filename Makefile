@@ -1,38 +1,176 @@
 # vmtrace: `make help` lists the targets.
+#
+# Variables: V=1 shows commands, WERROR=1 makes warnings errors, BUILD=DIR puts
+# the objects elsewhere, OUT=DIR/ the products, T=NAME picks one test, N=COUNT
+# the copies of `make demo`.  `make install` honours DESTDIR, PREFIX, LIBDIR.
+VERSION := 0.1.0
 CC ?= cc
 BUILD ?= build
 CFLAGS ?= -O2 -g
-WARN := -Wall -Wextra -Wundef -Wshadow -Wstrict-prototypes -Wmissing-prototypes
-STD := -std=gnu17 -D_GNU_SOURCE -Iinclude
-DEPS := -MMD -MP
+PREFIX ?= /usr/local
+LIBDIR ?= $(PREFIX)/lib
+N ?= 2
 
-PRELOAD_SRC := $(wildcard preload/*/*.c)
+Q := $(if $(V),,@)
+ARCH := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine)))
+
+# SAN=address and the like: a build of everything but the library, in a tree of its own.
+SAN_FLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
+WARN := -Wall -Wextra -Wundef -Wshadow -Wstrict-prototypes -Wmissing-prototypes $(if $(WERROR),-Werror)
+STD := -std=gnu17 -D_GNU_SOURCE -DVMTRACE_VERSION='"$(VERSION)"' -Iinclude
+COMPILE = $(CC) $(STD) $(CFLAGS) $(SAN_FLAGS) $(WARN) -MMD -MP
+LINK = $(CC) $(CFLAGS) $(SAN_FLAGS) $(LDFLAGS)
+# The library is called from the middle of everything: no stack protector (it needs TLS that may not be there),
+# initial-exec TLS (no call to __tls_get_addr, which allocates), no built-in knowledge of malloc inside malloc.
+PRELOAD_FLAGS := -Ipreload -fPIC -fvisibility=hidden -ftls-model=initial-exec -fno-builtin-malloc -fno-stack-protector
+
+# NAME_x86_64.c and NAME_aarch64.c: only the one of this machine is built.
+OTHER_ARCH := $(filter-out %_$(ARCH).c,$(wildcard preload/*/*_x86_64.c preload/*/*_aarch64.c))
+PRELOAD_SRC := $(filter-out $(OTHER_ARCH),$(wildcard preload/*/*.c))
 ANALYZER_SRC := $(wildcard analyzer/*/*.c)
 PRELOAD_OBJ := $(PRELOAD_SRC:%.c=$(BUILD)/%.o)
 ANALYZER_OBJ := $(ANALYZER_SRC:%.c=$(BUILD)/%.o)
-Q := $(if $(V),,@)
+ANALYZER_LIBS := -ljansson -lzstd
 
-all: libvmtrace.so vmtrace mem ## build the library, the analyzer and the demo
+# Tests.  A file with a main() is a program, check_*.c runs under `make check`; all others are linked where needed.
+TEST_SRC := $(wildcard tests/unit/*.c tests/e2e/*.c tests/bench/*.c tests/fuzz/*.c)
+MAIN := ^int main[(]
+TEST_MAIN := $(if $(TEST_SRC),$(shell grep -lE '$(MAIN)' $(TEST_SRC)))
+TEST_HELP := $(filter-out $(TEST_MAIN) tests/fuzz/fuzz_%.c,$(TEST_SRC))
+UNIT := $(patsubst %.c,$(BUILD)/%,$(filter tests/unit/check_%,$(TEST_MAIN)))
+E2E := $(patsubst %.c,$(BUILD)/%,$(filter tests/e2e/check_%,$(TEST_MAIN)))
+BENCH := $(patsubst %.c,$(BUILD)/%,$(filter tests/bench/%,$(TEST_MAIN)))
+FUZZ := $(patsubst %.c,$(BUILD)/%,$(filter tests/fuzz/%,$(TEST_MAIN)))
+PROGS := $(patsubst tests/progs/%.c,$(BUILD)/progs/%,$(wildcard tests/progs/*.c)) $(BUILD)/progs/mem-nopie
+ARCHIVES := $(BUILD)/libtests.a $(BUILD)/libpreload.a $(BUILD)/libanalyzer.a
+CHECK_LIBS = $(shell pkg-config --libs check)
 
-libvmtrace.so: $(PRELOAD_OBJ)
-	$(Q)$(CC) -shared $(CFLAGS) $(LDFLAGS) -Wl,-z,now,-z,relro,-soname,libvmtrace.so -o $@ $^
+# Test programs whose subject runs in several threads at once: what ThreadSanitizer has to see.
+TSAN_TESTS := check_base% check_heap% check_trace% check_frames%
 
-vmtrace: $(ANALYZER_OBJ) $(BUILD)/analyzer/main.o
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -ljansson -lzstd
+DEPS_BUILD := $(BUILD)/.deps-build
+DEPS_CHECK := $(BUILD)/.deps-check
 
-mem: demos/mem.c
+all: $(OUT)libvmtrace.so $(OUT)vmtrace $(OUT)mem ## build libvmtrace.so, vmtrace and mem (the default)
+
+$(OUT)libvmtrace.so: $(PRELOAD_OBJ)
+	$(Q)$(CC) -shared $(CFLAGS) $(LDFLAGS) -Wl,-z,now,-z,relro,-soname,libvmtrace.so -o $@ $(PRELOAD_OBJ)
+
+$(OUT)vmtrace: $(ANALYZER_OBJ) $(BUILD)/analyzer/main.o
+	$(Q)$(LINK) -o $@ $^ $(ANALYZER_LIBS)
+
+$(OUT)mem: demos/mem.c | $(DEPS_BUILD)
 	$(Q)$(CC) $(STD) $(CFLAGS) $(WARN) -o $@ $<
 
-$(BUILD)/preload/%.o: preload/%.c
+$(BUILD)/preload/%.o: preload/%.c | $(DEPS_BUILD)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(STD) -Ipreload $(CFLAGS) $(WARN) $(DEPS) -fPIC -fvisibility=hidden -ftls-model=initial-exec -fno-builtin-malloc -fno-stack-protector -c -o $@ $<
+	$(Q)$(COMPILE) $(PRELOAD_FLAGS) -c -o $@ $<
 
-$(BUILD)/analyzer/%.o: analyzer/%.c
+$(BUILD)/analyzer/%.o: analyzer/%.c | $(DEPS_BUILD)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(STD) -Ianalyzer $(CFLAGS) $(WARN) $(DEPS) -c -o $@ $<
+	$(Q)$(COMPILE) -Ianalyzer -c -o $@ $<
 
-clean: ## remove what make built
-	rm -rf $(BUILD) libvmtrace.so vmtrace mem
+$(BUILD)/tests/%.o: tests/%.c | $(DEPS_CHECK)
+	@mkdir -p $(@D)
+	$(Q)$(COMPILE) -Ipreload -Ianalyzer -Itests/unit -Itests/e2e -Idemos -c -o $@ $<
+
+# Archives, so that each test takes the objects that it needs and no more.  Of the library, all but the room that
+# defines malloc: a test keeps its own.
+$(BUILD)/libpreload.a: $(filter-out $(BUILD)/preload/entry/%,$(PRELOAD_OBJ))
+$(BUILD)/libanalyzer.a: $(ANALYZER_OBJ)
+$(BUILD)/libtests.a: $(TEST_HELP:%.c=$(BUILD)/%.o)
+$(ARCHIVES): | $(DEPS_BUILD)
+	$(Q)rm -f $@; $(AR) rcs $@ $^
+
+$(UNIT) $(E2E) $(BENCH) $(FUZZ): %: %.o $(ARCHIVES)
+	$(Q)$(LINK) -o $@ $< -Wl,--start-group $(ARCHIVES) -Wl,--end-group -Wl,--as-needed \
+	  $(if $(findstring /check_,$@),$(CHECK_LIBS)) $(ANALYZER_LIBS) -lm -ldl -pthread
+
+# What the end-to-end tests run under the library.  -fno-builtin: a compiler may drop a malloc that it sees through.
+$(BUILD)/progs/%: tests/progs/%.c | $(DEPS_BUILD)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(STD) -O1 -g -fno-builtin $(WARN) -MMD -MP -o $@ $< -pthread -ldl
+
+$(BUILD)/progs/mem-nopie: demos/mem.c | $(DEPS_BUILD)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(STD) $(CFLAGS) $(WARN) -no-pie -fno-pie -o $@ $<
+
+# What the build and the tests need from the system, installed or named (see .ci/deps).
+$(DEPS_BUILD) $(DEPS_CHECK): $(BUILD)/.deps-%: .ci/deps
+	@mkdir -p $(@D)
+	$(Q)CC="$(CC)" .ci/deps $* && touch $@
+
+demo: all ## run N=2 copies of mem side by side for three seconds, then show their pages
+	@rm -rf $(BUILD)/demo && mkdir -p $(BUILD)/demo
+	./vmtrace run -n $(N) -o $(BUILD)/demo --watch=0x200000:int -- ./mem 3
+	@echo
+	./vmtrace pages $(BUILD)/demo/*.vmt
+
+CHECKED := $(if $(T),$(filter %/check_$(T:check_%=%),$(UNIT) $(E2E)),$(UNIT) $(E2E))
+check: all $(CHECKED) $(PROGS) ## run the tests; T=name runs one of them, with all its output
+	$(Q)E2E_BUILD=$(BUILD) tests/run.sh $(if $(T),-v) $(CHECKED)
+
+check-unit: $(UNIT)
+	$(Q)tests/run.sh $(UNIT)
+
+bench: all $(BENCH) ## measure against other allocators and tracers; BENCH_ARGS= goes to the driver
+	$(Q)$(BUILD)/tests/bench/bench $(BENCH_ARGS)
+
+lint: ## warnings as errors, layers, layout, exported symbols, manual pages
+	$(Q)$(MAKE) --no-print-directory BUILD=build/lint OUT=build/lint/ WERROR=1 lint-build
+	$(Q)tests/lint/lint.sh build/lint
+
+lint-build: all $(UNIT) $(E2E) $(BENCH) $(FUZZ) $(PROGS)
+
+format: ## lay out all C files as .clang-format says
+	clang-format -i $$(git ls-files '*.c' '*.h')
+
+asan: ## unit tests, analyzer and mutations under AddressSanitizer
+	$(Q)$(MAKE) --no-print-directory BUILD=build/asan OUT=build/asan/ SAN=address CFLAGS="-O1 -g" san-run
+
+ubsan: ## unit tests, analyzer and mutations under UndefinedBehaviorSanitizer
+	$(Q)$(MAKE) --no-print-directory BUILD=build/ubsan OUT=build/ubsan/ SAN=undefined CFLAGS="-O1 -g" san-run
+
+tsan: ## unit tests of the concurrent rooms under ThreadSanitizer
+	$(Q)$(MAKE) --no-print-directory BUILD=build/tsan OUT=build/tsan/ SAN=thread CFLAGS="-O1 -g" tsan-run
+
+fuzz: ## 100,000 mutated traces through the analyzer, under both sanitizers
+	$(Q)$(MAKE) --no-print-directory BUILD=build/fuzz OUT=build/fuzz/ SAN=address,undefined CFLAGS="-O1 -g" fuzz-run
+
+fuzz-run: $(FUZZ)
+	$(Q)$(BUILD)/tests/fuzz/mutate
+
+san-run: $(UNIT) $(FUZZ) $(OUT)vmtrace
+	$(Q)tests/run.sh $(UNIT)
+
+tsan-run: $(filter $(TSAN_TESTS:%=$(BUILD)/tests/unit/%),$(UNIT))
+	$(Q)tests/run.sh $^
+
+install: all ## install under $(DESTDIR)$(PREFIX)
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(PREFIX)/include/vmtrace
+	install -d $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/doc/vmtrace
+	install -m 755 vmtrace $(DESTDIR)$(PREFIX)/bin/
+	install -m 755 libvmtrace.so $(DESTDIR)$(LIBDIR)/
+	install -m 644 include/vmtrace/*.h $(DESTDIR)$(PREFIX)/include/vmtrace/
+	install -m 644 analyzer/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1/
+	install -m 644 README.md LICENSE $(wildcard include/vmtrace/FORMAT.md) $(DESTDIR)$(PREFIX)/share/doc/vmtrace/
+	printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$(LIBDIR)' 'includedir=$${prefix}/include' '' 'Name: vmtrace' \
+	  'Description: Reproducible addresses and a trace of what stands behind them' 'Version: $(VERSION)' \
+	  'Libs: -L$${libdir} -lvmtrace' 'Cflags: -I$${includedir}' >$(DESTDIR)$(LIBDIR)/pkgconfig/vmtrace.pc
+
+uninstall: ## remove what install put there
+	rm -f $(DESTDIR)$(PREFIX)/bin/vmtrace $(DESTDIR)$(LIBDIR)/libvmtrace.so $(DESTDIR)$(LIBDIR)/pkgconfig/vmtrace.pc
+	rm -f $(patsubst analyzer/man/%,$(DESTDIR)$(PREFIX)/share/man/man1/%,$(wildcard analyzer/man/*.1))
+	rm -rf $(DESTDIR)$(PREFIX)/include/vmtrace $(DESTDIR)$(PREFIX)/share/doc/vmtrace
+
+clean: ## remove everything that make built
+	rm -rf build $(BUILD) libvmtrace.so vmtrace mem
+
+help: ## this list
+	@sed -nE 's/^([a-z-]+):.*## (.*)/\1|\2/p' Makefile | while IFS='|' read -r t d; do printf '%-10s %s\n' "$$t" "$$d"; done
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
-.PHONY: all clean
+.PHONY: all demo check check-unit bench lint lint-build format asan ubsan tsan san-run tsan-run fuzz fuzz-run install uninstall \
+  clean help
+.SECONDARY:
+.DELETE_ON_ERROR:
