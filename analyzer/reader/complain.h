@@ -1,0 +1,14 @@
+/*
+ * The one way in which the analyzer says what is wrong: one line on stderr.
+ */
+#ifndef VMTRACE_COMPLAIN_H
+#define VMTRACE_COMPLAIN_H
+
+#include <stdarg.h>
+
+/* Writes "vmtrace: " and the message as exactly one line: control characters in it (a file name may hold any) appear
+ * as '?'.  A message of more than 4 KiB is cut. */
+void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void complain_args(const char *format, va_list args) __attribute__((format(printf, 1, 0)));
+
+#endif
