@@ -15,12 +15,13 @@
 
 /*
  * What hot records are relative to; zeroed at the start of every chunk.  All
- * addresses here are in units of 1 << addr_shift.
+ * addresses here are in units of 1 << addr_shift.  General records neither use
+ * nor change it.
  */
 #define VT_CONTEXTS 14
 struct vt_codec {
-  uint64_t prev;              /* address of the latest alloc, free or realloc */
-  uint64_t last[VT_CONTEXTS]; /* address of the latest alloc per context (vt_context) */
+  uint64_t prev;              /* address of the latest hot record */
+  uint64_t last[VT_CONTEXTS]; /* address of the latest hot alloc per context (vt_context) */
 };
 
 #define VT_HOT_MAX 8            /* bytes of a hot record: one word */

@@ -6,6 +6,13 @@
  * chunks.  Every chunk belongs to one stream (one thread), starts on a 4096
  * byte boundary and can be decoded by itself.  All numbers are little-endian.
  *
+ * The chunks of a stream follow each other by vt_chunk_header.number, NOT by
+ * their place in the file: a stream fills one place in the file over and over
+ * (its stage) and copies it away when it is full.  A kill in the middle of
+ * that leaves two chunks of the same stream and number: the one that comes
+ * first in the file is complete, any other is to be ignored.  Between chunks
+ * there may be gaps of whole 4096 byte blocks, zeros or stale.
+ *
  * Shared by the preload library and the analyzer; must not include anything
  * of either.
  */
@@ -78,7 +85,7 @@ struct vt_file_header {
   uint64_t end_ns;        /* CLOCK_MONOTONIC of the end; 0: the program left no word */
   uint32_t ended;         /* enum vt_ended */
   int32_t end_status;     /* exit status, or signal number */
-  uint64_t claimed;       /* bytes of the file given out to chunks so far: a shorter file was cut */
+  uint64_t claimed;       /* the file was at least this long: a shorter one was cut */
   uint64_t lost;          /* events not recorded */
   uint32_t stop_reason;   /* enum vt_loss: why tracing stopped before the program did */
   uint32_t nondet_reason; /* enum vt_nondet: the first reason; 0: reproducible throughout */
@@ -99,7 +106,7 @@ struct vt_chunk_header {
   uint32_t check;    /* vt_chunk_check() of the header with this field 0 */
   uint32_t size;     /* bytes from this header to the next chunk: a multiple of VT_CHUNK_ALIGN */
   uint32_t thread;   /* stream number, from 0 in order of creation; see VT_R_THREAD */
-  uint32_t number;   /* number of this chunk within its stream, from 0 */
+  uint32_t number;   /* number of this chunk within its stream, from 0: the order of a stream's chunks */
   uint32_t raw_size; /* packed: bytes of records when unpacked; else 0 */
   uint64_t start_ns; /* CLOCK_MONOTONIC that the first record's time counts from */
   uint64_t allocs;   /* allocation events of this stream before this chunk: the next one's seq */
