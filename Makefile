@@ -82,9 +82,13 @@ $(BUILD)/libtests.a: $(TEST_HELP:%.c=$(BUILD)/%.o)
 $(ARCHIVES): | $(DEPS_BUILD)
 	$(Q)rm -f $@; $(AR) rcs $@ $^
 
-$(UNIT) $(E2E) $(BENCH) $(FUZZ): %: %.o $(ARCHIVES)
+$(UNIT) $(BENCH) $(FUZZ): %: %.o $(ARCHIVES)
 	$(Q)$(LINK) -o $@ $< -Wl,--start-group $(ARCHIVES) -Wl,--end-group -Wl,--as-needed \
 	  $(if $(findstring /check_,$@),$(CHECK_LIBS)) $(ANALYZER_LIBS) -lm -ldl -pthread
+
+# These only start programs: nothing of the library or the analyzer is in them.
+$(E2E): %: %.o $(BUILD)/libtests.a
+	$(Q)$(LINK) -o $@ $^ $(CHECK_LIBS) -ljansson -lm -pthread
 
 # What the end-to-end tests run under the library.  -fno-builtin: a compiler may drop a malloc that it sees through.
 $(BUILD)/progs/%: tests/progs/%.c | $(DEPS_BUILD)

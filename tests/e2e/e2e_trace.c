@@ -131,7 +131,7 @@ json_t *e2e_page(const json_t *pages, unsigned long long address)
   json_t *page;
   size_t i;
 
-  json_array_foreach (list, i, page) {
+  json_array_foreach(list, i, page) {
     if (strtoull(e2e_str(page, "va"), NULL, 0) == address)
       return page;
   }
