@@ -1,0 +1,290 @@
+/*
+ * Surroundings that a tracer does not like: the program ends as it does
+ * without the library, and one line or the trace says what could not be recorded.
+ */
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "e2e.h"
+
+/* Runs the spec without and with the library; the same but for at most one line of ours on stderr, which is returned.
+ */
+static const char *compare(struct e2e_spec spec, const char *out)
+{
+  char variable[4200];
+  struct e2e_result without, with;
+  char *line;
+
+  snprintf(variable, sizeof variable, "VMTRACE_OUT=%s", out);
+  e2e_run(&spec, &without);
+  spec.preload = e2e_library();
+  spec.env = E2E_ARGV(variable, "VMTRACE_STACK=0");
+  e2e_run(&spec, &with);
+  line = strdup(with.err);
+  if (with.err_len > without.err_len) {
+    ck_assert_msg(!strncmp(line, "vmtrace", 7) && strchr(line, '\n') == line + with.err_len - without.err_len - 1,
+                  "more than one line, or not ours:\n%s", line);
+    memmove(with.err, strchr(with.err, '\n') + 1, without.err_len + 1);
+    with.err_len = without.err_len;
+    *strchr(line, '\n') = 0;
+  } else {
+    *line = 0;
+  }
+  e2e_expect_same(&without, &with, "without and with the library");
+  e2e_release(&without);
+  e2e_release(&with);
+  return line;
+}
+
+static struct e2e_spec hostile(const char *const *argv)
+{
+  return (struct e2e_spec){.argv = argv};
+}
+
+/* What info says about the only trace in dir. */
+static json_t *info_of(const char *trace)
+{
+  char *const traces[] = {(char *)trace, NULL};
+
+  return e2e_json(E2E_ARGV("info"), traces);
+}
+
+/* A private mount namespace for this test and all that it starts. */
+static void unshare_mounts(void)
+{
+  ck_assert_msg(!unshare(CLONE_NEWNS) && !mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL), "unshare: %m");
+}
+
+static const char *mount_tmpfs(const char *name, const char *options, unsigned long flags)
+{
+  const char *dir = e2e_path("%s", name);
+
+  ck_assert_int_eq(mkdir(dir, 0777), 0);
+  ck_assert_msg(!mount("tmpfs", dir, "tmpfs", flags, options), "tmpfs: %m");
+  return dir;
+}
+
+START_TEST(ordinary)
+{
+  json_t *info;
+
+  ck_assert_str_eq(compare(hostile(E2E_ARGV(e2e_prog("hostile"), "plain")), e2e_path("%%e.vmt")), "");
+  info = info_of(e2e_path("hostile.vmt"));
+  ck_assert(json_is_true(e2e_get(info, "complete")));
+  ck_assert_int_eq(e2e_int(info, "lost"), 0);
+  ck_assert_int_gt(e2e_int(info, "events.alloc"), 200000);
+  ck_assert_int_eq(e2e_int(info, "threads"), 5);
+}
+END_TEST
+
+START_TEST(full_disk)
+{
+  const char *dir, *line;
+  json_t *info;
+
+  E2E_NEED_ROOT();
+  unshare_mounts();
+  dir = mount_tmpfs("small", "size=512k", 0);
+  line = compare(hostile(E2E_ARGV(e2e_prog("churn"), "1", "400000", "1000", "100")), e2e_path("small/%%e.vmt"));
+  ck_assert_msg(strstr(line, "space") || strstr(line, "full"), "said: %s", line);
+  info = info_of(e2e_path("small/churn.vmt"));
+  ck_assert(json_is_false(e2e_get(info, "complete")));
+  ck_assert_int_gt(e2e_int(info, "lost"), 1000);
+  ck_assert_int_gt(e2e_int(info, "events.alloc"), 1000);
+  ck_assert_str_eq(e2e_str(info, "ended"), "exit");
+  umount2(dir, MNT_DETACH);
+}
+END_TEST
+
+/* No space for the first byte. */
+START_TEST(no_disk_at_all)
+{
+  const char *dir, *line;
+  int fd;
+
+  E2E_NEED_ROOT();
+  unshare_mounts();
+  dir = mount_tmpfs("none", "size=4k", 0);
+  fd = open(e2e_path("none/fill"), O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+  ck_assert_int_eq(posix_fallocate(fd, 0, 4096), 0);
+  line = compare(hostile(E2E_ARGV(e2e_prog("churn"), "1", "1000", "100", "100")), e2e_path("none/%%p.vmt"));
+  ck_assert_str_ne(line, "");
+  close(fd);
+  umount2(dir, MNT_DETACH);
+}
+END_TEST
+
+START_TEST(read_only_directory)
+{
+  const char *dir = e2e_path("closed");
+  const char *line;
+  size_t count;
+
+  if (geteuid() == 0) {
+    unshare_mounts();
+    dir = mount_tmpfs("closed", "size=64k", MS_RDONLY);
+  } else {
+    ck_assert_int_eq(mkdir(dir, 0555), 0);
+  }
+  line = compare(hostile(E2E_ARGV(e2e_prog("churn"), "1", "20000", "100", "100")), e2e_path("closed/%%p.vmt"));
+  ck_assert_msg(strstr(line, dir), "said: %s", line);
+  e2e_traces_free(e2e_traces(dir, &count));
+  ck_assert_uint_eq(count, 0);
+  umount2(dir, MNT_DETACH);
+}
+END_TEST
+
+START_TEST(no_such_directory)
+{
+  const char *line =
+      compare(hostile(E2E_ARGV(e2e_prog("churn"), "1", "20000", "100", "100")), e2e_path("nowhere/%%p.vmt"));
+
+  ck_assert_msg(strstr(line, "nowhere"), "said: %s", line);
+}
+END_TEST
+
+static void limit_file_size(const void *arg)
+{
+  const struct rlimit limit = {100000, 100000};
+
+  (void)arg;
+  if (setrlimit(RLIMIT_FSIZE, &limit))
+    _exit(126);
+}
+
+START_TEST(file_size_limit)
+{
+  struct e2e_spec spec = hostile(E2E_ARGV(e2e_prog("churn"), "1", "400000", "1000", "100"));
+  json_t *info;
+
+  spec.prepare = limit_file_size;
+  ck_assert_str_ne(compare(spec, e2e_path("%%e.vmt")), "");
+  info = info_of(e2e_path("churn.vmt"));
+  ck_assert(json_is_false(e2e_get(info, "complete")));
+  ck_assert_int_gt(e2e_int(info, "lost"), 1000);
+}
+END_TEST
+
+/* In a mount namespace of this process' own. */
+START_TEST(no_proc)
+{
+  E2E_NEED_ROOT();
+  unshare_mounts();
+  ck_assert_msg(!umount2("/proc", MNT_DETACH), "/proc: %m");
+  compare(hostile(E2E_ARGV(e2e_prog("hostile"), "plain")), e2e_path("%%p.vmt"));
+}
+END_TEST
+
+static void limit_descriptors(const void *arg)
+{
+  const struct rlimit limit = {*(const rlim_t *)arg, *(const rlim_t *)arg};
+
+  if (setrlimit(RLIMIT_NOFILE, &limit))
+    _exit(126);
+}
+
+/* With three descriptors not even libc can be opened; with one more, everything but the trace. */
+START_TEST(few_descriptors)
+{
+  static const rlim_t limits[] = {3, 4, 5, 6};
+
+  for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
+    struct e2e_spec spec = hostile(E2E_ARGV("/usr/bin/env", "true"));
+    struct e2e_result with;
+    char out[4200];
+
+    snprintf(out, sizeof out, "VMTRACE_OUT=%s", e2e_path("%d.%%p.vmt", (int)limits[i]));
+    spec.prepare = limit_descriptors;
+    spec.arg = &limits[i];
+    spec.preload = e2e_library();
+    spec.env = E2E_ARGV(out);
+    e2e_run(&spec, &with);
+    ck_assert_msg(WIFEXITED(with.status), "limit %d: a signal: %s", (int)limits[i], with.err);
+    if (limits[i] > 3)
+      e2e_expect_exit(&with, 0);
+    e2e_release(&with);
+  }
+}
+END_TEST
+
+START_TEST(lowers_its_descriptors)
+{
+  compare(hostile(E2E_ARGV(e2e_prog("hostile"), "nofile")), e2e_path("%%p.vmt"));
+}
+END_TEST
+
+START_TEST(closes_descriptors)
+{
+  json_t *info;
+
+  ck_assert_str_eq(compare(hostile(E2E_ARGV(e2e_prog("hostile"), "closefrom")), e2e_path("%%e.vmt")), "");
+  info = info_of(e2e_path("hostile.vmt"));
+  ck_assert(json_is_true(e2e_get(info, "complete")));
+  ck_assert_int_eq(e2e_int(info, "lost"), 0);
+}
+END_TEST
+
+START_TEST(wants_our_descriptor)
+{
+  ck_assert_str_eq(compare(hostile(E2E_ARGV(e2e_prog("hostile"), "highdup")), e2e_path("%%e.vmt")), "");
+}
+END_TEST
+
+START_TEST(lowers_its_file_size)
+{
+  compare(hostile(E2E_ARGV(e2e_prog("hostile"), "fsize")), e2e_path("%%p.vmt"));
+}
+END_TEST
+
+START_TEST(changes_root)
+{
+  json_t *info;
+  const char *dir = e2e_path("root");
+
+  E2E_NEED_ROOT();
+  ck_assert_int_eq(mkdir(dir, 0755), 0);
+  compare(hostile(E2E_ARGV(e2e_prog("hostile"), "chroot", dir)), e2e_path("%%e.vmt"));
+  info = info_of(e2e_path("hostile.vmt"));
+  ck_assert(json_is_true(e2e_get(info, "complete")));
+}
+END_TEST
+
+START_TEST(drops_privileges)
+{
+  json_t *info;
+
+  E2E_NEED_ROOT();
+  compare(hostile(E2E_ARGV(e2e_prog("hostile"), "drop")), e2e_path("%%e.vmt"));
+  info = info_of(e2e_path("hostile.vmt"));
+  ck_assert(json_is_true(e2e_get(info, "complete")));
+}
+END_TEST
+
+int main(void)
+{
+  Suite *suite = suite_create("hostile");
+  TCase *tcase = e2e_case(suite, "hostile", 120);
+
+  tcase_add_test(tcase, ordinary);
+  tcase_add_test(tcase, full_disk);
+  tcase_add_test(tcase, no_disk_at_all);
+  tcase_add_test(tcase, read_only_directory);
+  tcase_add_test(tcase, no_such_directory);
+  tcase_add_test(tcase, file_size_limit);
+  tcase_add_test(tcase, no_proc);
+  tcase_add_test(tcase, few_descriptors);
+  tcase_add_test(tcase, lowers_its_descriptors);
+  tcase_add_test(tcase, closes_descriptors);
+  tcase_add_test(tcase, wants_our_descriptor);
+  tcase_add_test(tcase, lowers_its_file_size);
+  tcase_add_test(tcase, changes_root);
+  tcase_add_test(tcase, drops_privileges);
+  return e2e_main(suite);
+}
