@@ -1,0 +1,115 @@
+/*
+ * The reader as its callers see it: a file, its tracks, and their merge.
+ * Contains no decoding of its own; called by model/ and cmd/.
+ */
+#include "reader/reader.h"
+
+#include <stdlib.h>
+
+#include "reader/complain.h"
+#include "reader/merge.h"
+
+/* Enough for the disk, and small enough for the second-level cache. */
+#define WINDOW_MAX 65536u
+
+/* With more streams than this, packed chunks are not kept unpacked as a whole. */
+#define MANY_STREAMS 64
+
+struct reader {
+  struct merge merge; /* first: what reader_next touches */
+  struct trace_file file;
+  struct tracks tracks;
+  struct stream_shared shared;
+  uint64_t bytes; /* of all chunks that are read */
+};
+
+static bool any_track(const struct track *track)
+{
+  (void)track;
+  return true;
+}
+
+static bool sampler_track(const struct track *track)
+{
+  return track->role == VT_ROLE_SAMPLER;
+}
+
+struct reader *reader_open(const char *path, unsigned flags)
+{
+  bool (*wanted)(const struct track *) = flags & READER_SAMPLES ? sampler_track : any_track;
+  struct reader *r = calloc(1, sizeof *r);
+
+  if (!r) {
+    complain("%s: out of memory", path);
+    return NULL;
+  }
+  r->file.fd = -1;
+  if (trace_file_open(&r->file, path) < 0 || tracks_build(&r->tracks, &r->file) < 0) {
+    reader_close(r);
+    return NULL;
+  }
+  r->shared = (struct stream_shared){
+      .file = &r->file,
+      .damage = &r->file.damage,
+      .window_max = WINDOW_MAX,
+      .window_max_packed = r->tracks.count > MANY_STREAMS ? WINDOW_MAX : VT_CHUNK_MAX,
+  };
+  if (merge_init(&r->merge, &r->shared, &r->tracks, wanted) < 0) {
+    complain("%s: out of memory", path);
+    reader_close(r);
+    return NULL;
+  }
+  for (size_t i = 0; i < r->tracks.count; i++) {
+    for (size_t k = 0; wanted(&r->tracks.all[i]) && k < r->tracks.all[i].count; k++)
+      r->bytes += r->tracks.all[i].first[k].size;
+  }
+  return r;
+}
+
+void reader_close(struct reader *r)
+{
+  if (!r)
+    return;
+  merge_release(&r->merge);
+  tracks_release(&r->tracks);
+  stream_shared_release(&r->shared);
+  trace_file_close(&r->file);
+  free(r);
+}
+
+const char *reader_path(const struct reader *r)
+{
+  return r->file.path;
+}
+
+const struct vt_file_header *reader_header(const struct reader *r)
+{
+  return &r->file.header;
+}
+
+const struct reader_damage *reader_damage(const struct reader *r)
+{
+  return &r->file.damage;
+}
+
+const struct event *reader_next(struct reader *r)
+{
+  return merge_next(&r->merge);
+}
+
+double reader_progress(const struct reader *r)
+{
+  return r->bytes ? (double)r->shared.done / (double)r->bytes : 1;
+}
+
+const char *reader_lineage(const struct reader *r, uint32_t thread)
+{
+  const struct track *track = tracks_find(&r->tracks, thread);
+
+  return track ? track->lineage : "?";
+}
+
+unsigned reader_threads(const struct reader *r)
+{
+  return (unsigned)r->tracks.programs;
+}
