@@ -1,0 +1,159 @@
+/*
+ * The configurations that are compared: which library is preloaded, where it
+ * is, which version.  A library is found and asked by starting the driver
+ * under it (--probe): some cannot be loaded later than at start.
+ * Called by bench.c.
+ */
+#include <dlfcn.h>
+#include <gnu/libc-version.h>
+#include <link.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bench.h"
+
+struct known {
+  const char *name, *meaning;
+  bool heavy;
+  const char *library[4]; /* candidates, first found wins; with a slash: relative to the product */
+};
+
+static const struct known known[CONFIG_COUNT] = {
+    [CONFIG_GLIBC] = {"glibc", "malloc of libc, nothing preloaded", false, {NULL}},
+    [CONFIG_JEMALLOC] = {"jemalloc", "the baseline of all ratios", false, {"libjemalloc.so.2", "libjemalloc.so.1"}},
+    [CONFIG_MIMALLOC] = {"mimalloc", "preloaded", false, {"libmimalloc.so.2", "libmimalloc.so.3", "libmimalloc.so"}},
+    [CONFIG_TCMALLOC] = {"tcmalloc", "gperftools, minimal", false, {"libtcmalloc_minimal.so.4", "libtcmalloc.so.4"}},
+    [CONFIG_HEAP] = {"heap", "vmtrace, pinned heap alone (VMTRACE_OUT=off)", false, {"./libvmtrace.so"}},
+    [CONFIG_TRACE] = {"trace", "vmtrace, trace without stacks (VMTRACE_STACK=0)", false, {"./libvmtrace.so"}},
+    [CONFIG_HEAPTRACK] = {"heaptrack",
+                          "its library alone, writing raw data to a file; stacks included, no interpreter",
+                          true,
+                          {"/usr/lib/heaptrack/libheaptrack_preload.so", "libheaptrack_preload.so"}},
+    [CONFIG_LTTNG] = {"lttng",
+                      "LTTng-UST libc wrapper, default channel (full buffers discard events), no stacks",
+                      true,
+                      {"liblttng-ust-libc-wrapper.so.1", "liblttng-ust-libc-wrapper.so"}},
+};
+
+/* "5.3.0-0-g..." of the allocator in this process, or "". */
+static void print_version(void)
+{
+  int (*mallctl)(const char *, void *, size_t *, void *, size_t) =
+      (int (*)(const char *, void *, size_t *, void *, size_t))dlsym(RTLD_DEFAULT, "mallctl");
+  int (*mi_version)(void) = (int (*)(void))dlsym(RTLD_DEFAULT, "mi_version");
+  const char *(*tc_version)(int *, int *, const char **) =
+      (const char *(*)(int *, int *, const char **))dlsym(RTLD_DEFAULT, "tc_version");
+  const char *text = "";
+  size_t length = sizeof text;
+
+  if (mi_version) {
+    printf("%d.%d", mi_version() / 100, mi_version() % 100);
+    return;
+  }
+  if (mallctl)
+    mallctl("version", &text, &length, NULL, 0);
+  else if (tc_version)
+    text = tc_version(NULL, NULL, NULL);
+  printf("%s", text);
+}
+
+static int print_library(struct dl_phdr_info *info, size_t size, void *name)
+{
+  const char *base = strrchr(info->dlpi_name, '/');
+
+  (void)size;
+  if (!base || strcmp(base + 1, name))
+    return 0;
+  printf("%s\n", info->dlpi_name);
+  return 1;
+}
+
+void config_probe(const char *name)
+{
+  const char *base = strrchr(name, '/');
+
+  if (dl_iterate_phdr(print_library, (void *)(base ? base + 1 : name)))
+    print_version();
+}
+
+struct answer {
+  char path[BENCH_PATH];
+  char version[96];
+};
+
+static bool find_library(const char *name, struct answer *answer)
+{
+  char preload[BENCH_PATH], output[BENCH_PATH + 128] = "";
+  struct process process = {.argv = {"/proc/self/exe", "--probe", name},
+                            .env = {preload},
+                            .output = output,
+                            .output_size = sizeof output,
+                            .silent = true};
+  char *version;
+
+  snprintf(preload, sizeof preload, "LD_PRELOAD=%s", name);
+  if (!process_ok(&process) || !(version = strchr(output, '\n')))
+    return false;
+  *version++ = 0;
+  snprintf(answer->path, sizeof answer->path, "%.1000s", output);
+  snprintf(answer->version, sizeof answer->version, "%.90s", version);
+  return true;
+}
+
+static void say_version(struct config *config, const struct answer *answer)
+{
+  char real[PATH_MAX];
+  const char *file = realpath(answer->path, real) ? strrchr(real, '/') + 1 : answer->path;
+
+  if (answer->version[0])
+    snprintf(config->version, sizeof config->version, "%.90s (%.60s)", answer->version, file);
+  else
+    snprintf(config->version, sizeof config->version, "%.150s", file);
+}
+
+/* The product is not opened but only looked for: it is what is being measured, and may be broken. */
+static void find_product(const struct bench *bench, struct config *config)
+{
+  snprintf(config->preload, sizeof config->preload, "%.900s/libvmtrace.so", bench->product_dir);
+  config->available = !access(config->preload, R_OK);
+  snprintf(config->version, sizeof config->version, config->available ? "this build" : "not built: run make first");
+}
+
+static void config_find(const struct bench *bench, struct config *config, const struct known *from)
+{
+  struct answer answer;
+
+  if (!from->library[0]) {
+    config->available = true;
+    snprintf(config->version, sizeof config->version, "%s", gnu_get_libc_version());
+    return;
+  }
+  if (from->library[0][0] == '.') {
+    find_product(bench, config);
+    return;
+  }
+  for (unsigned i = 0; i < sizeof from->library / sizeof *from->library && from->library[i]; i++) {
+    memset(&answer, 0, sizeof answer);
+    if (find_library(from->library[i], &answer)) {
+      snprintf(config->preload, sizeof config->preload, "%.1000s", answer.path);
+      say_version(config, &answer);
+      config->available = true;
+      return;
+    }
+  }
+  snprintf(config->version, sizeof config->version, "not installed (%.100s)", from->library[0]);
+}
+
+void config_init(struct bench *bench)
+{
+  for (unsigned i = 0; i < CONFIG_COUNT; i++) {
+    struct config *config = &bench->config[i];
+
+    config->name = known[i].name;
+    config->meaning = known[i].meaning;
+    config->heavy = known[i].heavy;
+    config->chosen = true;
+    config_find(bench, config, &known[i]);
+  }
+}
