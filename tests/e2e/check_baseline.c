@@ -21,11 +21,10 @@ static const char *const workloads[][5] = {
 };
 #define WORKLOADS (sizeof workloads / sizeof *workloads)
 
-static void run_churn(const char *const *arguments, const char *preload, const char *setting, bool addresses,
+static void run_churn(const char *const *arguments, const char *preload, const char *setting, const char *also,
                       struct e2e_result *result)
 {
-  const char *const *argv = E2E_ARGV(e2e_prog("churn"), arguments[0], arguments[1], arguments[2], arguments[3],
-                                     addresses ? "addresses" : NULL);
+  const char *const *argv = E2E_ARGV(e2e_prog("churn"), arguments[0], arguments[1], arguments[2], arguments[3], also);
 
   e2e_run(&(struct e2e_spec){.argv = argv, .env = setting ? E2E_ARGV(setting) : NULL, .preload = preload}, result);
   ck_assert_msg(WIFEXITED(result->status), "ended by a signal: %s", result->err);
@@ -40,9 +39,8 @@ START_TEST(same_output_and_status)
   for (size_t i = 0; i < WORKLOADS; i++) {
     struct e2e_result there, here;
 
-    run_churn(workloads[i], jemalloc, NULL, false, &there);
-    run_churn(workloads[i], e2e_library(), NULL, false, &here);
-    there.err[there.err_len = 0] = here.err[here.err_len = 0] = 0; /* how much memory it took */
+    run_churn(workloads[i], jemalloc, NULL, NULL, &there);
+    run_churn(workloads[i], e2e_library(), NULL, NULL, &here);
     e2e_expect_same(&there, &here, "churn under jemalloc and here");
     e2e_release(&there);
     e2e_release(&here);
@@ -56,9 +54,9 @@ static int equal_runs(const char *preload)
   struct e2e_result first, again;
   int equal = 0;
 
-  run_churn(workloads[0], preload, NULL, true, &first);
+  run_churn(workloads[0], preload, NULL, "addresses", &first);
   for (int i = 1; i < RUNS; i++) {
-    run_churn(workloads[0], preload, NULL, true, &again);
+    run_churn(workloads[0], preload, NULL, "addresses", &again);
     equal += !strcmp(first.out, again.out);
     e2e_release(&again);
   }
@@ -131,7 +129,7 @@ static double peak_of(const char *const *workload, const char *preload)
   struct e2e_result result;
   double kib;
 
-  run_churn(workload, preload, "VMTRACE_OUT=off", false, &result);
+  run_churn(workload, preload, "VMTRACE_OUT=off", "peak", &result);
   kib = strtod(result.err, NULL);
   ck_assert_msg(kib > 1000, "no peak: %s", result.err);
   e2e_release(&result);

@@ -2,8 +2,8 @@
  * Random allocation, resizing and freeing in one thread: `churn SEED STEPS
  * LIVE MAX` keeps up to LIVE blocks of up to MAX bytes, each filled with a
  * pattern that is checked before it goes.  Prints a checksum, and exits with a status that
- * depends on it; with a fifth argument also the address of every 1,000th block.
- * On stderr: its peak of resident memory in KiB.
+ * depends on it.  A fifth argument "addresses" also prints the address of every
+ * 1,000th block, "peak" the program's peak of resident memory in KiB on stderr.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -62,6 +62,7 @@ int main(int argc, char **argv)
   unsigned long live = argc > 3 ? strtoul(argv[3], NULL, 0) : 4096;
   unsigned long max = argc > 4 ? strtoul(argv[4], NULL, 0) : 1024;
   struct block *blocks = calloc(live, sizeof *blocks);
+  const char *also = argc > 5 ? argv[5] : "";
   uint64_t sum = 0;
 
   state = argc > 1 ? strtoull(argv[1], NULL, 0) : 1;
@@ -85,10 +86,11 @@ int main(int argc, char **argv)
       free(b->at);
       b->at = NULL;
     }
-    if (argc > 5 && n % 1000 == 0)
+    if (n % 1000 == 0 && !strcmp(also, "addresses"))
       printf("%p\n", (void *)b->at);
   }
   printf("%016lx\n", (unsigned long)sum);
-  fprintf(stderr, "%ld\n", peak_kib());
+  if (!strcmp(also, "peak"))
+    fprintf(stderr, "%ld\n", peak_kib());
   return (int)(sum % 100);
 }

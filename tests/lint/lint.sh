@@ -1,0 +1,106 @@
+#!/usr/bin/env bash
+# tests/lint/lint.sh BUILD: rules that no compiler checks.  BUILD is a tree that `make BUILD=... OUT=...` filled.
+# One line per rule, what is wrong below it; exits 1 when anything is.  Called by make lint.
+set -uo pipefail
+build=$1
+export LC_ALL=C
+
+passed=0 failed=0
+mapfile -t sources < <(git ls-files '*.c' '*.h' | while read -r f; do [ -e "$f" ] && echo "$f"; done)
+mapfile -t scripts < <(git ls-files | while read -r f; do [ -f "$f" ] && head -c 40 "$f" | grep -qa '^#!.*sh' && echo "$f"; done)
+
+# rule NAME COMMAND...: the command says what is wrong; silence is fine.
+rule() {
+  local name=$1 said
+  shift
+  said=$("$@" 2>&1)
+  if [ -z "$said" ]; then
+    ((passed++))
+    echo "ok    $name"
+  else
+    ((failed++))
+    echo "FAIL  $name"
+    printf '%s\n' "$said" | sed 's/^/      | /'
+  fi
+}
+
+layers() {
+  awk -f tests/lint/layers.awk "${sources[@]}"
+}
+
+layout() {
+  if ! clang-format --version | grep -q 'version 14\.'; then
+    echo "needs clang-format 14, the version whose layout .clang-format describes" >&2
+    return
+  fi
+  clang-format --dry-run --Werror "${sources[@]}" 2>&1 | grep -E 'error|warning'
+}
+
+# Only libc's own names and vmtrace_* leave the library; the rest are names that other libcs or C standards have.
+exports() {
+  local libc
+  libc=$(${CC:-cc} -print-file-name=libc.so.6)
+  nm -D --defined-only "$build/libvmtrace.so" | awk '{ sub(/@.*/, "", $3); print $3 }' | sort -u |
+    grep -vxFf <(nm -D --defined-only "$libc" | awk '{ sub(/@.*/, "", $3); print $3 }') |
+    grep -vxE 'vmtrace_[a-z_]+|cfree|free_sized|free_aligned_sized' | sed 's/$/ is exported, but is no name of libc/'
+}
+
+# Everything outside the room that interposes is hidden, so that it cannot collide with the program's own names.
+hidden() {
+  find "$build/preload" -name '*.o' ! -path '*/entry/*' -exec readelf -sW {} + |
+    awk '$5 == "GLOBAL" && $6 == "DEFAULT" && $7 != "UND" { print $8 " is visible outside the library" }'
+}
+
+manual() {
+  local command option page
+  "$build/vmtrace" --help >/dev/null || echo "vmtrace --help fails"
+  sed -nE 's/^ *\{"([a-z]+)", *cmd_.*/\1/p' analyzer/cmd/command.c | while read -r command; do
+    page=analyzer/man/vmtrace-$command.1
+    if [ ! -f "$page" ]; then
+      echo "$page is missing"
+      continue
+    fi
+    for option in $("$build/vmtrace" "$command" --help | grep -oE -- '--[a-z][a-z-]*' | sort -u); do
+      sed 's/\\-/-/g; s/^\.It Fl Fl /--/; s/Fl Fl /--/g' "$page" | grep -q -- "$option" ||
+        echo "$page does not mention $option"
+    done
+  done
+}
+
+unique_names() {
+  git ls-files | grep -v 'README\.md$' | sed 's|.*/||' | sort | uniq -d
+}
+
+openings() {
+  local file
+  for file in "${sources[@]}"; do
+    [ "$(head -c 2 "$file")" = '/*' ] || echo "$file does not open with what its job is"
+  done
+}
+
+# In this layout a function's body stands between lines "{" and "}".
+conditionals() {
+  awk 'FNR == 1 { inside = 0 } /^{/ { inside = 1 } /^}/ { inside = 0 }
+    inside && /^ *# *if/ { print FILENAME ":" FNR ": #if inside a function" }' "${sources[@]}"
+}
+
+unfinished() {
+  grep -nE '\b(TODO|FIXME|XXX)\b' "${sources[@]}"
+}
+
+shell() {
+  command -v shellcheck >/dev/null && [ ${#scripts[@]} -gt 0 ] && shellcheck "${scripts[@]}"
+}
+
+rule "rooms include each other in one direction only" layers
+rule "layout is what .clang-format says" layout
+rule "the library exports libc's names and vmtrace_* only" exports
+rule "rooms below entry define nothing visible" hidden
+rule "manual pages mention every option" manual
+rule "file names are unique" unique_names
+rule "every file opens with its job" openings
+rule "no #if inside a function" conditionals
+rule "nothing is left to do" unfinished
+rule "shell scripts (where shellcheck is installed)" shell
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]
