@@ -72,6 +72,7 @@ struct run {
   double value;   /* in the load's unit */
   double cpu_ms;  /* user and system time of the process and its children */
   double rss_kib; /* largest peak RSS among them */
+  double faults;  /* page faults that needed no reading */
 };
 
 /* All runs of one load under one configuration, in order of repetition; n is 0 when it could not be measured. */
@@ -130,7 +131,7 @@ struct process {
 
 struct process_result {
   int status; /* as waitpid gives it */
-  double wall_ms, cpu_ms, rss_kib;
+  double wall_ms, cpu_ms, rss_kib, faults;
 };
 
 /* bench_process.c.  Runs it to its end; false when it could not be started.  Its environment has no LD_PRELOAD and none

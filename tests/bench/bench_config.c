@@ -86,7 +86,7 @@ static bool find_library(const char *name, struct answer *answer)
 {
   char preload[BENCH_PATH], output[BENCH_PATH + 128] = "";
   struct process process = {.argv = {"/proc/self/exe", "--probe", name},
-                            .env = {preload},
+                            .env = {preload, "DUMP_HEAPTRACK_OUTPUT=/dev/null"},
                             .output = output,
                             .output_size = sizeof output,
                             .silent = true};

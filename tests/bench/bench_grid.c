@@ -73,6 +73,7 @@ static bool judge(const struct bench *bench, const struct load *load, const stru
   }
   run->cpu_ms = result->cpu_ms;
   run->rss_kib = result->rss_kib;
+  run->faults = result->faults;
   run->value = bench->cpu_clock ? result->cpu_ms : result->wall_ms;
   if (load->inside && sscanf(output, "ns_per_op %lf", &run->value) != 1) {
     snprintf(why, why_size, "printed no result");

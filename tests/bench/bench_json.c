@@ -47,8 +47,9 @@ static json_t *runs_json(const struct cell *cell)
   json_t *list = json_array();
 
   for (unsigned i = 0; i < cell->n; i++)
-    json_array_append_new(list, json_pack("{s:f, s:f, s:f}", "value", cell->run[i].value, "cpu_ms", cell->run[i].cpu_ms,
-                                          "rss_kib", cell->run[i].rss_kib));
+    json_array_append_new(list,
+                          json_pack("{s:f, s:f, s:f, s:f}", "value", cell->run[i].value, "cpu_ms", cell->run[i].cpu_ms,
+                                    "rss_kib", cell->run[i].rss_kib, "faults", cell->run[i].faults));
   return list;
 }
 

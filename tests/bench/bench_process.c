@@ -113,6 +113,7 @@ bool process_run(const struct process *process, struct process_result *result)
   result->wall_ms = now_ms() - start;
   result->cpu_ms = timeval_ms(usage.ru_utime) + timeval_ms(usage.ru_stime);
   result->rss_kib = (double)usage.ru_maxrss;
+  result->faults = (double)usage.ru_minflt;
   return !(WIFEXITED(result->status) && WEXITSTATUS(result->status) == 127);
 }
 
