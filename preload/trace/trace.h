@@ -14,42 +14,56 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/lock.h"
 #include "vmtrace/codec.h"
 #include "vmtrace/format.h"
 
 /*
- * One thread's stream.  Lives in memory that the kernel wipes in the child of
- * a fork (MADV_WIPEONFORK): a child that was made behind our back finds
- * cur == end == NULL, ends in the slow half and never writes into its parent's chunks.
+ * One thread's stream: hot records go to a stage, a small part of the file
+ * that is mapped for as long as the stream lives.  A full stage is copied to a new chunk of
+ * the file by one write, and used again: it stays in the cache, and costs no page faults.
+ *
+ * Lives in memory that the kernel wipes in the child of a fork
+ * (MADV_WIPEONFORK): a child that was made behind our back finds cur == end ==
+ * NULL, ends in the slow half and never writes into its parent's chunks.
  */
 struct trace_writer {
-  uint8_t *cur;       /* next byte to write */
-  uint8_t *end;       /* cur < end: a hot record and a time record fit */
-  int32_t until_time; /* events until the clock is read again */
-  uint32_t tick;      /* value of trace_tick when the clock was last read */
+  /* What the fast halves use. */
+  uint8_t *cur;    /* next byte to write */
+  uint8_t *end;    /* cur < end: a hot record fits, and the clock is not due */
+  uint32_t tick;   /* value of trace_tick when the clock was last read */
+  uint32_t thread; /* stream number */
+  uint64_t allocs; /* allocation events so far */
   struct vt_codec codec;
-  uint64_t allocs;  /* allocation events so far */
-  uint64_t time_ns; /* time of the latest record */
-  uint8_t *chunk;   /* the chunk that cur is in, NULL: none */
+
+  uint8_t *limit;    /* end of the stage */
+  uint8_t *clock_at; /* where the clock was last read */
+  uint64_t time_ns;  /* time of the latest record */
+  uint32_t pace;     /* bytes between two readings of the clock, adapted to the rate */
+  uint32_t stack;    /* id of the current call stack; 0: none */
+  uint8_t *chunk;    /* the stage, whose header is that of the stream's latest chunk; NULL: none */
   uint64_t chunk_offset;
   uint32_t chunk_size;
   uint32_t chunk_number;
-  uint32_t thread; /* stream number */
-  uint32_t stack;  /* id of the current call stack; 0: none */
-  uint64_t lost;   /* events lost since the last chunk header was written */
-  uint32_t magic;  /* 0 after the wipe */
-  uint32_t pace;   /* events between two readings of the clock, adapted to the rate */
+  uint64_t lost;       /* events lost, not yet added to the header */
+  uint32_t magic;      /* 0 after the wipe */
+  bool small;          /* no memory for a larger stage */
+  bool foreign;        /* may run in a descriptor table that is not the program's */
+  struct lock copying; /* without shared mappings: the stage is being written to the file */
+  struct trace_writer *next_idle;
 };
 
 /* The pinned heap's blocks are 16-byte aligned: its addresses are written in units of 16.  In next mode they are
  * written in units of 8 (trace_config.addr_shift), and every event passes the slow half, because each carries its time.
+ * Any other addr_shift than TRACE_PIN_SHIFT needs VT_F_EVERY_TIME.
  */
 #define TRACE_PIN_SHIFT 4
 
-/* A writer that is always full: the slow half of every record function ignores it. */
+/* A writer that is always full: every record function ignores it. */
 extern struct trace_writer trace_none __attribute__((visibility("hidden")));
 
-/* Counted up by the sampler at every tick, so that a thread that slept reads the clock at its next event. */
+/* Counted up by the sampler at every tick (relaxed atomic), so that a thread that slept reads the clock at its next
+ * event. */
 extern uint32_t trace_tick __attribute__((visibility("hidden")));
 
 struct trace_config {
@@ -76,7 +90,7 @@ void trace_set_parent(const uint8_t id[16]);
 /*
  * A new stream; its first record is VT_R_THREAD.  parent is the stream number
  * of the creator or VT_NO_THREAD.  Never NULL; trace_none when not tracing.
- * trace_writer_close: the thread ends; the rest of its chunk is left as it is.
+ * trace_writer_close: the thread ends; w must not be used any more.
  */
 struct trace_writer *trace_writer_open(uint32_t parent, uint32_t ordinal, int tid, enum vt_role role);
 void trace_writer_close(struct trace_writer *w);
@@ -100,8 +114,8 @@ void trace_record(struct trace_writer *w, enum vt_record_type type, unsigned n, 
   } while (0)
 
 /* Facts for the header. */
-void trace_note_nondet(enum vt_nondet reason, uint64_t addr); /* the first one is kept */
-void trace_note_lost(enum vt_loss reason, uint64_t events);
+void trace_note_nondet(enum vt_nondet reason, uint64_t addr); /* the first one is kept; VT_R_NONDET is the caller's */
+void trace_note_lost(enum vt_loss reason, uint64_t events);   /* added to the header's count */
 void trace_note_alive(uint64_t now_ns);
 
 /* The process image ends.  exec may fail: trace_end_undo then takes the end back. */

@@ -8,11 +8,10 @@
 #include "base/lock.h"
 #include "trace/trace.h"
 
-/* Whether the next record needs the slow half: no room, or the clock is due. */
-static inline bool trace_is_due(struct trace_writer *w)
+/* Whether the next record needs the slow half: no room, or the clock is due (both are in end), or a tick has passed. */
+static inline bool trace_is_due(const struct trace_writer *w)
 {
-  return unlikely(w->cur >= w->end) || unlikely(--w->until_time < 0) ||
-         unlikely(w->tick != __atomic_load_n(&trace_tick, __ATOMIC_RELAXED));
+  return unlikely(w->cur >= w->end) || unlikely(w->tick != __atomic_load_n(&trace_tick, __ATOMIC_RELAXED));
 }
 
 static inline void trace_put_word(struct trace_writer *w, uint64_t word, unsigned len)
@@ -28,7 +27,8 @@ static inline void trace_alloc(struct trace_writer *w, uint64_t addr, uint64_t s
   uint64_t word;
 
   if (trace_is_due(w) || unlikely(size >= VT_HOT_SIZE_LIMIT)) {
-    trace_alloc_slow(w, addr, size);
+    if (w != &trace_none)
+      trace_alloc_slow(w, addr, size);
     return;
   }
   word = vt_pack_alloc(&w->codec, VT_K_ALLOC, addr >> TRACE_PIN_SHIFT, (uint32_t)size, &len);
@@ -43,7 +43,8 @@ static inline void trace_free(struct trace_writer *w, uint64_t addr)
   uint64_t word;
 
   if (trace_is_due(w)) {
-    trace_free_slow(w, addr);
+    if (w != &trace_none)
+      trace_free_slow(w, addr);
     return;
   }
   word = vt_pack_free(&w->codec, addr >> TRACE_PIN_SHIFT, &len);

@@ -1,0 +1,142 @@
+/*
+ * Writing records: the slow halves of trace_fast.h, and all general records.
+ * Called by entry/ and the sampler's sink, at most once at a time per writer.
+ *
+ * The clock.  At a high rate of events reading it every time would cost more
+ * than all the rest, so one reading serves up to PACE_MAX bytes of records;
+ * once events come less often than about one per microsecond, each has its own.
+ * In between, pace doubles with every run of events that was fast.
+ */
+#include <string.h>
+
+#include "base/sys.h"
+#include "trace/trace_fast.h"
+#include "trace/trace_state.h"
+
+#define EVENT_BYTES 5u
+#define PACE_MAX 72u        /* about 16 events */
+#define PACE_MIN 8u         /* one or two */
+#define GAP_NS_PER_BYTE 220 /* 1 us between events of 4.5 bytes */
+
+/* Above this, an address and a size might not fit into one word; user space ends below, but for 5-level paging. */
+#define HOT_ADDR_LIMIT (UINT64_C(1) << 47)
+
+uint32_t trace_tick;
+
+static bool is_hot(uint64_t addr)
+{
+  return addr < HOT_ADDR_LIMIT && !(addr & ((UINT64_C(1) << trace_state->shift) - 1));
+}
+
+/* Reads the clock and writes how far it went.  There is room for TIME_ROOM. */
+static void put_time(struct trace_writer *w)
+{
+  uint64_t now = sys_now();
+  uint64_t delta = now > w->time_ns ? now - w->time_ns : 0;
+  uint64_t bytes = (uint64_t)(w->cur - w->clock_at);
+
+  w->tick = __atomic_load_n(&trace_tick, __ATOMIC_RELAXED);
+  if (trace_state->every_time || delta > (bytes + EVENT_BYTES) * GAP_NS_PER_BYTE)
+    w->pace = 0;
+  else
+    w->pace = w->pace ? (w->pace * 2 < PACE_MAX ? w->pace * 2 : PACE_MAX) : PACE_MIN;
+  if (!delta)
+    return;
+  w->time_ns += delta;
+  w->cur += vt_pack_general(w->cur, VT_R_TIME, 1, &delta, NULL, 0);
+}
+
+/* After a record that followed a reading of the clock: when the next reading is due. */
+static void rearm(struct trace_writer *w)
+{
+  uint8_t *end = w->cur + w->pace;
+
+  w->clock_at = w->cur;
+  w->end = end + HOT_ROOM <= w->limit ? end : w->cur;
+}
+
+static void put_general(struct trace_writer *w, enum vt_record_type type, unsigned n, const uint64_t *fields)
+{
+  w->cur += vt_pack_general(w->cur, type, n, fields, NULL, 0);
+}
+
+void trace_alloc_slow(struct trace_writer *w, uint64_t addr, uint64_t size)
+{
+  trace_alloc_aligned(w, addr, size, 0);
+}
+
+void trace_alloc_aligned(struct trace_writer *w, uint64_t addr, uint64_t size, uint64_t align)
+{
+  const uint64_t fields[] = {addr, size, align};
+  bool due;
+
+  w = writer_ready(w);
+  if (!w || !writer_room(w, TIME_ROOM + VT_GENERAL_MAX(0)))
+    return;
+  due = trace_is_due(w);
+  if (due)
+    put_time(w);
+  if (align == 0 && size < VT_HOT_SIZE_LIMIT && is_hot(addr)) {
+    unsigned len;
+    uint64_t word = vt_pack_alloc(&w->codec, VT_K_ALLOC, addr >> trace_state->shift, (uint32_t)size, &len);
+
+    trace_put_word(w, word, len);
+  } else {
+    put_general(w, VT_R_ALLOC, 3, fields);
+  }
+  w->allocs++;
+  if (due)
+    rearm(w);
+}
+
+void trace_free_slow(struct trace_writer *w, uint64_t addr)
+{
+  bool due;
+
+  w = writer_ready(w);
+  if (!w || !writer_room(w, TIME_ROOM + VT_GENERAL_MAX(0)))
+    return;
+  due = trace_is_due(w);
+  if (due)
+    put_time(w);
+  if (is_hot(addr)) {
+    unsigned len;
+    uint64_t word = vt_pack_free(&w->codec, addr >> trace_state->shift, &len);
+
+    trace_put_word(w, word, len);
+  } else {
+    put_general(w, VT_R_FREE, 1, &addr);
+  }
+  if (due)
+    rearm(w);
+}
+
+void trace_realloc(struct trace_writer *w, uint64_t old, uint64_t addr, uint64_t size)
+{
+  const uint64_t fields[] = {old, addr, size};
+  bool due;
+
+  w = writer_ready(w);
+  if (!w || !writer_room(w, TIME_ROOM + VT_GENERAL_MAX(0)))
+    return;
+  due = trace_is_due(w);
+  if (due)
+    put_time(w);
+  put_general(w, VT_R_REALLOC, 3, fields);
+  w->allocs++;
+  if (due)
+    rearm(w);
+}
+
+void trace_record(struct trace_writer *w, enum vt_record_type type, unsigned n, const uint64_t *fields,
+                  const void *tail, size_t tail_len)
+{
+  if (tail_len > VT_TAIL_MAX)
+    tail_len = VT_TAIL_MAX;
+  w = writer_ready(w);
+  if (!w || !writer_room(w, TIME_ROOM + VT_GENERAL_MAX(tail_len)))
+    return;
+  put_time(w);
+  w->cur += vt_pack_general(w->cur, type, n, fields, tail, tail_len);
+  rearm(w);
+}

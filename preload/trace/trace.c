@@ -1,0 +1,322 @@
+/*
+ * The life of a trace: start, stop, end, fork, and the facts in the header.
+ * Called by entry/ and the sampler's sink.  What goes into the streams is
+ * written by record.c and writer.c, the file is trace_file.c's.
+ */
+#include "trace/trace.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "base/log.h"
+#include "base/own.h"
+#include "base/sys.h"
+#include "trace/trace_file.h"
+#include "trace/trace_header.h"
+#include "trace/trace_state.h"
+
+#define FIRST_STAGES 16384u /* bytes set aside along with the header: stages of the first thread and the sampler */
+
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23 /* Linux 5.14 */
+#endif
+
+static struct trace_state no_state;
+struct trace_state *trace_state = &no_state;
+struct lock trace_lock;
+
+/* What a child of fork must know of its parent: not wiped. */
+static uint8_t own_id[16], parent_id[16];
+static void (*surprise_fork)(void);
+
+static const struct {
+  int error;
+  enum vt_loss loss;
+  const char *text;
+} reasons[] = {
+    {ENOSPC, VT_LOSS_DISK_FULL, "no space left on the device"},
+    {EDQUOT, VT_LOSS_DISK_FULL, "disk quota exceeded"},
+    {EFBIG, VT_LOSS_FILE_LIMIT, "file size limit (ulimit -f) reached"},
+    {EBADF, VT_LOSS_FD, "the program closed its descriptor, and it cannot be opened again"},
+    {ENOMEM, VT_LOSS_MEMORY, "no memory"},
+    {EMFILE, VT_LOSS_FD, "too many open files (ulimit -n)"},
+    {ENFILE, VT_LOSS_FD, "too many open files in the system"},
+    {EINVAL, VT_LOSS_FD, "too few file descriptors (ulimit -n)"},
+    {EACCES, VT_LOSS_IO, "permission denied"},
+    {EPERM, VT_LOSS_IO, "operation not permitted"},
+    {EROFS, VT_LOSS_IO, "read-only file system"},
+    {ENOENT, VT_LOSS_IO, "no such directory"},
+    {ENOTDIR, VT_LOSS_IO, "no such directory"},
+    {ENAMETOOLONG, VT_LOSS_IO, "name too long"},
+    {EEXIST, VT_LOSS_IO, "too many files of that name"},
+    {EIO, VT_LOSS_IO, "input/output error"},
+};
+
+static enum vt_loss reason_of(int error, const char **text)
+{
+  for (unsigned i = 0; i < sizeof reasons / sizeof *reasons; i++)
+    if (reasons[i].error == -error) {
+      *text = reasons[i].text;
+      return reasons[i].loss;
+    }
+  *text = "the file system refused";
+  return VT_LOSS_IO;
+}
+
+/* ---- start ---- */
+
+/* The page that children find wiped.  Before Linux 4.14 they do not: then fork is noticed by its hooks alone. */
+static bool state_make(void)
+{
+  struct trace_state *state = trace_state;
+
+  if (state == &no_state) {
+    state = own_map(sizeof *state);
+    if (!state)
+      return false;
+    state->wiped = sys_madvise(state, 4096, MADV_WIPEONFORK) == 0;
+    trace_state = state;
+  }
+  return true;
+}
+
+/* The header's memory; without shared mappings it is a copy, as all stages will be. */
+static struct vt_file_header *header_map(const struct file_use *use)
+{
+  struct vt_file_header *header = own_map_file(VT_HEADER_SIZE, use->fd, 0);
+
+  trace_state->shared = header != NULL;
+  if (!header) {
+    log_info("%s: no shared mappings on this file system: the trace is written at every sample and at the end",
+             file_path());
+    return own_map(VT_HEADER_SIZE);
+  }
+  sys_madvise(header, VT_HEADER_SIZE, MADV_POPULATE_WRITE);
+  if (trace_state->wiped)
+    sys_madvise(header, VT_HEADER_SIZE, MADV_DONTFORK);
+  return header;
+}
+
+static int header_make(const struct trace_config *config)
+{
+  uint64_t reserved = VT_HEADER_SIZE + FIRST_STAGES;
+  struct vt_file_header *header = NULL;
+  struct file_use use;
+  int64_t offset = file_claim(VT_HEADER_SIZE);
+  int error = offset < 0 ? (int)offset : file_begin(&use, false);
+
+  if (error)
+    return error;
+  error = file_reserve(&use, 0, reserved);
+  if (!error) {
+    header = header_map(&use);
+    error = header ? 0 : -ENOMEM;
+  }
+  file_end(&use);
+  if (error)
+    return error;
+  sys_random(own_id, sizeof own_id);
+  header_fill(header, config, own_id, parent_id, trace_state->pid);
+  header->claimed = reserved;
+  trace_state->reserved = reserved;
+  __atomic_store_n(&trace_state->header, header, __ATOMIC_RELEASE);
+  return 0;
+}
+
+/* Without shared mappings: header and stages to their places in the file.  Called from any descriptor table. */
+static void sync_copies(void)
+{
+  struct vt_file_header *header = trace_state->header;
+  struct file_use use;
+
+  if (trace_state->shared || file_begin(&use, true) != 0)
+    return;
+  if (file_reserve(&use, 0, VT_HEADER_SIZE) == 0)
+    file_write(&use, header, sizeof *header, NULL, 0, 0);
+  file_end(&use);
+  if (!__atomic_load_n(&trace_state->stopped, __ATOMIC_RELAXED))
+    writer_sync_all();
+}
+
+bool trace_start(const struct trace_config *config)
+{
+  const char *text;
+  int pid = sys_getpid();
+  int error = state_make() ? file_create(config->path_template, pid) : -ENOMEM;
+
+  if (!error) {
+    trace_state->pid = pid;
+    trace_state->shift = config->addr_shift;
+    trace_state->every_time = config->flags & VT_F_EVERY_TIME;
+    error = header_make(config);
+    if (error)
+      file_discard();
+  }
+  if (error) {
+    /* Children and what is exec'ed name the nearest ancestor that has a trace. */
+    memcpy(own_id, parent_id, sizeof own_id);
+    reason_of(error, &text);
+    log_warn("no trace of process %d: %s: %s", pid, file_path(), text);
+    return false;
+  }
+  sync_copies();
+  return true;
+}
+
+bool trace_active(void)
+{
+  return trace_state->header && !__atomic_load_n(&trace_state->stopped, __ATOMIC_RELAXED);
+}
+
+const char *trace_path(void)
+{
+  return file_path();
+}
+
+const uint8_t *trace_id(void)
+{
+  return own_id;
+}
+
+void trace_set_parent(const uint8_t id[16])
+{
+  memcpy(parent_id, id, sizeof parent_id);
+}
+
+/* ---- while it runs ---- */
+
+void trace_grown(uint64_t size)
+{
+  struct vt_file_header *header = trace_state->header;
+  uint64_t claimed = __atomic_load_n(&header->claimed, __ATOMIC_RELAXED);
+
+  while (claimed < size &&
+         !__atomic_compare_exchange_n(&header->claimed, &claimed, size, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+    ;
+}
+
+void trace_stop(int error)
+{
+  struct vt_file_header *header = trace_state->header;
+  uint32_t none = VT_LOSS_NONE;
+  const char *text;
+  enum vt_loss reason = reason_of(error, &text);
+
+  if (!header ||
+      !__atomic_compare_exchange_n(&trace_state->stopped, &none, reason, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+    return;
+  __atomic_store_n(&header->stop_ns, sys_now(), __ATOMIC_RELAXED);
+  __atomic_store_n(&header->stop_reason, (uint32_t)reason, __ATOMIC_RELAXED);
+  log_warn("tracing of process %d stops, the program goes on: %s: %s", trace_state->pid, file_path(), text);
+}
+
+void trace_note_nondet(enum vt_nondet reason, uint64_t addr)
+{
+  struct vt_file_header *header = trace_state->header;
+  uint32_t none = VT_NONDET_NONE;
+
+  (void)addr;
+  if (!header || !__atomic_compare_exchange_n(&header->nondet_reason, &none, (uint32_t)reason, false, __ATOMIC_RELAXED,
+                                              __ATOMIC_RELAXED))
+    return;
+  __atomic_store_n(&header->nondet_ns, sys_now(), __ATOMIC_RELAXED);
+}
+
+void trace_note_lost(enum vt_loss reason, uint64_t events)
+{
+  (void)reason;
+  if (trace_state->header)
+    __atomic_fetch_add(&trace_state->header->lost, events, __ATOMIC_RELAXED);
+}
+
+void trace_note_alive(uint64_t now_ns)
+{
+  if (!trace_state->header)
+    return;
+  __atomic_store_n(&trace_state->header->last_ns, now_ns, __ATOMIC_RELAXED);
+  writer_report_all();
+  sync_copies();
+}
+
+/* ---- the end ---- */
+
+static void set_end(enum vt_ended how, int status, uint64_t when)
+{
+  struct vt_file_header *header = trace_state->header;
+
+  if (!header)
+    return;
+  writer_report_all();
+  __atomic_store_n(&header->end_status, status, __ATOMIC_RELAXED);
+  __atomic_store_n(&header->end_ns, when, __ATOMIC_RELAXED);
+  __atomic_store_n(&header->ended, (uint32_t)how, __ATOMIC_RELAXED);
+  sync_copies();
+}
+
+void trace_end(enum vt_ended how, int status)
+{
+  set_end(how, status, sys_now());
+}
+
+void trace_end_undo(void)
+{
+  set_end(VT_ENDED_UNKNOWN, 0, 0);
+}
+
+/* ---- the descriptor ---- */
+
+bool trace_owns_fd(int fd)
+{
+  return trace_state->header && fd >= 0 && fd == file_number() && file_is(fd);
+}
+
+void trace_move_fd(void)
+{
+  if (trace_state->header)
+    file_move();
+}
+
+/* ---- fork ---- */
+
+void trace_before_fork(void)
+{
+  lock_take(&trace_lock);
+}
+
+void trace_after_fork(bool child)
+{
+  struct trace_state *state = trace_state;
+  bool wiped = state->wiped;
+
+  if (!child) {
+    lock_release(&trace_lock);
+    return;
+  }
+  lock_reset(&trace_lock);
+  if (state == &no_state)
+    return;
+  /* Where the kernel did not wipe and unmap, it is done by hand. */
+  writer_forget_all();
+  own_unmap(state->header, VT_HEADER_SIZE);
+  memset(state, 0, sizeof *state);
+  state->wiped = wiped || sys_madvise(state, 4096, MADV_WIPEONFORK) == 0;
+  file_forget();
+  memcpy(parent_id, own_id, sizeof parent_id);
+}
+
+void trace_set_surprise_fork(void (*fn)(void))
+{
+  surprise_fork = fn;
+}
+
+struct trace_writer *trace_surprise(void)
+{
+  uint32_t told = 0;
+
+  if (trace_state->header || !surprise_fork ||
+      !__atomic_compare_exchange_n(&trace_state->surprised, &told, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+    return NULL;
+  surprise_fork();
+  return trace_state->latest;
+}

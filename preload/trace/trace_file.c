@@ -1,0 +1,276 @@
+/*
+ * The file behind the trace; contracts in trace_file.h.
+ *
+ * The descriptor's number is never trusted: every use compares device and
+ * inode first, because programs close what they did not open (closefrom) and
+ * the number may be somebody else's by then.
+ */
+#include "trace/trace_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+
+#include "base/log.h"
+#include "base/option.h"
+#include "base/sys.h"
+
+#define OPEN_FLAGS (O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY)
+#define NAMES_MAX 100000 /* .1 to .99999 */
+#define FD_HIGH 1000     /* below FD_SETSIZE, above what most programs open */
+#define FD_ROOM 24       /* left free above ours when the limit is lower */
+#define MOVE_SPINS 20000 /* a transfer takes microseconds; a signal handler on top of one would wait for itself */
+
+/* Not wiped in children of fork: they close the descriptor that they inherited. */
+static struct {
+  int fd;         /* its number in the program's table; -1: none, or lost and to be opened again */
+  uint32_t users; /* transfers that run with that number */
+  uint64_t dev, ino;
+  uint64_t next; /* where the next chunk goes */
+  char path[TRACE_PATH_MAX];
+} file = {.fd = -1};
+
+bool file_is(int fd)
+{
+  struct stat st;
+
+  return fd >= 0 && sys_fstat(fd, &st) == 0 && st.st_dev == file.dev && st.st_ino == file.ino;
+}
+
+int file_number(void)
+{
+  return __atomic_load_n(&file.fd, __ATOMIC_RELAXED);
+}
+
+const char *file_path(void)
+{
+  return file.path;
+}
+
+static uint64_t limit_of(int resource)
+{
+  struct rlimit limit;
+
+  if (sys_call(SYS_prlimit64, 0, resource, 0, (long)&limit, 0, 0) < 0)
+    return UINT64_MAX;
+  return limit.rlim_cur;
+}
+
+/* fd on a number out of the program's way; fd itself is closed.  A program may count on the lowest free numbers:
+ * better no trace than one of those. */
+static int raise_fd(int fd)
+{
+  uint64_t limit = limit_of(RLIMIT_NOFILE);
+  uint64_t high = limit > FD_HIGH + FD_ROOM ? FD_HIGH : limit > 3 * FD_ROOM ? limit - FD_ROOM : limit - limit / 4;
+  long raised = sys_call(SYS_fcntl, fd, F_DUPFD_CLOEXEC, (long)high, 0, 0, 0);
+
+  if (raised < 0)
+    raised = sys_call(SYS_fcntl, fd, F_DUPFD_CLOEXEC, (long)(limit / 2 > 3 ? limit / 2 : 3), 0, 0, 0);
+  sys_close(fd);
+  return (int)raised;
+}
+
+/* Opens file.path with .1, .2 ... added if it is there already. */
+static int create_new(void)
+{
+  size_t length = strlen(file.path);
+  int fd = sys_open(file.path, OPEN_FLAGS | O_CREAT | O_EXCL, 0644);
+
+  for (int i = 1; i < NAMES_MAX && fd == -EEXIST; i++) {
+    text_format(file.path + length, sizeof file.path - length, ".%d", i);
+    fd = sys_open(file.path, OPEN_FLAGS | O_CREAT | O_EXCL, 0644);
+  }
+  return fd;
+}
+
+static void unlink_path(void)
+{
+  sys_call(SYS_unlinkat, AT_FDCWD, (long)file.path, 0, 0, 0, 0);
+}
+
+int file_create(const char *path_template, int pid)
+{
+  struct stat st;
+  int fd, error;
+
+  file.fd = -1;
+  file.users = 0;
+  file.next = 0;
+  error = options_trace_path(file.path, OPTION_PATH_MAX, path_template, pid);
+  if (error)
+    return error;
+  fd = create_new();
+  if (fd < 0)
+    return fd;
+  fd = raise_fd(fd);
+  error = fd < 0 ? fd : sys_fstat(fd, &st);
+  if (error < 0) {
+    unlink_path();
+    return error;
+  }
+  file.dev = st.st_dev;
+  file.ino = st.st_ino;
+  file.fd = fd;
+  return 0;
+}
+
+void file_forget(void)
+{
+  if (file_is(file.fd))
+    sys_close(file.fd);
+  file.fd = -1;
+  file.path[0] = '\0';
+}
+
+void file_discard(void)
+{
+  unlink_path();
+  file_forget();
+}
+
+/* Opens the trace again; by its path, or, where that leads elsewhere by now, through the program's own table. */
+static int open_again(void)
+{
+  int number = file_number();
+  int fd = sys_open(file.path, OPEN_FLAGS, 0);
+  char link[64];
+
+  if (file_is(fd))
+    return fd;
+  if (fd >= 0)
+    sys_close(fd);
+  if (number < 0)
+    return -EBADF;
+  text_format(link, sizeof link, "/proc/%d/fd/%d", sys_getpid(), number);
+  fd = sys_open(link, OPEN_FLAGS & ~O_NOFOLLOW, 0);
+  if (file_is(fd))
+    return fd;
+  if (fd >= 0)
+    sys_close(fd);
+  return -EBADF;
+}
+
+/* Whether the file's number is good, and then counts the caller as its user. */
+static bool take_number(struct file_use *use)
+{
+  __atomic_fetch_add(&file.users, 1, __ATOMIC_SEQ_CST);
+  use->fd = __atomic_load_n(&file.fd, __ATOMIC_SEQ_CST);
+  use->transient = false;
+  if (file_is(use->fd))
+    return true;
+  __atomic_fetch_sub(&file.users, 1, __ATOMIC_SEQ_CST);
+  return false;
+}
+
+int file_begin(struct file_use *use, bool foreign)
+{
+  int lost, fd;
+
+  if (take_number(use))
+    return 0;
+  lost = use->fd;
+  fd = open_again();
+  if (fd < 0)
+    return fd;
+  if (!foreign) {
+    fd = raise_fd(fd);
+    if (fd < 0)
+      return -EBADF;
+    if (!__atomic_compare_exchange_n(&file.fd, &lost, fd, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+      sys_close(fd);
+    return take_number(use) ? 0 : -EBADF;
+  }
+  *use = (struct file_use){fd, true};
+  return 0;
+}
+
+void file_end(const struct file_use *use)
+{
+  if (use->transient)
+    sys_close(use->fd);
+  else
+    __atomic_fetch_sub(&file.users, 1, __ATOMIC_SEQ_CST);
+}
+
+/* Going past the limit raises SIGXFSZ, which would kill the program. */
+static bool may_grow_to(uint64_t end)
+{
+  return end <= INT64_MAX && end <= limit_of(RLIMIT_FSIZE);
+}
+
+int64_t file_claim(uint32_t size)
+{
+  uint64_t offset = __atomic_fetch_add(&file.next, size, __ATOMIC_RELAXED);
+
+  return may_grow_to(offset + size) ? (int64_t)offset : -EFBIG;
+}
+
+static int write_zeros(const struct file_use *use, uint64_t start, uint64_t end)
+{
+  static const uint8_t zeros[4096];
+
+  for (; start < end; start += sizeof zeros) {
+    ssize_t n = sys_pwrite(use->fd, zeros, sizeof zeros, (off_t)start);
+
+    if (n != (ssize_t)sizeof zeros)
+      return n < 0 ? (int)n : -ENOSPC;
+  }
+  return 0;
+}
+
+int file_reserve(const struct file_use *use, uint64_t start, uint64_t end)
+{
+  long error;
+
+  if (!may_grow_to(end))
+    return -EFBIG;
+  do
+    error = sys_call(SYS_fallocate, use->fd, 0, (long)start, (long)(end - start), 0, 0);
+  while (error == -EINTR);
+  if (error == -EOPNOTSUPP || error == -ENOSYS)
+    return write_zeros(use, start, end);
+  return (int)error;
+}
+
+int file_write(const struct file_use *use, const void *head, size_t head_size, const void *body, size_t body_size,
+               uint64_t offset)
+{
+  struct iovec parts[2] = {{(void *)(uintptr_t)head, head_size}, {(void *)(uintptr_t)body, body_size}};
+  const uint8_t *rest = body;
+  size_t done;
+  ssize_t n;
+
+  do
+    n = sys_call(SYS_pwritev, use->fd, (long)parts, 2, (long)offset, 0, 0);
+  while (n == -EINTR);
+  if (n < 0)
+    return (int)n;
+  done = (size_t)n;
+  if (done == head_size + body_size)
+    return 0;
+  if (done < head_size)
+    return -ENOSPC;
+  rest += done - head_size;
+  n = sys_pwrite(use->fd, rest, head_size + body_size - done, (off_t)(offset + done));
+  if (n < 0)
+    return (int)n;
+  return done + (size_t)n == head_size + body_size ? 0 : -ENOSPC;
+}
+
+void file_move(void)
+{
+  int old = __atomic_load_n(&file.fd, __ATOMIC_SEQ_CST);
+  long fd;
+
+  if (!file_is(old))
+    return;
+  fd = sys_call(SYS_fcntl, old, F_DUPFD_CLOEXEC, old + 1, 0, 0, 0);
+  __atomic_store_n(&file.fd, fd < 0 ? -1 : (int)fd, __ATOMIC_SEQ_CST);
+  for (int i = 0; i < MOVE_SPINS && __atomic_load_n(&file.users, __ATOMIC_SEQ_CST); i++)
+    sys_call(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
+  sys_close(old);
+}

@@ -1,0 +1,65 @@
+/*
+ * What the files of this room share: the state of the trace of this process
+ * image, and the writers.  Only for preload/trace; others use trace.h.
+ *
+ * All state that a child of fork must not take over lies in memory that the
+ * kernel wipes there (MADV_WIPEONFORK), and the mappings of the file are not
+ * inherited at all (MADV_DONTFORK).  In a child that nobody told us about
+ * everything is therefore zero: no header, no stage, writers without a magic number.
+ */
+#ifndef VMTRACE_TRACE_STATE_H
+#define VMTRACE_TRACE_STATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/lock.h"
+#include "trace/trace.h"
+#include "vmtrace/format.h"
+
+struct trace_state {
+  struct vt_file_header *header; /* NULL: no trace in this process image */
+  bool shared;                   /* header and stages are shared mappings; else copies that trace_sync writes */
+  bool wiped;                    /* the kernel wipes this page, and all writers, in children */
+  bool every_time;               /* VT_F_EVERY_TIME */
+  uint32_t shift;                /* addr_shift */
+  uint32_t stopped;              /* enum vt_loss: no new chunks; 0: tracing */
+  uint32_t surprised;            /* in a child made behind our back: entry/ has been told */
+  uint32_t threads;              /* streams so far */
+  int pid;
+  uint64_t reserved;           /* bytes from the file's start that were set aside when it was made */
+  struct trace_writer *idle;   /* closed writers, linked through next_idle */
+  struct trace_writer *latest; /* opened last by a thread of the program */
+};
+
+/* Never NULL: zeros before trace_start. */
+extern struct trace_state *trace_state __attribute__((visibility("hidden")));
+/* Guards the lists of writers, start and stop.  Not held across a call out of this room. */
+extern struct lock trace_lock __attribute__((visibility("hidden")));
+
+/* No more chunks: the header and one line on stderr say why.  error is -errno.  The first call counts. */
+void trace_stop(int error);
+/* The child of a fork that no hook saw: has entry/ build a new trace; its writer for this thread, or NULL. */
+struct trace_writer *trace_surprise(void);
+/* The file is at least size bytes long now. */
+void trace_grown(uint64_t size);
+
+/* Space that a time record and a hot record may need. */
+#define TIME_ROOM 12u
+#define HOT_ROOM (TIME_ROOM + VT_HOT_MAX)
+
+/* writer.c: */
+
+/* The writer to use in place of w; NULL: this event is not to be written.  First check of every slow half. */
+struct trace_writer *writer_ready(struct trace_writer *w);
+/* Makes room for need bytes; false, and one event counted as lost, when there is none. */
+bool writer_room(struct trace_writer *w, size_t need);
+/* Adds what all writers have lost to the header. */
+void writer_report_all(void);
+/* Without shared mappings: what was written so far goes to the file. */
+void writer_sync_all(void);
+/* In a child: no writer was ever used, nothing of the parent's is mapped. */
+void writer_forget_all(void);
+
+#endif
