@@ -10,7 +10,7 @@
 
 #include "cmd/command.h"
 
-const char *argp_program_version = "vmtrace 0.1.0";
+const char *argp_program_version = "vmtrace " VMTRACE_VERSION;
 
 static const char doc[] = "Shows both sides of the MMU: what programs allocated, at which virtual addresses, and which "
                           "physical frames stood behind them.";

@@ -1,0 +1,159 @@
+/*
+ * Random but possible traces: one imaginary program is run event by event,
+ * and each event goes to the stream of the thread that made it.  The true
+ * time advances with every event; a thread's stream learns of it only now and
+ * then, as in the library.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "trace_maker.h"
+
+#define SLOTS 512
+
+struct program {
+  struct trace_maker *maker;
+  const struct maker_shape *shape;
+  uint64_t random, now;
+  unsigned threads;
+  struct maker_stream *thread[MAKER_STREAMS];
+  unsigned children[MAKER_STREAMS], until_clock[MAKER_STREAMS];
+  uint64_t slot[SLOTS]; /* live blocks, 0: none */
+  uint64_t next_addr;
+  uint64_t reuse[64]; /* addresses that were released: taken again soon */
+  unsigned reusable;
+};
+
+static unsigned pick(struct program *p, unsigned n)
+{
+  p->random = p->random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+  return (unsigned)(p->random >> 33) % n;
+}
+
+static void clock_if_due(struct program *p, unsigned t)
+{
+  if (p->until_clock[t]--)
+    return;
+  p->until_clock[t] = p->shape->grain ? pick(p, p->shape->grain) : 0;
+  maker_time(p->thread[t], p->now);
+}
+
+static void start_thread(struct program *p)
+{
+  unsigned t = p->threads++, parent = t ? pick(p, t) : 0;
+  struct maker_stream *s = maker_bare(p->maker, t + (p->shape->sampler ? 1 : 0));
+  uint32_t of = t ? p->thread[parent]->thread : VT_NO_THREAD;
+
+  s->time_ns = p->now;
+  MAKE(s, THREAD, of, t ? ++p->children[parent] : 0, 4711 + t, VT_ROLE_PROGRAM);
+  p->thread[t] = s;
+}
+
+static uint64_t take_address(struct program *p, uint64_t size)
+{
+  uint64_t addr = p->next_addr;
+
+  if (p->reusable && pick(p, 4))
+    return p->reuse[--p->reusable];
+  p->next_addr += (size + 31) & ~UINT64_C(15);
+  return addr;
+}
+
+static void release_address(struct program *p, uint64_t addr)
+{
+  if (p->reusable < sizeof p->reuse / sizeof *p->reuse)
+    p->reuse[p->reusable++] = addr;
+}
+
+static uint64_t random_size(struct program *p)
+{
+  return pick(p, 50) ? pick(p, 1u << (1 + pick(p, 11))) : pick(p, 1u << 24);
+}
+
+static void heap_event(struct program *p, unsigned t)
+{
+  struct maker_stream *s = p->thread[t];
+  uint64_t *slot = &p->slot[pick(p, SLOTS)], size = random_size(p), old = *slot;
+
+  clock_if_due(p, t);
+  if (!old) {
+    *slot = take_address(p, size);
+    maker_alloc(s, *slot, size);
+  } else if (pick(p, 10)) {
+    maker_free(s, old);
+    release_address(p, old);
+    *slot = 0;
+  } else {
+    *slot = pick(p, 2) ? old : take_address(p, size);
+    maker_realloc(s, old, *slot, size);
+    if (*slot != old)
+      release_address(p, old);
+  }
+}
+
+/* One record of every kind in turn, with whatever fields: the reader has to take them all. */
+static void other_event(struct program *p, unsigned t)
+{
+  static const uint8_t kinds[] = {
+      VT_R_MMAP,  VT_R_MUNMAP, VT_R_MREMAP,      VT_R_MPROTECT,    VT_R_MADVISE, VT_R_BRK,  VT_R_SHMAT,
+      VT_R_SHMDT, VT_R_MODULE, VT_R_MODULE_GONE, VT_R_THREAD_NAME, VT_R_FORK,    VT_R_EXEC, VT_R_SPAWN,
+      VT_R_EXIT,  VT_R_NONDET, VT_R_STACK,       VT_R_STACK_NODE,  VT_R_FAULT,   VT_R_MARK, VT_R_UNTRACED,
+      VT_R_VALUE, 50};
+  uint64_t fields[VT_FIELDS_MAX];
+
+  clock_if_due(p, t);
+  for (unsigned i = 0; i < VT_FIELDS_MAX; i++)
+    fields[i] = pick(p, 2) ? pick(p, 1000) : (uint64_t)pick(p, 1u << 31) << 12;
+  maker_record(p->thread[t], kinds[pick(p, sizeof kinds)], VT_FIELDS_MAX, fields, "a name", pick(p, 7));
+}
+
+static void sample(struct program *p, struct maker_stream *s, uint64_t number)
+{
+  uint64_t addr = UINT64_C(0x200000) + (uint64_t)pick(p, 64) * 4096, frame = 1000 + pick(p, 1u << 20);
+  uint64_t frames[3] = {frame, frame + 7, frame + 99};
+  uint64_t runs[] = {addr, 3, VT_PG_PRESENT};
+
+  maker_time(s, p->now);
+  MAKE(s, SAMPLE, number ? VT_SAMPLE_TICK : VT_SAMPLE_START, VT_SAMPLE_PFN, number);
+  if (!number) {
+    uint64_t vma[] = {0x200000, 0x200000, VT_VMA_R | VT_VMA_W, 0, 0, 0};
+
+    maker_record(s, VT_R_VMA, 6, vma, "[heap]", 6);
+  }
+  MAKE(s, PAGES, addr + 16 * 4096, 2, VT_PG_PRESENT, frame);
+  maker_record(s, VT_R_PFNS, 3, runs, frames, sizeof frames);
+  MAKE(s, VALUE, 0x200000, VT_VALUE_INT, number);
+  MAKE(s, SAMPLE_END, number, 5, 1000);
+}
+
+void maker_random(const char *path, const struct maker_shape *shape)
+{
+  struct program *p = calloc(1, sizeof *p);
+  struct maker_stream *sampler = NULL;
+  uint64_t samples = 0;
+
+  if (!p)
+    abort();
+  p->maker = maker_new(path);
+  p->maker->packed = shape->packed;
+  p->shape = shape;
+  p->random = shape->seed * 2654435761u + 1;
+  p->now = p->maker->header.start_ns;
+  p->next_addr = 0x200000;
+  if (shape->sampler)
+    sampler = maker_stream(p->maker, VT_NO_THREAD, 0, VT_ROLE_SAMPLER);
+  start_thread(p);
+  for (unsigned i = 0; i < shape->events; i++) {
+    p->now += 1 + pick(p, 100);
+    if (p->threads < shape->threads && !pick(p, shape->events / shape->threads / 4 + 1))
+      start_thread(p);
+    if (pick(p, 40))
+      heap_event(p, pick(p, p->threads));
+    else
+      other_event(p, pick(p, p->threads));
+    if (sampler && i % 1000 == 0)
+      sample(p, sampler, samples++);
+  }
+  maker_finish(p->maker);
+  free(p);
+}
