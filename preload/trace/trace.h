@@ -51,7 +51,7 @@ struct trace_writer {
   bool foreign;        /* may run in a descriptor table that is not the program's */
   struct lock copying; /* without shared mappings: the stage is being written to the file */
   struct trace_writer *next_idle;
-};
+} __attribute__((aligned(2 * CACHE_LINE))); /* processors fetch lines in pairs */
 
 /* The pinned heap's blocks are 16-byte aligned: its addresses are written in units of 16.  In next mode they are
  * written in units of 8 (trace_config.addr_shift), and every event passes the slow half, because each carries its time.
