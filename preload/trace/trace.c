@@ -1,7 +1,7 @@
 /*
  * The life of a trace: start, stop, end, fork, and the facts in the header.
  * Called by entry/ and the sampler's sink.  What goes into the streams is
- * written by record.c and writer.c, the file is trace_file.c's.
+ * written by trace_record.c and writer.c, the file is trace_output.c's.
  */
 #include "trace/trace.h"
 
@@ -12,8 +12,8 @@
 #include "base/log.h"
 #include "base/own.h"
 #include "base/sys.h"
-#include "trace/trace_file.h"
 #include "trace/trace_header.h"
+#include "trace/trace_output.h"
 #include "trace/trace_state.h"
 
 #define FIRST_STAGES 16384u /* bytes set aside along with the header: stages of the first thread and the sampler */
@@ -82,14 +82,14 @@ static bool state_make(void)
 }
 
 /* The header's memory; without shared mappings it is a copy, as all stages will be. */
-static struct vt_file_header *header_map(const struct file_use *use)
+static struct vt_file_header *header_map(const struct output_use *use)
 {
   struct vt_file_header *header = own_map_file(VT_HEADER_SIZE, use->fd, 0);
 
   trace_state->shared = header != NULL;
   if (!header) {
     log_info("%s: no shared mappings on this file system: the trace is written at every sample and at the end",
-             file_path());
+             output_path());
     return own_map(VT_HEADER_SIZE);
   }
   sys_madvise(header, VT_HEADER_SIZE, MADV_POPULATE_WRITE);
@@ -102,18 +102,18 @@ static int header_make(const struct trace_config *config)
 {
   uint64_t reserved = VT_HEADER_SIZE + FIRST_STAGES;
   struct vt_file_header *header = NULL;
-  struct file_use use;
-  int64_t offset = file_claim(VT_HEADER_SIZE);
-  int error = offset < 0 ? (int)offset : file_begin(&use, false);
+  struct output_use use;
+  int64_t offset = output_claim(VT_HEADER_SIZE);
+  int error = offset < 0 ? (int)offset : output_begin(&use, false);
 
   if (error)
     return error;
-  error = file_reserve(&use, 0, reserved);
+  error = output_reserve(&use, 0, reserved);
   if (!error) {
     header = header_map(&use);
     error = header ? 0 : -ENOMEM;
   }
-  file_end(&use);
+  output_end(&use);
   if (error)
     return error;
   sys_random(own_id, sizeof own_id);
@@ -124,17 +124,17 @@ static int header_make(const struct trace_config *config)
   return 0;
 }
 
-/* Without shared mappings: header and stages to their places in the file.  Called from any descriptor table. */
+/* Without shared mappings: header and stages to their places in the output.  Called from any descriptor table. */
 static void sync_copies(void)
 {
   struct vt_file_header *header = trace_state->header;
-  struct file_use use;
+  struct output_use use;
 
-  if (trace_state->shared || file_begin(&use, true) != 0)
+  if (trace_state->shared || output_begin(&use, true) != 0)
     return;
-  if (file_reserve(&use, 0, VT_HEADER_SIZE) == 0)
-    file_write(&use, header, sizeof *header, NULL, 0, 0);
-  file_end(&use);
+  if (output_reserve(&use, 0, VT_HEADER_SIZE) == 0)
+    output_write(&use, header, sizeof *header, NULL, 0, 0);
+  output_end(&use);
   if (!__atomic_load_n(&trace_state->stopped, __ATOMIC_RELAXED))
     writer_sync_all();
 }
@@ -143,7 +143,7 @@ bool trace_start(const struct trace_config *config)
 {
   const char *text;
   int pid = sys_getpid();
-  int error = state_make() ? file_create(config->path_template, pid) : -ENOMEM;
+  int error = state_make() ? output_create(config->path_template, pid) : -ENOMEM;
 
   if (!error) {
     trace_state->pid = pid;
@@ -151,13 +151,13 @@ bool trace_start(const struct trace_config *config)
     trace_state->every_time = config->flags & VT_F_EVERY_TIME;
     error = header_make(config);
     if (error)
-      file_discard();
+      output_discard();
   }
   if (error) {
     /* Children and what is exec'ed name the nearest ancestor that has a trace. */
     memcpy(own_id, parent_id, sizeof own_id);
     reason_of(error, &text);
-    log_warn("no trace of process %d: %s: %s", pid, file_path(), text);
+    log_warn("no trace of process %d: %s: %s", pid, output_path(), text);
     return false;
   }
   sync_copies();
@@ -171,7 +171,7 @@ bool trace_active(void)
 
 const char *trace_path(void)
 {
-  return file_path();
+  return output_path();
 }
 
 const uint8_t *trace_id(void)
@@ -208,7 +208,7 @@ void trace_stop(int error)
     return;
   __atomic_store_n(&header->stop_ns, sys_now(), __ATOMIC_RELAXED);
   __atomic_store_n(&header->stop_reason, (uint32_t)reason, __ATOMIC_RELAXED);
-  log_warn("tracing of process %d stops, the program goes on: %s: %s", trace_state->pid, file_path(), text);
+  log_warn("tracing of process %d stops, the program goes on: %s: %s", trace_state->pid, output_path(), text);
 }
 
 void trace_note_nondet(enum vt_nondet reason, uint64_t addr)
@@ -268,13 +268,13 @@ void trace_end_undo(void)
 
 bool trace_owns_fd(int fd)
 {
-  return trace_state->header && fd >= 0 && fd == file_number() && file_is(fd);
+  return trace_state->header && fd >= 0 && fd == output_number() && output_is(fd);
 }
 
 void trace_move_fd(void)
 {
   if (trace_state->header)
-    file_move();
+    output_move();
 }
 
 /* ---- fork ---- */
@@ -301,7 +301,7 @@ void trace_after_fork(bool child)
   own_unmap(state->header, VT_HEADER_SIZE);
   memset(state, 0, sizeof *state);
   state->wiped = wiped || sys_madvise(state, 4096, MADV_WIPEONFORK) == 0;
-  file_forget();
+  output_forget();
   memcpy(parent_id, own_id, sizeof parent_id);
 }
 

@@ -57,7 +57,7 @@ struct trace_writer *writer_ready(struct trace_writer *w);
 bool writer_room(struct trace_writer *w, size_t need);
 /* Adds what all writers have lost to the header. */
 void writer_report_all(void);
-/* Without shared mappings: what was written so far goes to the file. */
+/* Without shared mappings: what was written so far goes to the output. */
 void writer_sync_all(void);
 /* In a child: no writer was ever used, nothing of the parent's is mapped. */
 void writer_forget_all(void);

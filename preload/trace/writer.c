@@ -1,6 +1,6 @@
 /*
  * The streams: opening and closing of writers, and what happens when a stage
- * is full.  Everything here is off the event path.  Called by record.c and
+ * is full.  Everything here is off the event path.  Called by trace_record.c and
  * trace.c; must not touch the program's heap.
  *
  * A stage is in one of two states.  Its header is valid: then it is the
@@ -20,7 +20,7 @@
 #include "base/log.h"
 #include "base/own.h"
 #include "base/sys.h"
-#include "trace/trace_file.h"
+#include "trace/trace_output.h"
 #include "trace/trace_state.h"
 
 #define STAGE_FIRST 8192u      /* enough for a short program or thread: about 1,700 events */
@@ -95,7 +95,7 @@ static void chunk_clear(struct trace_writer *w)
 }
 
 /* Memory for a stage at offset: shared with the file if that works at all, and present. */
-static int stage_map(const struct file_use *use, uint64_t offset, uint32_t size, uint8_t **stage)
+static int stage_map(const struct output_use *use, uint64_t offset, uint32_t size, uint8_t **stage)
 {
   *stage = trace_state->shared ? own_map_file(size, use->fd, (int64_t)offset) : own_map(size);
   if (!*stage)
@@ -115,22 +115,22 @@ static int stage_map(const struct file_use *use, uint64_t offset, uint32_t size,
 /* A new stage for w in place of the one it has, if any, which is left to the caller.  0 or -errno. */
 static int stage_make(struct trace_writer *w, uint32_t size)
 {
-  struct file_use use;
+  struct output_use use;
   int64_t offset;
   uint8_t *stage = NULL;
-  int error = file_begin(&use, w->foreign);
+  int error = output_begin(&use, w->foreign);
 
   if (error)
     return error;
-  offset = file_claim(size);
+  offset = output_claim(size);
   error = offset < 0 ? (int)offset : 0;
   if (!error && (uint64_t)offset + size > trace_state->reserved)
-    error = file_reserve(&use, (uint64_t)offset, (uint64_t)offset + size);
+    error = output_reserve(&use, (uint64_t)offset, (uint64_t)offset + size);
   if (!error) {
     trace_grown((uint64_t)offset + size);
     error = stage_map(&use, (uint64_t)offset, size, &stage);
   }
-  file_end(&use);
+  output_end(&use);
   if (error)
     return error;
   w->chunk = stage;
@@ -144,30 +144,31 @@ static int chunk_write(struct trace_writer *w, bool foreign)
 {
   uint32_t size = trace_state->shared ? (uint32_t)blocks((size_t)(w->cur - w->chunk)) : w->chunk_size;
   struct vt_chunk_header header = chunk_header(w, size);
-  struct file_use use;
+  struct output_use use;
   int64_t offset = (int64_t)w->chunk_offset;
-  int error = file_begin(&use, foreign);
+  int error = output_begin(&use, foreign);
 
   if (error)
     return error;
   if (trace_state->shared)
-    offset = file_claim(size);
+    offset = output_claim(size);
   if (offset < 0)
     error = (int)offset;
   else
-    error = file_write(&use, &header, sizeof header, w->chunk + sizeof header, size - sizeof header, (uint64_t)offset);
+    error =
+        output_write(&use, &header, sizeof header, w->chunk + sizeof header, size - sizeof header, (uint64_t)offset);
   if (!error)
     trace_grown((uint64_t)offset + size);
-  file_end(&use);
+  output_end(&use);
   return error;
 }
 
 /* ---- the next chunk ---- */
 
-/* Empties the stage for the next chunk.  Private: that gets a new place in the file. */
+/* Empties the stage for the next chunk.  Private: that gets a new place in the output. */
 static int chunk_flush(struct trace_writer *w)
 {
-  struct file_use use;
+  struct output_use use;
   int64_t offset;
   int error = chunk_write(w, w->foreign);
 
@@ -176,16 +177,16 @@ static int chunk_flush(struct trace_writer *w)
   chunk_clear(w);
   if (trace_state->shared)
     return 0;
-  error = file_begin(&use, w->foreign);
+  error = output_begin(&use, w->foreign);
   if (error)
     return error;
-  offset = file_claim(w->chunk_size);
-  error = offset < 0 ? (int)offset : file_reserve(&use, (uint64_t)offset, (uint64_t)offset + w->chunk_size);
+  offset = output_claim(w->chunk_size);
+  error = offset < 0 ? (int)offset : output_reserve(&use, (uint64_t)offset, (uint64_t)offset + w->chunk_size);
   if (!error) {
     w->chunk_offset = (uint64_t)offset;
     trace_grown((uint64_t)offset + w->chunk_size);
   }
-  file_end(&use);
+  output_end(&use);
   return error;
 }
 

@@ -1,11 +1,11 @@
 /*
- * The file behind the trace; contracts in trace_file.h.
+ * The file behind the trace; contracts in trace_output.h.
  *
  * The descriptor's number is never trusted: every use compares device and
  * inode first, because programs close what they did not open (closefrom) and
  * the number may be somebody else's by then.
  */
-#include "trace/trace_file.h"
+#include "trace/trace_output.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -32,23 +32,23 @@ static struct {
   uint64_t dev, ino;
   uint64_t next; /* where the next chunk goes */
   char path[TRACE_PATH_MAX];
-} file = {.fd = -1};
+} output = {.fd = -1};
 
-bool file_is(int fd)
+bool output_is(int fd)
 {
   struct stat st;
 
-  return fd >= 0 && sys_fstat(fd, &st) == 0 && st.st_dev == file.dev && st.st_ino == file.ino;
+  return fd >= 0 && sys_fstat(fd, &st) == 0 && st.st_dev == output.dev && st.st_ino == output.ino;
 }
 
-int file_number(void)
+int output_number(void)
 {
-  return __atomic_load_n(&file.fd, __ATOMIC_RELAXED);
+  return __atomic_load_n(&output.fd, __ATOMIC_RELAXED);
 }
 
-const char *file_path(void)
+const char *output_path(void)
 {
-  return file.path;
+  return output.path;
 }
 
 static uint64_t limit_of(int resource)
@@ -74,33 +74,33 @@ static int raise_fd(int fd)
   return (int)raised;
 }
 
-/* Opens file.path with .1, .2 ... added if it is there already. */
+/* Opens output.path with .1, .2 ... added if it is there already. */
 static int create_new(void)
 {
-  size_t length = strlen(file.path);
-  int fd = sys_open(file.path, OPEN_FLAGS | O_CREAT | O_EXCL, 0644);
+  size_t length = strlen(output.path);
+  int fd = sys_open(output.path, OPEN_FLAGS | O_CREAT | O_EXCL, 0644);
 
   for (int i = 1; i < NAMES_MAX && fd == -EEXIST; i++) {
-    text_format(file.path + length, sizeof file.path - length, ".%d", i);
-    fd = sys_open(file.path, OPEN_FLAGS | O_CREAT | O_EXCL, 0644);
+    text_format(output.path + length, sizeof output.path - length, ".%d", i);
+    fd = sys_open(output.path, OPEN_FLAGS | O_CREAT | O_EXCL, 0644);
   }
   return fd;
 }
 
 static void unlink_path(void)
 {
-  sys_call(SYS_unlinkat, AT_FDCWD, (long)file.path, 0, 0, 0, 0);
+  sys_call(SYS_unlinkat, AT_FDCWD, (long)output.path, 0, 0, 0, 0);
 }
 
-int file_create(const char *path_template, int pid)
+int output_create(const char *path_template, int pid)
 {
   struct stat st;
   int fd, error;
 
-  file.fd = -1;
-  file.users = 0;
-  file.next = 0;
-  error = options_trace_path(file.path, OPTION_PATH_MAX, path_template, pid);
+  output.fd = -1;
+  output.users = 0;
+  output.next = 0;
+  error = options_trace_path(output.path, OPTION_PATH_MAX, path_template, pid);
   if (error)
     return error;
   fd = create_new();
@@ -112,34 +112,34 @@ int file_create(const char *path_template, int pid)
     unlink_path();
     return error;
   }
-  file.dev = st.st_dev;
-  file.ino = st.st_ino;
-  file.fd = fd;
+  output.dev = st.st_dev;
+  output.ino = st.st_ino;
+  output.fd = fd;
   return 0;
 }
 
-void file_forget(void)
+void output_forget(void)
 {
-  if (file_is(file.fd))
-    sys_close(file.fd);
-  file.fd = -1;
-  file.path[0] = '\0';
+  if (output_is(output.fd))
+    sys_close(output.fd);
+  output.fd = -1;
+  output.path[0] = '\0';
 }
 
-void file_discard(void)
+void output_discard(void)
 {
   unlink_path();
-  file_forget();
+  output_forget();
 }
 
 /* Opens the trace again; by its path, or, where that leads elsewhere by now, through the program's own table. */
 static int open_again(void)
 {
-  int number = file_number();
-  int fd = sys_open(file.path, OPEN_FLAGS, 0);
+  int number = output_number();
+  int fd = sys_open(output.path, OPEN_FLAGS, 0);
   char link[64];
 
-  if (file_is(fd))
+  if (output_is(fd))
     return fd;
   if (fd >= 0)
     sys_close(fd);
@@ -147,7 +147,7 @@ static int open_again(void)
     return -EBADF;
   text_format(link, sizeof link, "/proc/%d/fd/%d", sys_getpid(), number);
   fd = sys_open(link, OPEN_FLAGS & ~O_NOFOLLOW, 0);
-  if (file_is(fd))
+  if (output_is(fd))
     return fd;
   if (fd >= 0)
     sys_close(fd);
@@ -155,18 +155,18 @@ static int open_again(void)
 }
 
 /* Whether the file's number is good, and then counts the caller as its user. */
-static bool take_number(struct file_use *use)
+static bool take_number(struct output_use *use)
 {
-  __atomic_fetch_add(&file.users, 1, __ATOMIC_SEQ_CST);
-  use->fd = __atomic_load_n(&file.fd, __ATOMIC_SEQ_CST);
+  __atomic_fetch_add(&output.users, 1, __ATOMIC_SEQ_CST);
+  use->fd = __atomic_load_n(&output.fd, __ATOMIC_SEQ_CST);
   use->transient = false;
-  if (file_is(use->fd))
+  if (output_is(use->fd))
     return true;
-  __atomic_fetch_sub(&file.users, 1, __ATOMIC_SEQ_CST);
+  __atomic_fetch_sub(&output.users, 1, __ATOMIC_SEQ_CST);
   return false;
 }
 
-int file_begin(struct file_use *use, bool foreign)
+int output_begin(struct output_use *use, bool foreign)
 {
   int lost, fd;
 
@@ -180,20 +180,20 @@ int file_begin(struct file_use *use, bool foreign)
     fd = raise_fd(fd);
     if (fd < 0)
       return -EBADF;
-    if (!__atomic_compare_exchange_n(&file.fd, &lost, fd, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+    if (!__atomic_compare_exchange_n(&output.fd, &lost, fd, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
       sys_close(fd);
     return take_number(use) ? 0 : -EBADF;
   }
-  *use = (struct file_use){fd, true};
+  *use = (struct output_use){fd, true};
   return 0;
 }
 
-void file_end(const struct file_use *use)
+void output_end(const struct output_use *use)
 {
   if (use->transient)
     sys_close(use->fd);
   else
-    __atomic_fetch_sub(&file.users, 1, __ATOMIC_SEQ_CST);
+    __atomic_fetch_sub(&output.users, 1, __ATOMIC_SEQ_CST);
 }
 
 /* Going past the limit raises SIGXFSZ, which would kill the program. */
@@ -202,14 +202,14 @@ static bool may_grow_to(uint64_t end)
   return end <= INT64_MAX && end <= limit_of(RLIMIT_FSIZE);
 }
 
-int64_t file_claim(uint32_t size)
+int64_t output_claim(uint32_t size)
 {
-  uint64_t offset = __atomic_fetch_add(&file.next, size, __ATOMIC_RELAXED);
+  uint64_t offset = __atomic_fetch_add(&output.next, size, __ATOMIC_RELAXED);
 
   return may_grow_to(offset + size) ? (int64_t)offset : -EFBIG;
 }
 
-static int write_zeros(const struct file_use *use, uint64_t start, uint64_t end)
+static int write_zeros(const struct output_use *use, uint64_t start, uint64_t end)
 {
   static const uint8_t zeros[4096];
 
@@ -222,7 +222,7 @@ static int write_zeros(const struct file_use *use, uint64_t start, uint64_t end)
   return 0;
 }
 
-int file_reserve(const struct file_use *use, uint64_t start, uint64_t end)
+int output_reserve(const struct output_use *use, uint64_t start, uint64_t end)
 {
   long error;
 
@@ -236,8 +236,8 @@ int file_reserve(const struct file_use *use, uint64_t start, uint64_t end)
   return (int)error;
 }
 
-int file_write(const struct file_use *use, const void *head, size_t head_size, const void *body, size_t body_size,
-               uint64_t offset)
+int output_write(const struct output_use *use, const void *head, size_t head_size, const void *body, size_t body_size,
+                 uint64_t offset)
 {
   struct iovec parts[2] = {{(void *)(uintptr_t)head, head_size}, {(void *)(uintptr_t)body, body_size}};
   const uint8_t *rest = body;
@@ -261,16 +261,16 @@ int file_write(const struct file_use *use, const void *head, size_t head_size, c
   return done + (size_t)n == head_size + body_size ? 0 : -ENOSPC;
 }
 
-void file_move(void)
+void output_move(void)
 {
-  int old = __atomic_load_n(&file.fd, __ATOMIC_SEQ_CST);
+  int old = __atomic_load_n(&output.fd, __ATOMIC_SEQ_CST);
   long fd;
 
-  if (!file_is(old))
+  if (!output_is(old))
     return;
   fd = sys_call(SYS_fcntl, old, F_DUPFD_CLOEXEC, old + 1, 0, 0, 0);
-  __atomic_store_n(&file.fd, fd < 0 ? -1 : (int)fd, __ATOMIC_SEQ_CST);
-  for (int i = 0; i < MOVE_SPINS && __atomic_load_n(&file.users, __ATOMIC_SEQ_CST); i++)
+  __atomic_store_n(&output.fd, fd < 0 ? -1 : (int)fd, __ATOMIC_SEQ_CST);
+  for (int i = 0; i < MOVE_SPINS && __atomic_load_n(&output.users, __ATOMIC_SEQ_CST); i++)
     sys_call(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
   sys_close(old);
 }
