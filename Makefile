@@ -31,6 +31,7 @@ ANALYZER_SRC := $(wildcard analyzer/*/*.c)
 PRELOAD_OBJ := $(PRELOAD_SRC:%.c=$(BUILD)/%.o)
 ANALYZER_OBJ := $(ANALYZER_SRC:%.c=$(BUILD)/%.o)
 ANALYZER_LIBS := -ljansson -lzstd
+DEMOS := $(patsubst %.c,$(BUILD)/%,$(filter-out demos/mem.c,$(wildcard demos/*.c)))
 
 # Tests.  A file with a main() is a program, check_*.c runs under `make check`; all others are linked where needed.
 TEST_SRC := $(wildcard tests/unit/*.c tests/e2e/*.c tests/bench/*.c tests/fuzz/*.c)
@@ -51,7 +52,7 @@ TSAN_TESTS := check_base% check_heap% check_trace% check_frames%
 DEPS_BUILD := $(BUILD)/.deps-build
 DEPS_CHECK := $(BUILD)/.deps-check
 
-all: $(OUT)libvmtrace.so $(OUT)vmtrace $(OUT)mem ## build libvmtrace.so, vmtrace and mem (the default)
+all: $(OUT)libvmtrace.so $(OUT)vmtrace $(OUT)mem $(DEMOS) ## build libvmtrace.so, vmtrace and mem (the default)
 
 $(OUT)libvmtrace.so: $(PRELOAD_OBJ)
 	$(Q)$(CC) -shared $(CFLAGS) $(LDFLAGS) -Wl,-z,now,-z,relro,-soname,libvmtrace.so -o $@ $(PRELOAD_OBJ)
@@ -60,6 +61,10 @@ $(OUT)vmtrace: $(ANALYZER_OBJ) $(BUILD)/analyzer/main.o
 	$(Q)$(LINK) -o $@ $^ $(ANALYZER_LIBS)
 
 $(OUT)mem: demos/mem.c | $(DEPS_BUILD)
+	$(Q)$(CC) $(STD) $(CFLAGS) $(WARN) -o $@ $<
+
+$(BUILD)/demos/%: demos/%.c | $(DEPS_BUILD)
+	@mkdir -p $(@D)
 	$(Q)$(CC) $(STD) $(CFLAGS) $(WARN) -o $@ $<
 
 $(BUILD)/preload/%.o: preload/%.c | $(DEPS_BUILD)
@@ -104,9 +109,9 @@ $(DEPS_BUILD) $(DEPS_CHECK): $(BUILD)/.deps-%: .ci/deps
 	@mkdir -p $(@D)
 	$(Q)CC="$(CC)" .ci/deps $* && touch $@
 
-demo: all ## run N=2 copies of mem side by side for three seconds, then show their pages
+demo: all ## run N=2 copies of mem side by side for three seconds, then show their pages; D=cow, lazy, shared: another
 	@rm -rf $(BUILD)/demo && mkdir -p $(BUILD)/demo
-	./vmtrace run -n $(N) -o $(BUILD)/demo --watch=0x200000:int -- ./mem 3
+	./vmtrace run $(if $(D),,-n $(N)) -o $(BUILD)/demo --watch=0x200000:int -- $(if $(D),$(BUILD)/demos/$(D),./mem 3)
 	@echo
 	./vmtrace pages $(BUILD)/demo/*.vmt
 
