@@ -44,26 +44,33 @@ struct sampler_config {
   const struct option_watch *watch;
   unsigned watch_count;
   uint64_t skip_start, skip_end;   /* pages of the tracer itself: not reported */
+  int keep_fd;                     /* the descriptor that the sink needs, kept in the helper's table too; -1: none */
   const struct sampler_sink *sink; /* outlives the sampler */
 };
 
 /* Starts the helper; waits until it has its own descriptor table.  False: no helper (clone refused); sampler_take still
- * works.  The first sample is taken at once, reason START. */
+ * works.  The first sample is taken at once, reason START.  The files of /proc are opened by the helper with the
+ * privileges of this moment and stay open; it then has no capabilities. */
 bool sampler_start(const struct sampler_config *config);
 /* Ends the helper and waits until it is gone: before unshare, setns, and the like.  The kept picture stays. */
 void sampler_stop(void);
 bool sampler_running(void);
 
-/* Asks the helper for a sample soon, without waiting (fork). */
+/* Asks the helper for a sample soon, without waiting (fork): as soon as the bound on its cost allows.  Safe in signal
+ * handlers. */
 void sampler_poke(enum vt_sample_reason reason);
-/* Takes a sample now, in the calling thread, with descriptors that are closed again (exit); bounded to limit_ns. */
+/*
+ * Takes a sample now and returns when it is done (exit); bounded to limit_ns
+ * of CPU time.  By the helper, which has everything open already; without one, in the calling
+ * thread, with all signals blocked and descriptors that are closed again.
+ */
 void sampler_take(enum vt_sample_reason reason, uint64_t limit_ns);
 
 /* Whether this process can see frame numbers, kpageflags, and has PAGEMAP_SCAN: VT_SAMPLE_* flags. */
 unsigned sampler_probe(void);
 
 /* fork: in the parent and child, around it.  In the child the picture is forgotten (it is the parent's) and the helper
- * is not running. */
+ * is not running.  A sample that the helper is in the middle of goes on in the parent: no fork waits for one. */
 void sampler_before_fork(void);
 void sampler_after_fork(bool child);
 

@@ -1,0 +1,118 @@
+/*
+ * Opening and probing the files of /proc that the sampler reads, see
+ * proc_files.h.  Must not keep state.  Called by helper.c, sampler.c and present.c.
+ */
+#include "frames/proc_files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/syscall.h>
+
+#include "base/sys.h"
+#include "frames/page_entry.h"
+
+_Static_assert(sizeof(struct scan_arg) == 96, "as the kernel has it");
+_Static_assert(sizeof(struct scan_region) == 24, "as the kernel has it");
+
+/* thread-self came with Linux 3.17; a /proc of a sandbox may lack it. */
+static int open_own(const char *of_thread, const char *of_process)
+{
+  int fd = sys_open(of_thread, O_RDONLY | O_CLOEXEC, 0);
+
+  return fd == -ENOENT ? sys_open(of_process, O_RDONLY | O_CLOEXEC, 0) : fd;
+}
+
+long proc_scan(int pagemap, uint64_t start, uint64_t end, uint64_t pages, struct scan_region *regions, unsigned max,
+               uint64_t *walked)
+{
+  struct scan_arg arg = {
+      .size = sizeof arg,
+      .start = start,
+      .end = end,
+      .vec = (uint64_t)(uintptr_t)regions,
+      .vec_len = max,
+      .max_pages = pages,
+      .category_anyof_mask = SCAN_PRESENT | SCAN_SWAPPED,
+      .return_mask = SCAN_ZERO | SCAN_HUGE,
+  };
+  long found;
+
+  do
+    found = sys_call(SYS_ioctl, pagemap, (long)SCAN_IOCTL, (long)&arg, 0, 0, 0);
+  while (found == -EINTR);
+  *walked = arg.walk_end;
+  return found;
+}
+
+/* Looks at one page that is surely present: the one that the variable is in. */
+static unsigned probe_pagemap(int pagemap)
+{
+  volatile uint64_t here = 1;
+  uint64_t page = (uint64_t)(uintptr_t)&here & ~(FRAME_SIZE - 1);
+  uint64_t entry = 0, walked;
+  struct scan_region region;
+  unsigned flags = 0;
+
+  if (sys_pread(pagemap, &entry, sizeof entry, (off_t)(page >> FRAME_SHIFT << 3)) == (ssize_t)sizeof entry &&
+      entry >> 63 && entry_pfn(entry))
+    flags |= VT_SAMPLE_PFN;
+  if (proc_scan(pagemap, page, page + FRAME_SIZE, 0, &region, 1, &walked) >= 0)
+    flags |= VT_SAMPLE_SCAN;
+  return flags + (unsigned)(here - 1);
+}
+
+bool proc_files_open(struct proc_files *files)
+{
+  uint64_t word;
+
+  files->flags = 0;
+  files->error = 0;
+  files->kpageflags = -1;
+  files->maps = open_own("/proc/thread-self/maps", "/proc/self/maps");
+  files->pagemap = open_own("/proc/thread-self/pagemap", "/proc/self/pagemap");
+  if (files->pagemap < 0) {
+    files->error = files->pagemap;
+    return false;
+  }
+  files->flags = probe_pagemap(files->pagemap);
+  if (!(files->flags & VT_SAMPLE_PFN))
+    return true; /* without frame numbers there is nothing to look up */
+  files->kpageflags = sys_open("/proc/kpageflags", O_RDONLY | O_CLOEXEC, 0);
+  if (files->kpageflags < 0)
+    return true;
+  if (sys_pread(files->kpageflags, &word, sizeof word, 0) == (ssize_t)sizeof word) {
+    files->flags |= VT_SAMPLE_FLAGS;
+    return true;
+  }
+  sys_close(files->kpageflags);
+  files->kpageflags = -1;
+  return true;
+}
+
+void proc_files_close(struct proc_files *files)
+{
+  int *fds[] = {&files->maps, &files->pagemap, &files->kpageflags};
+
+  for (unsigned i = 0; i < sizeof fds / sizeof *fds; i++) {
+    if (*fds[i] >= 0)
+      sys_close(*fds[i]);
+    *fds[i] = -1;
+  }
+}
+
+uint64_t proc_resident(void)
+{
+  char text[128];
+  uint64_t pages = 0;
+  const char *p = text;
+
+  if (sys_read_file("/proc/thread-self/statm", text, sizeof text) <= 0)
+    return 0;
+  while (*p && *p != ' ')
+    p++;
+  while (*p == ' ')
+    p++;
+  for (; *p >= '0' && *p <= '9'; p++)
+    pages = pages * 10 + (uint64_t)(*p - '0');
+  return pages;
+}

@@ -1,0 +1,56 @@
+/*
+ * The files of /proc that the sampler reads, opened for the calling thread's
+ * descriptor table.  Names go through /proc/thread-self, because /proc/self
+ * loses its memory when the first thread has ended before the others.
+ */
+#ifndef VMTRACE_PROC_FILES_H
+#define VMTRACE_PROC_FILES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "vmtrace/format.h"
+
+struct proc_files {
+  int maps, pagemap, kpageflags; /* -1: not to be had */
+  unsigned flags;                /* VT_SAMPLE_PFN, VT_SAMPLE_FLAGS, VT_SAMPLE_SCAN: what was found to work */
+  int error;                     /* -errno of the pagemap when that is what is missing */
+};
+
+/* Opens what can be opened, close-on-exec, and finds out what works.  True when pages can be sampled at all. */
+bool proc_files_open(struct proc_files *files);
+void proc_files_close(struct proc_files *files);
+
+/* Pages resident in memory now (statm), 0 when unknown. */
+uint64_t proc_resident(void);
+
+/* PAGEMAP_SCAN (Linux 6.7), as <linux/fs.h> of that version has it. */
+struct scan_region {
+  uint64_t start, end;
+  uint64_t categories;
+};
+
+struct scan_arg {
+  uint64_t size, flags;
+  uint64_t start, end;
+  uint64_t walk_end;
+  uint64_t vec, vec_len;
+  uint64_t max_pages;
+  uint64_t category_inverted, category_mask, category_anyof_mask, return_mask;
+};
+
+#define SCAN_IOCTL 0xc0606610ul /* _IOWR('f', 16, struct scan_arg) */
+#define SCAN_PRESENT 8u
+#define SCAN_SWAPPED 16u
+#define SCAN_ZERO 32u
+#define SCAN_HUGE 64u
+
+/*
+ * Finds pages in [start, end) that are present or swapped; at most max
+ * regions and pages pages.  *walked is where a following call goes on.
+ * Regions found, or -errno.
+ */
+long proc_scan(int pagemap, uint64_t start, uint64_t end, uint64_t pages, struct scan_region *regions, unsigned max,
+               uint64_t *walked);
+
+#endif

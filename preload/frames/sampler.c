@@ -1,0 +1,332 @@
+/*
+ * The sampler's life: when samples are taken, by whom, and what happens to it
+ * at fork; see sampler.h.  Called by trace/samples.c.
+ *
+ * The helper's duty is bounded here: after a sample that took X of CPU time, the next one that nobody waits for comes
+ * 100 X later at the earliest.
+ */
+#include "frames/sampler.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+
+#include "base/lock.h"
+#include "base/log.h"
+#include "base/own.h"
+#include "base/sys.h"
+#include "frames/helper.h"
+#include "frames/sample.h"
+
+#define SECOND UINT64_C(1000000000)
+#define DUTY 100              /* a sample may be this part of the time */
+#define LOOK_AROUND SECOND    /* how often the helper wakes up in any case */
+#define PATIENCE (SECOND / 5) /* beyond the limit: until the helper gets a CPU on a crowded machine */
+#define LOCK_PATIENCE (SECOND / 10)
+
+static struct {
+  struct sampler_config config;
+  struct sampling *sampling;
+  struct lock lock;        /* over sampling; see sampler.h */
+  struct lock descriptors; /* held while a thread of the program has files of ours open: no fork then */
+  struct helper helper;
+  struct proc_files files; /* in the helper's descriptor table */
+  uint32_t wake;           /* counted up to wake the helper */
+  uint32_t stop;
+  uint32_t pokes, urgent; /* 1 << reason */
+  uint32_t asked, done;   /* sampler_take's requests, and how many of them are done */
+  uint64_t limit_ns;      /* of the latest of them */
+  bool forking;           /* descriptors is held by the thread that forks */
+  bool said;              /* what is missing was told */
+} sampler;
+
+static void wake_helper(void)
+{
+  __atomic_add_fetch(&sampler.wake, 1, __ATOMIC_RELEASE);
+  sys_futex_wake(&sampler.wake, 1);
+}
+
+static bool is_stopping(void)
+{
+  return __atomic_load_n(&sampler.stop, __ATOMIC_ACQUIRE);
+}
+
+/* The weightiest reason of a set. */
+static enum vt_sample_reason reason_of(uint32_t set)
+{
+  return set ? (enum vt_sample_reason)(31 - __builtin_clz(set)) : VT_SAMPLE_TICK;
+}
+
+/* ---- In the helper ---- */
+
+static void helper_open(void)
+{
+  proc_files_open(&sampler.files);
+}
+
+/* Returns before when the next sample must not come. */
+static uint64_t helper_sample(enum vt_sample_reason reason, uint64_t limit_ns)
+{
+  struct sample_request request = {reason, limit_ns, is_stopping};
+  uint64_t start = sys_now(), cost;
+
+  if (sampler.files.pagemap < 0)
+    return start;
+  lock_take(&sampler.lock);
+  cost = sample_take(sampler.sampling, &sampler.files, &request);
+  lock_release(&sampler.lock);
+  return start + DUTY * cost;
+}
+
+static void helper_tick(uint64_t now, uint64_t *not_before)
+{
+  lock_take(&sampler.lock);
+  sampler.config.sink->alive(now);
+  if (now < *not_before)
+    sample_values(sampler.sampling, &sampler.files);
+  lock_release(&sampler.lock);
+  if (now >= *not_before)
+    *not_before = helper_sample(VT_SAMPLE_TICK, 0);
+}
+
+/*
+ * A first thread that ends by the bare system call, with no other left but
+ * this one, means the end of a program: nobody would ever end it.  Its memory is then out of reach by its id.
+ */
+static bool program_is_gone(void)
+{
+  char byte, copy;
+  struct iovec here = {&copy, 1}, there = {&byte, 1};
+  struct stat st;
+  long n = sys_call(SYS_process_vm_readv, sys_getpid(), (long)&here, 1, (long)&there, 1, 0);
+
+  if (n != -ESRCH)
+    return false;
+  /* A directory has two links, and here one more per thread: the dead first one and this. */
+  return sys_call(SYS_newfstatat, -100, (long)"/proc/self/task", (long)&st, 0, 0, 0) == 0 && st.st_nlink == 4;
+}
+
+static void answer(uint32_t asked, uint64_t *not_before)
+{
+  uint32_t set = __atomic_exchange_n(&sampler.urgent, 0, __ATOMIC_ACQ_REL);
+
+  *not_before = helper_sample(reason_of(set), __atomic_load_n(&sampler.limit_ns, __ATOMIC_RELAXED));
+  __atomic_store_n(&sampler.done, asked, __ATOMIC_RELEASE);
+  sys_futex_wake(&sampler.done, INT_MAX);
+}
+
+/* Does what is due, or finds out until when to sleep. */
+static uint64_t helper_step(uint64_t now, uint64_t *next_tick, uint64_t *not_before)
+{
+  uint64_t period = (uint64_t)sampler.config.period_ms * 1000000;
+  uint32_t asked = __atomic_load_n(&sampler.asked, __ATOMIC_ACQUIRE);
+  uint64_t until = now + LOOK_AROUND;
+
+  if (asked != sampler.done) {
+    answer(asked, not_before);
+    return now;
+  }
+  if (__atomic_load_n(&sampler.pokes, __ATOMIC_RELAXED)) {
+    if (now >= *not_before) {
+      *not_before = helper_sample(reason_of(__atomic_exchange_n(&sampler.pokes, 0, __ATOMIC_ACQ_REL)), 0);
+      return now;
+    }
+    until = until < *not_before ? until : *not_before;
+  }
+  if (!period)
+    return until;
+  if (now >= *next_tick) {
+    helper_tick(now, not_before);
+    *next_tick = (sys_now() / period + 1) * period;
+    return now;
+  }
+  return until < *next_tick ? until : *next_tick;
+}
+
+static void helper_run(void)
+{
+  uint64_t period = (uint64_t)sampler.config.period_ms * 1000000;
+  uint64_t next_tick = period ? (sys_now() / period + 1) * period : 0;
+  uint64_t not_before = helper_sample(VT_SAMPLE_START, 0);
+
+  while (!is_stopping()) {
+    uint32_t wake = __atomic_load_n(&sampler.wake, __ATOMIC_ACQUIRE);
+    uint64_t now = sys_now();
+    uint64_t until = helper_step(now, &next_tick, &not_before);
+
+    if (until > now && !is_stopping()) {
+      if (program_is_gone())
+        break;
+      helper_sleep(&sampler.wake, wake, until);
+    }
+  }
+}
+
+/* ---- In the program's threads ---- */
+
+static bool prepare(const struct sampler_config *config)
+{
+  if (!sampler.sampling)
+    sampler.sampling = own_map(sizeof *sampler.sampling);
+  if (!sampler.sampling)
+    return false;
+  sampler.config = *config;
+  sample_init(sampler.sampling, config->sink);
+  sampler.sampling->vmas.skip_start = config->skip_start;
+  sampler.sampling->vmas.skip_end = config->skip_end;
+  if (sampler.sampling->values.watch != config->watch || sampler.sampling->values.count != config->watch_count)
+    values_init(&sampler.sampling->values, config->watch, config->watch_count);
+  return true;
+}
+
+static void say_what_is_missing(void)
+{
+  if (sampler.said)
+    return;
+  sampler.said = true;
+  if (sampler.files.pagemap < 0)
+    log_warn("page frames are not recorded: /proc/self/pagemap cannot be opened (error %d)", -sampler.files.error);
+  else if (!(sampler.files.flags & VT_SAMPLE_PFN))
+    log_info("frame numbers are hidden from this process (they need CAP_SYS_ADMIN)");
+}
+
+bool sampler_start(const struct sampler_config *config)
+{
+  if (sampler_running())
+    return true;
+  if (!prepare(config))
+    return false;
+  sampler.stop = 0;
+  sampler.done = sampler.asked;
+  if (!helper_start(&sampler.helper, config->keep_fd, helper_open, helper_run)) {
+    log_info("there is no thread for samples: pages are sampled when the program ends only");
+    return false;
+  }
+  say_what_is_missing();
+  return true;
+}
+
+bool sampler_running(void)
+{
+  return helper_alive(&sampler.helper);
+}
+
+void sampler_stop(void)
+{
+  if (!sampler.helper.memory)
+    return;
+  __atomic_store_n(&sampler.stop, 1, __ATOMIC_RELEASE);
+  wake_helper();
+  if (!helper_join(&sampler.helper))
+    log_info("the thread for samples does not end");
+}
+
+void sampler_poke(enum vt_sample_reason reason)
+{
+  uint32_t bit = UINT32_C(1) << reason;
+
+  if (sampler_running() && !(__atomic_fetch_or(&sampler.pokes, bit, __ATOMIC_ACQ_REL) & bit))
+    wake_helper();
+}
+
+/* By the helper: its files are open, and were so before the program gave up privileges or changed its root. */
+static bool take_by_helper(enum vt_sample_reason reason, uint64_t limit_ns)
+{
+  uint64_t until = sys_now() + limit_ns + PATIENCE;
+  uint32_t mine, done;
+
+  __atomic_store_n(&sampler.limit_ns, limit_ns, __ATOMIC_RELAXED);
+  __atomic_fetch_or(&sampler.urgent, UINT32_C(1) << reason, __ATOMIC_ACQ_REL);
+  mine = __atomic_add_fetch(&sampler.asked, 1, __ATOMIC_ACQ_REL);
+  wake_helper();
+  while ((int32_t)((done = __atomic_load_n(&sampler.done, __ATOMIC_ACQUIRE)) - mine) < 0) {
+    uint64_t now = sys_now();
+
+    if (!sampler_running())
+      return false;
+    if (now >= until)
+      return true; /* it has had its chance */
+    helper_sleep(&sampler.done, done, now + SECOND / 50);
+  }
+  return true;
+}
+
+static bool lock_take_until(struct lock *lock, uint64_t until_ns)
+{
+  if (lock_try(lock))
+    return true;
+  while (__atomic_exchange_n(&lock->word, 2, __ATOMIC_ACQUIRE) != 0) {
+    if (sys_now() >= until_ns)
+      return false;
+    helper_sleep(&lock->word, 2, until_ns);
+  }
+  return true;
+}
+
+/* Signals are blocked, so that no handler finds the locks held by its own thread. */
+static void take_here(enum vt_sample_reason reason, uint64_t limit_ns)
+{
+  struct sample_request request = {reason, limit_ns, NULL};
+  uint64_t all = ~UINT64_C(0), mask, until = sys_now() + limit_ns + LOCK_PATIENCE;
+  struct proc_files files;
+
+  sys_call(SYS_rt_sigprocmask, SIG_SETMASK, (long)&all, (long)&mask, sizeof mask, 0, 0);
+  if (lock_take_until(&sampler.descriptors, until)) {
+    if (lock_take_until(&sampler.lock, until)) {
+      if (proc_files_open(&files))
+        sample_take(sampler.sampling, &files, &request);
+      proc_files_close(&files);
+      lock_release(&sampler.lock);
+    }
+    lock_release(&sampler.descriptors);
+  }
+  sys_call(SYS_rt_sigprocmask, SIG_SETMASK, (long)&mask, 0, sizeof mask, 0, 0);
+}
+
+void sampler_take(enum vt_sample_reason reason, uint64_t limit_ns)
+{
+  if (!sampler.sampling)
+    return;
+  if (sampler_running() && take_by_helper(reason, limit_ns))
+    return;
+  take_here(reason, limit_ns);
+}
+
+unsigned sampler_probe(void)
+{
+  struct proc_files files;
+  unsigned flags;
+
+  proc_files_open(&files);
+  flags = files.flags;
+  proc_files_close(&files);
+  return flags;
+}
+
+/* A take in another thread holds it for milliseconds; one that is stuck must not keep the program from forking. */
+void sampler_before_fork(void)
+{
+  if (lock_take_until(&sampler.descriptors, sys_now() + LOCK_PATIENCE))
+    sampler.forking = true;
+}
+
+void sampler_after_fork(bool child)
+{
+  if (sampler.forking) {
+    sampler.forking = false;
+    lock_release(&sampler.descriptors);
+  }
+  if (!child)
+    return;
+  lock_reset(&sampler.descriptors);
+  lock_reset(&sampler.lock);
+  helper_forget(&sampler.helper);
+  sampler.pokes = 0;
+  sampler.urgent = 0;
+  sampler.done = sampler.asked;
+  if (sampler.sampling)
+    sample_forget(sampler.sampling);
+}

@@ -1,0 +1,42 @@
+/*
+ * Samples of page frames in the trace: what entry/ asks of the sampler.  The
+ * sampler's findings become records of a stream of its own.
+ *
+ * Nothing here fails towards the caller, allocates from the heap or changes errno.
+ */
+#ifndef VMTRACE_SAMPLES_H
+#define VMTRACE_SAMPLES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "vmtrace/format.h"
+
+struct options;
+
+/*
+ * Opens the stream and starts the helper; after trace_start, by one thread.
+ * Also after samples_stop (the stream goes on) and in the child of a fork after samples_after_fork (a new
+ * stream in the child's trace).  False: no helper; samples_take still works.
+ */
+bool samples_start(const struct options *options);
+/* Ends the helper, so that the process is single-threaded again if the program is; waits until it is gone. */
+void samples_stop(void);
+
+/* Takes a sample, done on return; at most limit_ns of CPU time (exit, exec). */
+void samples_take(enum vt_sample_reason reason, uint64_t limit_ns);
+/* Has one taken soon, without waiting (fork). */
+void samples_poke(enum vt_sample_reason reason);
+
+/* Around fork, in the thread that forks; before the locks of trace are taken and after they are released. */
+void samples_before_fork(void);
+void samples_after_fork(bool child);
+
+/*
+ * Has fn called at every tick (not with VMTRACE_SAMPLE_MS=0), in the helper:
+ * no thread to libc, without thread-local state; it must not wait for the
+ * sampler.  For housekeeping such as heap_trim.  NULL: nothing.
+ */
+void samples_on_tick(void (*fn)(uint64_t now_ns));
+
+#endif
