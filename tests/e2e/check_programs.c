@@ -127,7 +127,8 @@ END_TEST
 START_TEST(redis)
 {
   NEED("redis-server", "redis-benchmark", "redis-cli");
-  compare("redis-server --port 0 --unixsocket $PWD/s --save '' --appendonly no --daemonize no >log 2>&1 & pid=$!;"
+  compare("redis-server --port 0 --unixsocket $PWD/s --enable-debug-command yes --save '' --appendonly no --daemonize "
+          "no >log 2>&1 & pid=$!;"
           "for i in {1..600}; do [ \"$(redis-cli -s s ping 2>/dev/null)\" = PONG ] && break; sleep 0.1; done;"
           "redis-benchmark -s s -q -n 5000 -c 20 -P 8 -r 1000 -t set,get,lpush,lrange_100,sadd,hset,zadd "
           ">bench || echo benchmark failed; redis-cli -s s flushall;"
