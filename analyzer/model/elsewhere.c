@@ -1,7 +1,7 @@
 /*
  * Finds frames that stand at different addresses in different processes at the
  * same time: sorts the sightings by frame number and sweeps over the frames.
- * Called by model/pages.c once, before the pages are judged.
+ * Called by model/page_set.c once, before the pages are judged.
  *
  * Only pages of files and of shared memory, mapped more than once, are looked
  * at.  That keeps the index small, and an anonymous page that is shared by fork

@@ -6,7 +6,7 @@
 #define VMTRACE_ELSEWHERE_H
 
 #include "model/kin.h"
-#include "model/picture.h"
+#include "model/process_picture.h"
 #include "model/verdict.h"
 
 /* Per process a list by page number; a range's value is the index of its item, whose page belongs to the range's

@@ -1,5 +1,5 @@
 /*
- * Groups processes by boot and by descent.  Called by model/pages.c.
+ * Groups processes by boot and by descent.  Called by model/page_set.c.
  */
 #include "model/kin.h"
 

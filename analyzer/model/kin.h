@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "model/picture.h"
+#include "model/process_picture.h"
 
 /* Two processes with the same boot ran on the same machine since it was started; with the same family, they descend
  * from one process (traced or not) by fork or exec. */

@@ -1,6 +1,6 @@
 /*
  * Lists of ranges, and the sweep over many of them at once.  Called by
- * model/pages.c and model/elsewhere.c; does no work per page, only per range.
+ * model/page_set.c and model/elsewhere.c; does no work per page, only per range.
  */
 #include "model/range.h"
 

@@ -1,9 +1,9 @@
 /*
  * Turns the changes of one page into its history: who stood there from when
- * until when, and in which mapping.  Called by model/pages.c and
+ * until when, and in which mapping.  Called by model/page_set.c and
  * model/elsewhere.c for every segment of a sweep, so it must not allocate.
  */
-#include "model/picture.h"
+#include "model/process_picture.h"
 
 const struct vma *picture_vma(const struct picture *p, const struct range *range)
 {
@@ -38,6 +38,12 @@ static uint64_t last_seen(const struct picture *p, uint32_t from, uint32_t to)
   return p->samples[whole > from ? whole : from].begin_ns;
 }
 
+/* That the sampler learned more about a page is no change of the page. */
+static bool same_state(uint32_t a, uint32_t b)
+{
+  return (a | VT_PG_ZERO_KNOWN) == (b | VT_PG_ZERO_KNOWN);
+}
+
 size_t picture_history(const struct picture *p, uint32_t process, uint64_t page, const struct range *const *pages,
                        size_t page_count, const struct range *const *vmas, size_t vma_count, struct sighting *out)
 {
@@ -58,12 +64,13 @@ size_t picture_history(const struct picture *p, uint32_t process, uint64_t page,
       open = false;
       continue;
     }
-    if (!open || out[n - 1].state != state || out[n - 1].pfn != pfn) {
+    if (!open || !same_state(out[n - 1].state, state) || out[n - 1].pfn != pfn) {
       out[n++] =
           (struct sighting){.process = process, .state = state, .pfn = pfn, .first_ns = p->samples[r->sample].begin_ns};
       out[n - 1].vma = mapping_at(p, vmas, vma_count, r->sample, next);
       open = true;
     }
+    out[n - 1].state |= state & VT_PG_ZERO_KNOWN;
     if (i + 1 < page_count) {
       out[n - 1].last_ns = last_seen(p, r->sample, next);
       out[n - 1].until_ns = p->samples[next].begin_ns;

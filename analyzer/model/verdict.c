@@ -1,5 +1,5 @@
 /*
- * The rules by which a page gets its verdict.  Called by model/pages.c for
+ * The rules by which a page gets its verdict.  Called by model/page_set.c for
  * every run of pages and by model/elsewhere.c for frames at two addresses.
  */
 #include "model/verdict.h"
@@ -94,6 +94,8 @@ static enum verdict kind_of_share(const struct kin *kin, const struct sighting *
     return VERDICT_SHARED_MEMORY;
   if ((a->state | b->state) & VT_PG_FILE)
     return is_file(a->vma) || is_file(b->vma) ? VERDICT_SHARED_FILE : VERDICT_UNKNOWN;
+  if (!((a->state | b->state) & VT_PG_ZERO_KNOWN))
+    return VERDICT_UNKNOWN; /* it may be the zero page, which is nobody's */
   return kin[a->process].family == kin[b->process].family ? VERDICT_SHARED_COW : VERDICT_UNKNOWN;
 }
 

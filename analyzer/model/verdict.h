@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 #include "model/kin.h"
-#include "model/picture.h"
+#include "model/process_picture.h"
 
 enum verdict {
   VERDICT_PRIVATE,       /* same address, different frames at the same time */

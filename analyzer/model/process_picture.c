@@ -1,9 +1,9 @@
 /*
  * Builds the picture of a process from its sampler's events.  Trusts nothing
  * in them: what cannot be true is counted and left out.  Called by
- * model/pages.c; the unit tests feed it events by hand.
+ * model/page_set.c; the unit tests feed it events by hand.
  */
-#include "model/picture.h"
+#include "model/process_picture.h"
 
 #include <search.h>
 #include <stdlib.h>
@@ -17,6 +17,8 @@
 /* One record never covers more pages than this (1 TiB of 4 KiB pages): a larger number is damage. */
 #define RUN_LIMIT (UINT64_C(1) << 28)
 #define RANGE_MAX UINT32_MAX
+/* 146 years since the machine started: later times are damage. */
+#define TIME_LIMIT (UINT64_C(1) << 62)
 
 static int compare_names(const void *a, const void *b)
 {
@@ -49,6 +51,11 @@ static const char *keep_name(struct picture *p, const void *text, size_t size)
   return kept ? *kept : NULL;
 }
 
+static uint64_t plausible_time(uint64_t time_ns)
+{
+  return time_ns < TIME_LIMIT ? time_ns : TIME_LIMIT;
+}
+
 struct picture *picture_new(const struct vt_file_header *h)
 {
   struct picture *p = calloc(1, sizeof *p);
@@ -63,10 +70,8 @@ struct picture *picture_new(const struct vt_file_header *h)
   memcpy(p->trace_id, h->trace_id, sizeof p->trace_id);
   memcpy(p->parent_id, h->parent_id, sizeof p->parent_id);
   memcpy(p->boot_id, h->boot_id, sizeof p->boot_id);
-  p->start_ns = h->start_ns;
-  p->end_ns = h->end_ns;
-  if (!p->end_ns)
-    p->end_ns = h->last_ns > h->start_ns ? h->last_ns : h->start_ns;
+  p->start_ns = plausible_time(h->start_ns);
+  p->end_ns = plausible_time(h->end_ns ? h->end_ns : h->last_ns);
   if (p->end_ns < p->start_ns)
     p->end_ns = p->start_ns;
   p->seen_ns = h->stop_reason && h->stop_ns < p->end_ns ? h->stop_ns : p->end_ns;
@@ -123,6 +128,7 @@ static int add_sample(struct picture *p, uint64_t time_ns, uint32_t flags)
 {
   struct sample *s;
 
+  time_ns = plausible_time(time_ns);
   if (p->sample_count && time_ns < p->samples[p->sample_count - 1].begin_ns)
     time_ns = p->samples[p->sample_count - 1].begin_ns;
   if (p->sample_count == UINT32_MAX || make_room((void **)&p->samples, p->sample_count, &p->sample_room, sizeof *s) < 0)
@@ -253,7 +259,7 @@ static int add_value(struct picture *p, const struct event *e)
   if (make_room((void **)&p->values, p->value_count, &p->value_room, sizeof *p->values) < 0)
     return -1;
   p->values[p->value_count++] = (struct value_seen){
-      .addr = e->field[0], .type = (uint32_t)e->field[1], .bits = e->field[2], .time_ns = e->time_ns};
+      .addr = e->field[0], .type = (uint32_t)e->field[1], .bits = e->field[2], .time_ns = plausible_time(e->time_ns)};
   return 0;
 }
 

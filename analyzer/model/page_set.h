@@ -2,15 +2,15 @@
  * The merged picture of several processes: every page that at least one of
  * them held, with its verdict.  What `vmtrace pages` reports.
  */
-#ifndef VMTRACE_PAGES_H
-#define VMTRACE_PAGES_H
+#ifndef VMTRACE_PAGE_SET_H
+#define VMTRACE_PAGE_SET_H
 
 #include <stddef.h>
 #include <stdint.h>
 
 #include "model/elsewhere.h"
 #include "model/kin.h"
-#include "model/picture.h"
+#include "model/process_picture.h"
 #include "model/verdict.h"
 
 struct page_set {

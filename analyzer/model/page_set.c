@@ -2,7 +2,7 @@
  * Sweeps over the pages of all processes side by side and judges each run.
  * Called by cmd/pages.c and cmd/run.c through report/.
  */
-#include "model/pages.h"
+#include "model/page_set.h"
 
 #include <stdlib.h>
 #include <string.h>

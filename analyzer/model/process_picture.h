@@ -4,8 +4,8 @@
  * from the sampler's stream of one trace; memory grows with the changes that
  * the sampler saw, not with pages or with time.
  */
-#ifndef VMTRACE_PICTURE_H
-#define VMTRACE_PICTURE_H
+#ifndef VMTRACE_PROCESS_PICTURE_H
+#define VMTRACE_PROCESS_PICTURE_H
 
 #include <stdbool.h>
 #include <stddef.h>

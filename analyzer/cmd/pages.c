@@ -1,0 +1,154 @@
+/*
+ * `vmtrace pages`: the merged report over all traces given.  Reads each trace's
+ * sampler stream, joins them (model/page_set.h) and reports (report/pages_report.h).
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cmd/command.h"
+#include "report/pages_report.h"
+
+struct pages_options {
+  struct command_common common;
+  bool all;
+  bool ranged;
+  uint64_t start, end; /* bytes: [start, end) */
+};
+
+enum { OPTION_ALL = 0x100, OPTION_ADDRESS };
+
+static bool parse_address(const char *text, char **end, uint64_t *addr)
+{
+  errno = 0;
+  *addr = strtoull(text, end, 0);
+  return *end != text && !errno && *text != '-';
+}
+
+/* ADDR, ADDR-ADDR (the last byte) or ADDR+SIZE. */
+static bool parse_range(const char *text, struct pages_options *options)
+{
+  char *end;
+  uint64_t second;
+
+  if (!parse_address(text, &end, &options->start))
+    return false;
+  options->end = options->start + 1;
+  if (*end == '-' || *end == '+') {
+    char kind = *end;
+
+    if (!parse_address(end + 1, &end, &second))
+      return false;
+    options->end = kind == '-' ? second + 1 : options->start + second;
+  }
+  options->ranged = true;
+  return !*end && options->end > options->start;
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+  struct pages_options *options = state->input;
+
+  switch (key) {
+  case ARGP_KEY_INIT:
+    state->child_inputs[0] = &options->common;
+    return 0;
+  case OPTION_ALL:
+    options->all = true;
+    return 0;
+  case OPTION_ADDRESS:
+    if (!parse_range(arg, options))
+      argp_error(state, "--address takes ADDR, ADDR-ADDR or ADDR+SIZE, not '%s'", arg);
+    return 0;
+  default:
+    return ARGP_ERR_UNKNOWN;
+  }
+}
+
+/* A trace that is given twice would share every page with itself. */
+static bool is_new(struct picture *const *pictures, size_t count, const struct picture *p)
+{
+  static const uint8_t none[sizeof p->trace_id];
+
+  for (size_t i = 0; i < count; i++) {
+    if (!memcmp(pictures[i]->trace_id, p->trace_id, sizeof none) && memcmp(p->trace_id, none, sizeof none) != 0)
+      return false;
+  }
+  return true;
+}
+
+/* Loads what can be loaded; *code says whether that was everything. */
+static struct picture **load(const struct command_common *common, size_t *count, int *code)
+{
+  struct picture **pictures = calloc((size_t)common->trace_count + 1, sizeof(struct picture *));
+
+  *count = 0;
+  if (!pictures) {
+    *code = command_error(EXIT_UNREADABLE, "out of memory");
+    return NULL;
+  }
+  for (int i = 0; i < common->trace_count; i++) {
+    struct picture *p = picture_load(common->traces[i]);
+
+    if (!p) {
+      *code = EXIT_UNREADABLE;
+    } else if (is_new(pictures, *count, p)) {
+      pictures[(*count)++] = p;
+    } else {
+      command_error(EXIT_FINE, "%s: the same trace was given before; it counts once", common->traces[i]);
+      picture_free(p);
+    }
+  }
+  if (!*count) {
+    free(pictures);
+    return NULL;
+  }
+  return pictures;
+}
+
+static int report(const struct pages_options *options, const struct page_set *set)
+{
+  struct pages_view view = {.end = PAGES_EVERYTHING, .all = options->all};
+
+  if (options->ranged) {
+    view.first = options->start >> set->page_shift;
+    view.end = ((options->end - 1) >> set->page_shift) + 1;
+    view.all = true;
+  }
+  if (options->common.format == FORMAT_JSON)
+    return pages_json(stdout, set, &view);
+  view.colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
+  return pages_text(stdout, set, &view);
+}
+
+int cmd_pages(int argc, char **argv)
+{
+  static const struct argp_option options_table[] = {
+      {"all", OPTION_ALL, NULL, 0, "every row, also what only one process has", 0},
+      {"address", OPTION_ADDRESS, "RANGE", 0, "only these pages: ADDR, ADDR-ADDR or ADDR+SIZE", 0},
+      {0},
+  };
+  const struct argp argp = {.options = options_table,
+                            .parser = parse,
+                            .args_doc = "TRACE...",
+                            .doc = "Says of each virtual page what stood behind it in every process, and what that "
+                                   "means: private, shared, copied on write, never written ...",
+                            .children = command_traces()};
+  struct pages_options options = {0};
+  struct picture **pictures;
+  struct page_set *set;
+  int code = EXIT_FINE;
+  size_t count;
+
+  command_parse(&argp, argc, argv, &options);
+  pictures = load(&options.common, &count, &code);
+  if (!pictures)
+    return code;
+  set = page_set_new(pictures, count);
+  if (!set || report(&options, set) < 0)
+    code = EXIT_UNREADABLE;
+  page_set_free(set);
+  return command_finish(stdout, code);
+}

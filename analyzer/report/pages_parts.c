@@ -1,0 +1,105 @@
+/*
+ * Small questions about a run of pages that several parts of the page report
+ * ask.  Called by report/pages_*.c.
+ */
+#include "report/pages_parts.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "vmtrace/format.h"
+
+/* Where the first segment of the pinned heap ends: the address plan's 0x400000. */
+#define LOW_HEAP_START UINT64_C(0x200000)
+#define LOW_HEAP_END UINT64_C(0x400000)
+
+void pages_tally_add(struct pages_tally *tally, const struct page_run *run)
+{
+  tally->verdicts[run->claim.verdict] += run->count;
+  tally->total += run->count;
+}
+
+const struct sighting *pages_current(const struct page_run *run, uint32_t process)
+{
+  for (size_t i = 0; i < run->sighting_count; i++) {
+    if (run->sightings[i].process == process && run->sightings[i].current)
+      return &run->sightings[i];
+  }
+  return NULL;
+}
+
+/* The mapping of the first process that knows one. */
+static const struct vma *mapping_of(const struct page_run *run)
+{
+  for (size_t i = 0; i < run->sighting_count; i++) {
+    if (run->sightings[i].current && run->sightings[i].vma)
+      return run->sightings[i].vma;
+  }
+  return NULL;
+}
+
+bool pages_is_heap(const struct page_set *set, const struct page_run *run)
+{
+  const struct picture *p = set->pictures[run->sightings[0].process];
+  const struct vma *vma = mapping_of(run);
+  uint64_t addr = run->page << set->page_shift;
+
+  if (vma && *vma->path)
+    return !strcmp(vma->path, "[heap]");
+  if (vma && vma->flags & VT_VMA_SHARED)
+    return false;
+  return p->heap_end &&
+         ((addr >= p->heap_start && addr < p->heap_end) || (addr >= LOW_HEAP_START && addr < LOW_HEAP_END));
+}
+
+const char *pages_label(const struct page_set *set, const struct page_run *run)
+{
+  const struct picture *p = set->pictures[run->sightings[0].process];
+  const struct vma *vma = mapping_of(run);
+  uint64_t addr = run->page << set->page_shift;
+  const char *slash;
+
+  if (addr >= p->own_start && addr < p->own_end)
+    return "vmtrace";
+  if (pages_is_heap(set, run))
+    return "heap";
+  if (!vma)
+    return "";
+  if (!strcmp(vma->path, "[stack]"))
+    return "stack";
+  if (!*vma->path)
+    return vma->flags & VT_VMA_SHARED ? "shared memory" : "anonymous";
+  slash = strrchr(vma->path, '/');
+  return slash && slash[1] ? slash + 1 : vma->path;
+}
+
+const char *pages_value_text(char *buf, uint32_t type, uint64_t bits)
+{
+  double number;
+
+  switch (type) {
+  case VT_VALUE_INT:
+    snprintf(buf, PAGES_VALUE_MAX, "%" PRId32, (int32_t)bits);
+    break;
+  case VT_VALUE_UINT:
+    snprintf(buf, PAGES_VALUE_MAX, "%" PRIu32, (uint32_t)bits);
+    break;
+  case VT_VALUE_LONG:
+    snprintf(buf, PAGES_VALUE_MAX, "%" PRId64, (int64_t)bits);
+    break;
+  case VT_VALUE_ULONG:
+    snprintf(buf, PAGES_VALUE_MAX, "%" PRIu64, bits);
+    break;
+  case VT_VALUE_DOUBLE:
+    memcpy(&number, &bits, sizeof number);
+    snprintf(buf, PAGES_VALUE_MAX, "%.15g", number);
+    if (strtod(buf, NULL) != number)
+      snprintf(buf, PAGES_VALUE_MAX, "%.17g", number);
+    break;
+  default:
+    snprintf(buf, PAGES_VALUE_MAX, "0x%" PRIx64, bits);
+    break;
+  }
+  return buf;
+}
