@@ -1,0 +1,82 @@
+/*
+ * What users type: make demo, make install, make uninstall.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "e2e.h"
+
+static void run_make(const char *const *argv, struct e2e_result *result)
+{
+  /* Not a part of the make that may have started this test. */
+  e2e_run(&(struct e2e_spec){.argv = argv, .env = E2E_ARGV("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "T"), .cwd = e2e_top()},
+          result);
+  e2e_expect_exit(result, 0);
+}
+
+static int count_lines(const char *text, const char *containing)
+{
+  int count = 0;
+
+  for (const char *at = text; (at = strstr(at, containing)); at += strlen(containing))
+    count++;
+  return count;
+}
+
+START_TEST(demo)
+{
+  struct e2e_result result;
+
+  run_make(E2E_ARGV("make", "demo", "N=3"), &result);
+  ck_assert_msg(count_lines(result.out, "address pointed to by p: 0x200000\n") == 3, "%s", result.out);
+  ck_assert_msg(count_lines(result.out, ") p: 3\n") == 3, "%s", result.out);
+  ck_assert_msg(strstr(result.out, "3 processes ran side by side"), "%s", result.out);
+  ck_assert_msg(strstr(result.out, geteuid() ? "exclusive" : "private: same address, different frames"), "%s",
+                result.out);
+  ck_assert_msg(strstr(result.out, "value at 0x200000"), "%s", result.out);
+  e2e_release(&result);
+}
+END_TEST
+
+/* Installed, it finds its library without being told, and goes away without a trace. */
+START_TEST(install_and_uninstall)
+{
+  const char *root = e2e_path("root"), *destdir;
+  struct e2e_result result;
+  char variable[4200];
+
+  snprintf(variable, sizeof variable, "DESTDIR=%s", root);
+  destdir = variable;
+  run_make(E2E_ARGV("make", "install", "PREFIX=/usr", destdir), &result);
+  e2e_release(&result);
+  e2e_run(&(struct e2e_spec){.argv = E2E_ARGV(e2e_path("root/usr/bin/vmtrace"), "run", "-o", e2e_dir(), "--",
+                                              e2e_prog("mem"), "0")},
+          &result);
+  e2e_expect_exit(&result, 0);
+  ck_assert_msg(strstr(result.out, "p: 0x200000\n"), "%s%s", result.out, result.err);
+  e2e_release(&result);
+  if (e2e_has("pkg-config")) {
+    e2e_run(&(struct e2e_spec){.argv = E2E_ARGV("pkg-config", "--libs", e2e_path("root/usr/lib/pkgconfig/vmtrace.pc"))},
+            &result);
+    e2e_expect_exit(&result, 0);
+    ck_assert_ptr_nonnull(strstr(result.out, "-lvmtrace"));
+    e2e_release(&result);
+  }
+  run_make(E2E_ARGV("make", "uninstall", "PREFIX=/usr", destdir), &result);
+  e2e_release(&result);
+  e2e_run(&(struct e2e_spec){.argv = E2E_ARGV("find", root, "!", "-type", "d")}, &result);
+  ck_assert_str_eq(result.out, "");
+  e2e_release(&result);
+}
+END_TEST
+
+int main(void)
+{
+  Suite *suite = suite_create("install");
+  TCase *tcase = e2e_case(suite, "install", 120);
+
+  tcase_add_test(tcase, demo);
+  tcase_add_test(tcase, install_and_uninstall);
+  return e2e_main(suite);
+}
