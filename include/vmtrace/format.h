@@ -196,6 +196,18 @@ enum vt_record_type {
 #define VT_FIELDS_MAX 6  /* numeric fields of a general record */
 #define VT_TAIL_MAX 8192 /* bytes of a tail */
 
+/*
+ * Call stacks are ids of nodes (VT_R_STACK_NODE); a node's parent is the next
+ * frame outwards, or one of these, which say how the walk ended.
+ */
+enum vt_stack_root {
+  VT_STACK_NONE = 0,     /* the event carries no stack */
+  VT_STACK_COMPLETE = 1, /* walked to the thread's first function */
+  VT_STACK_LIMIT = 2,    /* VMTRACE_STACK frames kept, more were there */
+  VT_STACK_BROKEN = 3,   /* the unwinder could not go on */
+  VT_STACK_FIRST = 16    /* ids of nodes start here */
+};
+
 /* VT_R_THREAD.role */
 enum vt_role { VT_ROLE_PROGRAM = 0, VT_ROLE_SAMPLER = 1, VT_ROLE_ADOPTED = 2 };
 #define VT_NO_THREAD UINT32_MAX

@@ -1,0 +1,265 @@
+/*
+ * libunwind, loaded privately with dlopen: were it a dependency of the
+ * library, its _Unwind_* symbols would stand in for libgcc's in programs that
+ * load C++ code later.  Its own cache is off: it takes a lock around calls into
+ * the dynamic loader, and frame rules make it unnecessary.
+ */
+#include "unwind/frame_probe.h"
+
+#define UNW_LOCAL_ONLY
+#include <dlfcn.h>
+#include <errno.h>
+#include <libunwind.h>
+#include <string.h>
+#include <ucontext.h>
+
+#include "vmtrace/format.h"
+
+#define NAME_TEXT(name) #name
+#define NAME_OF(name) NAME_TEXT(name)
+
+static struct {
+  int (*getcontext)(unw_tdep_context_t *);
+  int (*init_local2)(unw_cursor_t *, unw_context_t *, int);
+  int (*step)(unw_cursor_t *);
+  int (*get_reg)(unw_cursor_t *, int, unw_word_t *);
+  int (*get_save_loc)(unw_cursor_t *, int, unw_save_loc_t *);
+  int (*get_proc_info)(unw_cursor_t *, unw_proc_info_t *);
+  int (*is_signal_frame)(unw_cursor_t *);
+  int (*set_caching_policy)(unw_addr_space_t, unw_caching_policy_t);
+} lib;
+
+/* How far a realigned frame's saved CFA is looked for below rbp. */
+#define DEREF_REACH 256
+#define SHIFT 64 /* bytes by which probes shift a register: keeps all alignments */
+
+int frame_probe_start(void)
+{
+  void *handle = dlopen("libunwind.so.8", RTLD_NOW | RTLD_LOCAL);
+  unw_addr_space_t *space;
+  const struct {
+    void *into;
+    const char *name;
+  } symbols[] = {
+      {&lib.getcontext, NAME_OF(unw_tdep_getcontext)},
+      {&lib.init_local2, NAME_OF(unw_init_local2)},
+      {&lib.step, NAME_OF(unw_step)},
+      {&lib.get_reg, NAME_OF(unw_get_reg)},
+      {&lib.get_save_loc, NAME_OF(unw_get_save_loc)},
+      {&lib.get_proc_info, NAME_OF(unw_get_proc_info)},
+      {&lib.is_signal_frame, NAME_OF(unw_is_signal_frame)},
+      {&lib.set_caching_policy, NAME_OF(unw_set_caching_policy)},
+  };
+
+  if (!handle)
+    return -ENOENT;
+  for (unsigned i = 0; i < sizeof symbols / sizeof symbols[0]; i++) {
+    void *symbol = dlsym(handle, symbols[i].name);
+
+    if (!symbol)
+      return -ENOENT;
+    memcpy(symbols[i].into, &symbol, sizeof symbol);
+  }
+  space = dlsym(handle, NAME_OF(unw_local_addr_space));
+  if (!space)
+    return -ENOENT;
+  lib.set_caching_policy(*space, UNW_CACHE_NONE);
+  return 0;
+}
+
+static bool state_of(unw_cursor_t *cursor, struct frame_state *s)
+{
+  unw_word_t pc, sp, bp = 0;
+
+  if (lib.get_reg(cursor, UNW_REG_IP, &pc) < 0 || lib.get_reg(cursor, UNW_REG_SP, &sp) < 0)
+    return false;
+  lib.get_reg(cursor, UNW_X86_64_RBP, &bp);
+  s->pc = pc;
+  s->sp = sp;
+  s->bp = bp;
+  return true;
+}
+
+/* Where libunwind would read rbp next: an address, or 0 when it is unchanged since the context. */
+static uint64_t bp_place(unw_cursor_t *cursor, const unw_context_t *context)
+{
+  unw_save_loc_t loc;
+
+  if (lib.get_save_loc(cursor, UNW_X86_64_RBP, &loc) < 0 || loc.type != UNW_SLT_MEMORY)
+    return 0;
+  if (loc.u.addr >= (uint64_t)context && loc.u.addr < (uint64_t)(context + 1))
+    return 0;
+  return loc.u.addr;
+}
+
+/* One step from an invented state; false when libunwind refuses. */
+static bool probe_step(const struct frame_state *s, struct frame_state *next, uint64_t *place)
+{
+  unw_context_t context;
+  unw_cursor_t cursor;
+
+  memset(&context, 0, sizeof context);
+  context.uc_mcontext.gregs[REG_RIP] = (greg_t)s->pc;
+  context.uc_mcontext.gregs[REG_RSP] = (greg_t)s->sp;
+  context.uc_mcontext.gregs[REG_RBP] = (greg_t)s->bp;
+  if (lib.init_local2(&cursor, &context, s->exact ? UNW_INIT_SIGNAL_FRAME : 0) < 0 || lib.step(&cursor) <= 0)
+    return false;
+  if (!state_of(&cursor, next))
+    return false;
+  *place = bp_place(&cursor, &context);
+  return true;
+}
+
+/* A CFA kept in memory below rbp: found where it is, and proven by a copy of the frame in which that word differs. */
+static bool find_deref(const struct frame_state *s, uint64_t cfa, int32_t *offset)
+{
+  uint64_t copy[2 * DEREF_REACH / 8];
+  struct frame_state moved = *s, next;
+  uint64_t place;
+
+  memcpy(copy, (const void *)(s->bp - DEREF_REACH), sizeof copy);
+  moved.bp = (uint64_t)copy + DEREF_REACH;
+  for (int32_t at = -8; at >= -DEREF_REACH; at -= 8) {
+    uint64_t *word = &copy[(DEREF_REACH + at) / 8];
+
+    if (*word != cfa)
+      continue;
+    *word = cfa + SHIFT;
+    if (probe_step(&moved, &next, &place) && next.sp == cfa + SHIFT) {
+      *offset = at;
+      return true;
+    }
+    *word = cfa;
+  }
+  return false;
+}
+
+/* Tells what the CFA follows by shifting one register at a time. */
+static bool find_cfa(const struct frame_state *s, uint64_t cfa, struct frame_rule *rule)
+{
+  struct frame_state by_sp = *s, by_bp = *s, next_sp, next_bp;
+  uint64_t place;
+
+  by_sp.sp += SHIFT;
+  by_bp.bp += SHIFT;
+  if (!probe_step(&by_sp, &next_sp, &place))
+    return false;
+  /* A frame whose rbp is no address at all cannot be based on it; the shifted value then reads nothing. */
+  if (!probe_step(&by_bp, &next_bp, &place))
+    return false;
+  if (next_sp.sp == cfa + SHIFT && next_bp.sp == cfa) {
+    rule->kind = RULE_SP;
+    rule->cfa = (int32_t)(cfa - s->sp);
+    return (uint64_t)rule->cfa == cfa - s->sp;
+  }
+  if (next_sp.sp == cfa && next_bp.sp == cfa + SHIFT) {
+    rule->kind = RULE_BP;
+    rule->cfa = (int32_t)(cfa - s->bp);
+    return (uint64_t)(int64_t)rule->cfa == cfa - s->bp;
+  }
+  if (next_sp.sp == cfa && s->bp > s->sp && s->bp - s->sp < (1u << 20) && find_deref(s, cfa, &rule->cfa)) {
+    rule->kind = RULE_BP_DEREF;
+    return true;
+  }
+  return false;
+}
+
+static bool fits_word_offset(int64_t offset, int16_t *words)
+{
+  *words = (int16_t)(offset / 8);
+  return offset % 8 == 0 && (int64_t)*words * 8 == offset;
+}
+
+/* The rule that leads from s to next, as libunwind walked it; RULE_PLAIN when no rule does. */
+static struct frame_rule derive(const struct frame_state *s, const struct frame_state *next)
+{
+  const struct frame_rule plain = {.kind = RULE_PLAIN};
+  struct frame_rule rule = plain;
+  struct frame_state again;
+  uint64_t cfa = next->sp, place;
+
+  if (!probe_step(s, &again, &place) || again.pc != next->pc || again.sp != cfa || again.bp != next->bp)
+    return plain;
+  if (*(const uint64_t *)(cfa - 8) != next->pc || !find_cfa(s, cfa, &rule))
+    return plain;
+  if (!place) {
+    rule.saved_bp = BP_SAME;
+    return next->bp == s->bp ? rule : plain;
+  }
+  rule.saved_bp = rule.kind == RULE_BP_DEREF ? BP_AT_BP : BP_AT_CFA;
+  return fits_word_offset((int64_t)(place - (rule.kind == RULE_BP_DEREF ? s->bp : cfa)), &rule.bp) ? rule : plain;
+}
+
+/* A signal frame is a rule of its own when the ucontext that the kernel pushed is where it should be. */
+static struct frame_rule derive_signal(const struct frame_state *s, const struct frame_state *next)
+{
+  const greg_t *regs = ((const ucontext_t *)s->sp)->uc_mcontext.gregs;
+  bool there =
+      (uint64_t)regs[REG_RIP] == next->pc && (uint64_t)regs[REG_RSP] == next->sp && (uint64_t)regs[REG_RBP] == next->bp;
+
+  return (struct frame_rule){.kind = there ? RULE_SIGNAL : RULE_PLAIN};
+}
+
+/* Whether code at the cursor has unwind information; without, libunwind guesses, and a guess is no rule.  For such code
+ * libunwind's x86-64 port makes up a procedure of one byte. */
+static bool is_described(unw_cursor_t *cursor)
+{
+  unw_proc_info_t info;
+
+  return lib.get_proc_info(cursor, &info) == 0 && info.end_ip > info.start_ip + 1;
+}
+
+unsigned frame_walk_plain(const struct frame_state *from, struct frame_state *frames, unsigned max, uint32_t *root,
+                          bool learn)
+{
+  unw_context_t context;
+  unw_cursor_t cursor;
+  struct frame_state state = {0}, next = {0};
+  unsigned n = 0;
+  bool started = false;
+
+  *root = VT_STACK_BROKEN;
+  lib.getcontext(&context);
+  if (lib.init_local2(&cursor, &context, 0) < 0 || !state_of(&cursor, &state))
+    return 0;
+  for (;;) {
+    bool signal, described;
+    int rc;
+
+    if (!started && state.pc == from->pc && state.sp == from->sp)
+      started = true;
+    if (started) {
+      if (n == max) {
+        *root = VT_STACK_LIMIT;
+        return n;
+      }
+      frames[n++] = state;
+    } else if (state.sp > from->sp) {
+      return 0;
+    }
+    described = !started || !learn || is_described(&cursor);
+    rc = lib.step(&cursor);
+    signal = lib.is_signal_frame(&cursor) > 0; /* speaks of the frame just left */
+    if (rc < 0)
+      return n;
+    if (rc > 0 && !state_of(&cursor, &next))
+      return n;
+    next.exact = signal;
+    if (started && learn && frame_rule_find(state.pc, state.exact).kind == RULE_UNKNOWN) {
+      struct frame_rule rule = {.kind = RULE_PLAIN};
+
+      if (described && rc == 0)
+        rule.kind = RULE_END;
+      else if (signal && rc > 0)
+        rule = derive_signal(&state, &next);
+      else if (described && rc > 0)
+        rule = derive(&state, &next);
+      frame_rule_add(state.pc, state.exact, rule);
+    }
+    if (rc == 0 || !next.pc) {
+      *root = VT_STACK_COMPLETE;
+      return n;
+    }
+    state = next;
+  }
+}

@@ -1,0 +1,25 @@
+/*
+ * libunwind, loaded privately: plain walks, and the rules derived from them.
+ */
+#ifndef VMTRACE_FRAME_PROBE_H
+#define VMTRACE_FRAME_PROBE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "unwind/frame_rule.h"
+
+/* 0, or -ENOENT when there is no libunwind (or not the one that this was built against). */
+int frame_probe_start(void);
+
+/*
+ * A plain libunwind walk of the calling thread.  frames[0] is the state
+ * `from` (which must be that of a frame of the calling thread, outside of the
+ * library), further ones follow outwards; at most max.  bp_slots[i]: where frame i+1's rbp was read when
+ * leaving frame i, 0: nowhere.  Returns how many there are; *root tells how the walk ended (VT_STACK_*).
+ * With learn, pcs that have no rule yet get one.
+ */
+unsigned frame_walk_plain(const struct frame_state *from, struct frame_state *frames, unsigned max, uint32_t *root,
+                          bool learn);
+
+#endif

@@ -1,0 +1,51 @@
+/*
+ * What is known about one pc: how to get from the state of a frame
+ * (pc, sp, bp) to that of its caller.  Rules come from frame_probe.c and are kept
+ * in a table that readers use without a lock.
+ */
+#ifndef VMTRACE_FRAME_RULE_H
+#define VMTRACE_FRAME_RULE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Unwinding state of one frame.  exact: pc is where the frame was interrupted, not a return address. */
+struct frame_state {
+  uint64_t pc, sp, bp;
+  bool exact;
+};
+
+enum frame_rule_kind {
+  RULE_UNKNOWN = 0,
+  RULE_SP,       /* CFA = sp + cfa */
+  RULE_BP,       /* CFA = bp + cfa */
+  RULE_BP_DEREF, /* CFA = *(bp + cfa): functions that realign the stack */
+  RULE_SIGNAL,   /* a signal frame: the interrupted state is in the ucontext at sp */
+  RULE_END,      /* the outermost frame */
+  RULE_PLAIN     /* only libunwind itself can walk this one */
+};
+
+/* In all kinds with a CFA the return address is at CFA - 8. */
+enum frame_saved_bp { BP_SAME = 0, BP_AT_CFA, BP_AT_BP };
+
+struct frame_rule {
+  int32_t cfa;
+  int16_t bp;       /* where the caller's rbp is, in units of 8 bytes from CFA or bp (saved_bp) */
+  uint8_t kind;     /* enum frame_rule_kind */
+  uint8_t saved_bp; /* enum frame_saved_bp */
+};
+
+/* False: out of memory. */
+bool frame_rules_start(void);
+
+/* The rule of a pc; kind RULE_UNKNOWN when it was not probed yet. */
+struct frame_rule frame_rule_find(uint64_t pc, bool exact);
+void frame_rule_add(uint64_t pc, bool exact, struct frame_rule rule);
+
+/* Forgets the rules of [start, end). */
+void frame_rules_forget(uint64_t start, uint64_t end);
+
+void frame_rules_before_fork(void);
+void frame_rules_after_fork(bool child);
+
+#endif
