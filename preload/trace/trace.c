@@ -271,6 +271,11 @@ bool trace_owns_fd(int fd)
   return trace_state->header && fd >= 0 && fd == output_number() && output_is(fd);
 }
 
+int trace_fd(void)
+{
+  return trace_state->header ? output_number() : -1;
+}
+
 void trace_move_fd(void)
 {
   if (trace_state->header)

@@ -125,6 +125,7 @@ void trace_end_undo(void);
 /* Whether fd is the trace's own descriptor (which the program did not open), and keeping it out of the way of a
  * program that wants that number. */
 bool trace_owns_fd(int fd);
+int trace_fd(void); /* the number it had when it was last used; -1: none */
 void trace_move_fd(void);
 
 /* fork.  before: in the parent, takes the module's locks.  after in the child: forgets the parent's file without
