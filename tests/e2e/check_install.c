@@ -1,8 +1,10 @@
 /*
  * What users type: make demo, make install, make uninstall.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "e2e.h"
@@ -71,6 +73,26 @@ START_TEST(install_and_uninstall)
 }
 END_TEST
 
+/* No apt, no compiler that finds anything: one line that names the packages, and nothing is tried. */
+START_TEST(packages_are_named)
+{
+  struct e2e_result result;
+  char path[4200];
+
+  ck_assert_int_eq(mkdir(e2e_path("bin"), 0755), 0);
+  ck_assert(!symlink("/bin/bash", e2e_path("bin/bash")) && !symlink("/usr/bin/env", e2e_path("bin/env")));
+  snprintf(path, sizeof path, "PATH=%s", e2e_path("bin"));
+  e2e_run(&(struct e2e_spec){.argv = E2E_ARGV("/bin/bash", ".ci/deps", "build", "check"),
+                             .env = E2E_ARGV(path, "CC=false"),
+                             .cwd = e2e_top()},
+          &result);
+  e2e_expect_exit(&result, 1);
+  ck_assert_msg(strstr(result.err, "libjansson-dev libzstd-dev pkg-config check"), "%s", result.err);
+  ck_assert_ptr_eq(strchr(result.err, '\n'), result.err + result.err_len - 1);
+  e2e_release(&result);
+}
+END_TEST
+
 int main(void)
 {
   Suite *suite = suite_create("install");
@@ -78,5 +100,6 @@ int main(void)
 
   tcase_add_test(tcase, demo);
   tcase_add_test(tcase, install_and_uninstall);
+  tcase_add_test(tcase, packages_are_named);
   return e2e_main(suite);
 }
