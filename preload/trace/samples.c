@@ -9,13 +9,14 @@
 
 #include "base/layout.h"
 #include "base/option.h"
+#include "frames/page_entry.h"
 #include "frames/sampler.h"
 #include "trace/trace.h"
 #include "trace/trace_output.h"
 #include "vmtrace/codec.h"
 
 /* Pages of one record: what a reader has to take at once stays small. */
-#define RECORD_PAGES (UINT64_C(1) << 30)
+#define RECORD_PAGES (UINT64_C(1) << 28)
 #define LEB_MAX 10u
 
 static struct {
@@ -48,7 +49,7 @@ static void put_pages(uint64_t addr, uint64_t count, unsigned state, uint64_t pf
     uint64_t n = count < RECORD_PAGES ? count : RECORD_PAGES;
 
     TRACE(samples.writer, PAGES, addr, n, state, pfn);
-    addr += n << 12;
+    addr += n << FRAME_SHIFT;
     pfn += pfn ? n : 0;
     count -= n;
   }
@@ -67,7 +68,7 @@ static void put_pfns(uint64_t addr, uint64_t count, unsigned state, const uint64
       end = vt_put_leb(end, vt_zigzag((int64_t)(pfns[i] - before)));
       before = pfns[i];
     }
-    const uint64_t fields[] = {addr + (first << 12), i - first, state};
+    const uint64_t fields[] = {addr + (first << FRAME_SHIFT), i - first, state};
     trace_record(samples.writer, VT_R_PFNS, sizeof fields / sizeof *fields, fields, tail, (size_t)(end - tail));
   }
 }

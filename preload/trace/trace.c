@@ -148,6 +148,7 @@ bool trace_start(const struct trace_config *config)
   if (!error) {
     trace_state->pid = pid;
     trace_state->shift = config->addr_shift;
+    trace_state->ticks = config->sample_ms > 0;
     trace_state->every_time = config->flags & VT_F_EVERY_TIME;
     error = header_make(config);
     if (error)

@@ -5,7 +5,8 @@
  * The clock.  At a high rate of events reading it every time would cost more
  * than all the rest, so one reading serves up to PACE_MAX bytes of records;
  * once events come less often than about one per microsecond, each has its own.
- * In between, pace doubles with every run of events that was fast.
+ * In between, pace doubles with every run of events that was fast.  A thread that
+ * pauses in the middle of a run is put right by the sampler's next tick; without ticks runs are short.
  */
 #include <string.h>
 
@@ -15,6 +16,7 @@
 
 #define EVENT_BYTES 5u
 #define PACE_MAX 72u        /* about 16 events */
+#define PACE_TICKLESS 24u   /* about 5 */
 #define PACE_MIN 8u         /* one or two */
 #define GAP_NS_PER_BYTE 220 /* 1 us between events of 4.5 bytes */
 
@@ -34,12 +36,13 @@ static void put_time(struct trace_writer *w)
   uint64_t now = sys_now();
   uint64_t delta = now > w->time_ns ? now - w->time_ns : 0;
   uint64_t bytes = (uint64_t)(w->cur - w->clock_at);
+  uint32_t most = trace_state->ticks ? PACE_MAX : PACE_TICKLESS;
 
   w->tick = __atomic_load_n(&trace_tick, __ATOMIC_RELAXED);
   if (trace_state->every_time || delta > (bytes + EVENT_BYTES) * GAP_NS_PER_BYTE)
     w->pace = 0;
   else
-    w->pace = w->pace ? (w->pace * 2 < PACE_MAX ? w->pace * 2 : PACE_MAX) : PACE_MIN;
+    w->pace = w->pace == 0 ? PACE_MIN : w->pace * 2 < most ? w->pace * 2 : most;
   if (!delta)
     return;
   w->time_ns += delta;

@@ -1,0 +1,247 @@
+/*
+ * Unit tests of include/vmtrace/codec.h: what is packed comes back, in every
+ * length, and cut input is refused.
+ */
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "vmtrace/codec.h"
+
+static uint64_t random_next(void)
+{
+  static uint64_t seed = 1;
+  uint64_t z = (seed += 0x9e3779b97f4a7c15);
+
+  z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
+  z = (z ^ z >> 27) * 0x94d049bb133111eb;
+  return z ^ z >> 31;
+}
+
+/* A number of any length, so that small ones are as likely as large ones. */
+static uint64_t random_length(unsigned bits)
+{
+  return random_next() >> (64 - 1 - random_next() % bits);
+}
+
+START_TEST(zigzag_is_its_own_inverse)
+{
+  static const int64_t edges[] = {0, 1, -1, 2, -2, 63, -64, INT32_MAX, INT32_MIN, INT64_MAX, INT64_MIN};
+
+  for (unsigned i = 0; i < sizeof edges / sizeof *edges; i++)
+    ck_assert_int_eq(vt_unzigzag(vt_zigzag(edges[i])), edges[i]);
+  ck_assert_uint_eq(vt_zigzag(-1), 1);
+  ck_assert_uint_eq(vt_zigzag(1), 2);
+}
+END_TEST
+
+START_TEST(contexts_are_significant_bits)
+{
+  ck_assert_uint_eq(vt_context(0), 0);
+  ck_assert_uint_eq(vt_context(1), 1);
+  ck_assert_uint_eq(vt_context(16), 5);
+  ck_assert_uint_eq(vt_context(2047), 11);
+  ck_assert_uint_eq(vt_context(2048), 12);
+  ck_assert_uint_eq(vt_context(VT_HOT_SIZE_LIMIT - 1), 12);
+  ck_assert_uint_lt(vt_context(VT_HOT_SIZE_LIMIT - 1), VT_CONTEXTS);
+}
+END_TEST
+
+START_TEST(leb_round_trip)
+{
+  uint8_t buf[16];
+
+  for (unsigned i = 0; i < 100000; i++) {
+    uint64_t v = i < 64 ? UINT64_C(1) << i : i < 128 ? (UINT64_C(2) << (i - 64)) - 1 : random_length(64), back = 0;
+    uint8_t *end = vt_put_leb(buf, v);
+
+    ck_assert_ptr_eq(vt_get_leb(buf, end, &back), end);
+    ck_assert_uint_eq(back, v);
+    for (const uint8_t *cut = buf; cut < end; cut++)
+      ck_assert_ptr_null(vt_get_leb(buf, cut, &back));
+  }
+}
+END_TEST
+
+START_TEST(leb_of_more_than_64_bits_is_refused)
+{
+  uint8_t buf[11];
+  uint64_t v;
+
+  memset(buf, 0x80, sizeof buf);
+  buf[10] = 0;
+  ck_assert_ptr_null(vt_get_leb(buf, buf + sizeof buf, &v));
+}
+END_TEST
+
+struct hot {
+  enum vt_kind kind;
+  uint64_t unit;
+  uint32_t size;
+};
+
+static struct hot random_hot(void)
+{
+  uint64_t r = random_next();
+  struct hot hot = {.unit = random_length(46), .size = (uint32_t)(r >> 8) & (VT_HOT_SIZE_LIMIT - 1)};
+
+  hot.kind = r & 1 ? VT_K_FREE : r & 2 ? VT_K_ALLOC : VT_K_ALLOC_STACK;
+  hot.size >>= (r >> 32) % 13;
+  return hot;
+}
+
+static unsigned put(struct vt_codec *c, const struct hot *hot, uint8_t *p)
+{
+  unsigned len;
+  uint64_t word = hot->kind == VT_K_FREE ? vt_pack_free(c, hot->unit, &len)
+                                         : vt_pack_alloc(c, hot->kind, hot->unit, hot->size, &len);
+
+  ck_assert_uint_ge(len, 1);
+  ck_assert_uint_le(len, VT_HOT_MAX);
+  ck_assert_uint_eq(word & 3, hot->kind);
+  ck_assert_msg(len == 8 || word >> (8 * len) == 0, "bytes past the length are not zero");
+  memcpy(p, &word, sizeof word);
+  return len;
+}
+
+START_TEST(hot_records_round_trip)
+{
+  enum { COUNT = 200000 };
+  struct hot *hot = calloc(COUNT, sizeof *hot);
+  uint8_t *bytes = calloc(COUNT + 1, VT_HOT_MAX), *p = bytes;
+  struct vt_codec in = {0}, out = {0};
+  unsigned lengths[VT_HOT_MAX + 1] = {0};
+
+  for (unsigned i = 0; i < COUNT; i++) {
+    unsigned len;
+
+    hot[i] = random_hot();
+    if (i % 4 == 0 && i)
+      hot[i].unit = hot[i - 1].unit + i % 3; /* short distances too */
+    len = put(&in, &hot[i], p);
+    lengths[len]++;
+    p += len;
+  }
+  for (unsigned len = 1; len <= VT_HOT_MAX; len++)
+    ck_assert_msg(lengths[len] > 0, "no record of %u bytes", len);
+
+  const uint8_t *end = p;
+  p = bytes;
+  for (unsigned i = 0; i < COUNT; i++) {
+    unsigned len;
+    uint32_t size = 0;
+    uint64_t word = vt_hot_word(p, (size_t)(end - p), &len);
+
+    ck_assert_uint_eq(word & 3, hot[i].kind);
+    if (hot[i].kind == VT_K_FREE) {
+      ck_assert_uint_eq(vt_unpack_free(&out, word), hot[i].unit);
+    } else {
+      ck_assert_uint_eq(vt_unpack_alloc(&out, word, &size), hot[i].unit);
+      ck_assert_uint_eq(size, hot[i].size);
+    }
+    p += len;
+  }
+  ck_assert_ptr_eq(p, end);
+  free(hot);
+  free(bytes);
+}
+END_TEST
+
+START_TEST(a_cut_hot_record_is_refused)
+{
+  struct vt_codec c = {0};
+  uint8_t bytes[16] = {0};
+  struct hot hot = {VT_K_ALLOC, UINT64_C(1) << 45, 4095};
+  unsigned len = put(&c, &hot, bytes), seen;
+
+  ck_assert_uint_eq(len, 8);
+  for (size_t avail = 1; avail < len; avail++) {
+    uint8_t *exact = malloc(avail); /* so that a sanitizer sees a read past it */
+
+    memcpy(exact, bytes, avail);
+    ck_assert_uint_eq(vt_hot_word(exact, avail, &seen), 0);
+    free(exact);
+  }
+  ck_assert_uint_ne(vt_hot_word(bytes, len, &seen), 0);
+}
+END_TEST
+
+START_TEST(the_same_place_again_is_short)
+{
+  struct vt_codec c = {0};
+  unsigned len;
+
+  vt_pack_alloc(&c, VT_K_ALLOC, 0x20000, 32, &len);
+  vt_pack_free(&c, 0x20000, &len);
+  ck_assert_uint_eq(len, 1);
+  vt_pack_alloc(&c, VT_K_ALLOC, 0x20002, 32, &len);
+  ck_assert_uint_eq(len, 3);
+}
+END_TEST
+
+START_TEST(general_records_round_trip)
+{
+  static uint8_t tail[VT_TAIL_MAX], bytes[VT_GENERAL_MAX(VT_TAIL_MAX)];
+
+  for (unsigned i = 0; i < sizeof tail; i++)
+    tail[i] = (uint8_t)i;
+  for (unsigned round = 0; round < 2000; round++) {
+    uint64_t fields[VT_FIELDS_MAX], v;
+    unsigned n = (unsigned)(random_next() % (VT_FIELDS_MAX + 1));
+    size_t tail_len = round == 0 ? VT_TAIL_MAX : (size_t)random_length(13);
+    const uint8_t *p = bytes + 1;
+    size_t len;
+
+    for (unsigned i = 0; i < n; i++)
+      fields[i] = round == 0 ? UINT64_MAX : random_length(64);
+    len = vt_pack_general(bytes, VT_R_VMA, n, fields, tail, tail_len);
+    ck_assert_uint_le(len, VT_GENERAL_MAX(tail_len));
+    ck_assert_uint_eq(bytes[0], VT_R_VMA << 2);
+    p = vt_get_leb(p, bytes + len, &v);
+    ck_assert_uint_eq(v, (size_t)(bytes + len - p));
+    for (unsigned i = 0; i < n; i++) {
+      p = vt_get_leb(p, bytes + len, &v);
+      ck_assert_uint_eq(v, fields[i]);
+    }
+    ck_assert_uint_eq((size_t)(bytes + len - p), tail_len);
+    ck_assert_int_eq(memcmp(p, tail, tail_len), 0);
+  }
+}
+END_TEST
+
+START_TEST(a_chunk_header_is_told_from_its_damage)
+{
+  struct vt_chunk_header h = {.magic = VT_CHUNK_MAGIC, .size = VT_CHUNK_ALIGN, .thread = 3, .start_ns = 12345};
+
+  h.check = vt_chunk_check(&h);
+  for (unsigned bit = 0; bit < sizeof h * 8; bit++) {
+    struct vt_chunk_header damaged = h;
+
+    ((uint8_t *)&damaged)[bit / 8] ^= (uint8_t)(1 << bit % 8);
+    ck_assert_msg(damaged.check != vt_chunk_check(&damaged), "bit %u does not count", bit);
+  }
+}
+END_TEST
+
+int main(void)
+{
+  Suite *suite = suite_create("codec");
+  TCase *tc = tcase_create("codec");
+  SRunner *runner = srunner_create(suite);
+  int failed;
+
+  tcase_add_test(tc, zigzag_is_its_own_inverse);
+  tcase_add_test(tc, contexts_are_significant_bits);
+  tcase_add_test(tc, leb_round_trip);
+  tcase_add_test(tc, leb_of_more_than_64_bits_is_refused);
+  tcase_add_test(tc, hot_records_round_trip);
+  tcase_add_test(tc, a_cut_hot_record_is_refused);
+  tcase_add_test(tc, the_same_place_again_is_short);
+  tcase_add_test(tc, general_records_round_trip);
+  tcase_add_test(tc, a_chunk_header_is_told_from_its_damage);
+  suite_add_tcase(suite, tc);
+  srunner_run_all(runner, CK_NORMAL);
+  failed = srunner_ntests_failed(runner);
+  srunner_free(runner);
+  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,159 @@
+/* See trace_ops.h. */
+#include "trace_ops.h"
+
+#include <check.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "trace/trace_fast.h"
+
+enum { FREE, ALLOC, ALIGNED, REALLOC, MUNMAP, NAME };
+
+struct op {
+  int kind;
+  uint64_t a, b, c;
+};
+
+static uint64_t next(struct ops *ops)
+{
+  uint64_t z = (ops->seed += 0x9e3779b97f4a7c15);
+
+  z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
+  z = (z ^ z >> 27) * 0x94d049bb133111eb;
+  return z ^ z >> 31;
+}
+
+/* An address: mostly of the heap, of any number of bits, sometimes no multiple of a unit. */
+static uint64_t address(struct ops *ops)
+{
+  uint64_t r = next(ops);
+  uint64_t addr = next(ops) >> (17 + r % 47);
+
+  return r >> 60 ? addr & ~UINT64_C(15) : addr;
+}
+
+static struct op op_next(struct ops *ops)
+{
+  uint64_t r = next(ops);
+  struct op op = {.a = address(ops)};
+
+  op.kind = r % 256 >= 6 ? (int)(r % 2) : (int)(r % 256);
+  switch (op.kind) {
+  case ALLOC:
+    op.b = r >> 32 & (r >> 16 & 7 ? 4095 : 0xffffff);
+    break;
+  case ALIGNED:
+    op.b = r >> 40;
+    op.c = UINT64_C(1) << (4 + (r >> 16) % 20);
+    break;
+  case REALLOC:
+    op.b = address(ops);
+    op.c = r >> 30;
+    break;
+  case MUNMAP:
+    op.b = r;
+    break;
+  case NAME:
+    op.b = r >> 20 & 63 ? r >> 30 & 31 : (r >> 30) % (VT_TAIL_MAX + 1);
+    break;
+  default:
+    break;
+  }
+  return op;
+}
+
+static const uint8_t *tail_bytes(void)
+{
+  static uint8_t bytes[VT_TAIL_MAX];
+
+  if (!bytes[0])
+    for (unsigned i = 0; i < sizeof bytes; i++)
+      bytes[i] = (uint8_t)((i * 7 + 1) | 1);
+  return bytes;
+}
+
+/* As entry/ does it: what the inline halves do not take goes to the slow ones. */
+void ops_write(struct ops *ops, struct trace_writer *w)
+{
+  struct op op = op_next(ops);
+  bool odd = op.a & 15;
+
+  switch (op.kind) {
+  case FREE:
+    (odd ? trace_free_slow : trace_free)(w, op.a);
+    break;
+  case ALLOC:
+    (odd ? trace_alloc_slow : trace_alloc)(w, op.a, op.b);
+    break;
+  case ALIGNED:
+    trace_alloc_aligned(w, op.a, op.b, op.c);
+    break;
+  case REALLOC:
+    trace_realloc(w, op.a, op.b, op.c);
+    break;
+  case MUNMAP:
+    TRACE(w, MUNMAP, op.a, op.b);
+    break;
+  default:
+    trace_record(w, VT_R_THREAD_NAME, 1, &op.a, tail_bytes(), op.b);
+  }
+}
+
+/* FORMAT.md's numbers of the records. */
+static const unsigned number_of[] = {[FREE] = 3, [ALLOC] = 2, [ALIGNED] = 2, [REALLOC] = 4, [MUNMAP] = 6, [NAME] = 17};
+
+void ops_expect(struct ops *ops, const struct decoded_event *e)
+{
+  struct op op = op_next(ops);
+
+  ck_assert_uint_eq(e->number, number_of[op.kind]);
+  ck_assert_uint_eq(e->field[0], op.a);
+  if (op.kind == NAME) {
+    ck_assert_uint_eq(e->tail_len, op.b);
+    ck_assert_int_eq(memcmp(e->tail, tail_bytes(), op.b), 0);
+    return;
+  }
+  if (op.kind != FREE)
+    ck_assert_uint_eq(e->field[1], op.b);
+  if (op.kind == ALIGNED || op.kind == REALLOC)
+    ck_assert_uint_eq(e->field[2], op.c);
+}
+
+uint64_t ops_expect_stream(uint64_t seed, const struct decoded_stream *stream)
+{
+  struct ops ops = {seed};
+  uint64_t seq = 0, time = 0;
+
+  ck_assert_uint_gt(stream->count, 0);
+  ck_assert_uint_eq(stream->event[0].number, VT_R_THREAD);
+  for (size_t i = 1; i < stream->count; i++) {
+    const struct decoded_event *e = &stream->event[i];
+
+    ops_expect(&ops, e);
+    ck_assert_uint_eq(e->seq, seq);
+    seq += e->number == 2 || e->number == 4;
+    ck_assert_uint_ge(e->time, time);
+    time = e->time;
+  }
+  return stream->count - 1;
+}
+
+bool trace_begin(const char *path_template, unsigned flags)
+{
+  struct trace_config config = {.path_template = path_template,
+                                .flags = flags,
+                                .addr_shift = flags & VT_F_EVERY_TIME ? 3 : TRACE_PIN_SHIFT,
+                                .sample_ms = 100,
+                                .stack_frames = 64,
+                                .own_start = 1,
+                                .own_end = 2,
+                                .heap_start = 3,
+                                .heap_end = 4};
+
+  return trace_start(&config);
+}
+
+struct trace_writer *trace_first_writer(void)
+{
+  return trace_writer_open(VT_NO_THREAD, 0, (int)getpid(), VT_ROLE_PROGRAM);
+}
