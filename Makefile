@@ -55,7 +55,7 @@ DEPS_CHECK := $(BUILD)/.deps-check
 all: $(OUT)libvmtrace.so $(OUT)vmtrace $(OUT)mem $(DEMOS) ## build libvmtrace.so, vmtrace and mem (the default)
 
 $(OUT)libvmtrace.so: $(PRELOAD_OBJ)
-	$(Q)$(CC) -shared $(CFLAGS) $(LDFLAGS) -Wl,-z,now,-z,relro,-soname,libvmtrace.so -o $@ $(PRELOAD_OBJ)
+	$(Q)$(CC) -shared $(CFLAGS) $(LDFLAGS) -Wl,-z,now,-z,relro,-z,defs,-soname,libvmtrace.so -o $@ $(PRELOAD_OBJ)
 
 $(OUT)vmtrace: $(ANALYZER_OBJ) $(BUILD)/analyzer/main.o
 	$(Q)$(LINK) -o $@ $^ $(ANALYZER_LIBS)
