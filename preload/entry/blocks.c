@@ -1,0 +1,245 @@
+/*
+ * Allocation below the hooks.  See blocks.h.
+ *
+ * Order of records.  The pinned heap gives an address out again only to the
+ * thread that freed it, so a free may be recorded after it was done.  The next
+ * allocator may give it to another thread at once: there the record comes
+ * first.  A realloc that moves is recorded when it is done, in both; readers
+ * hold back an allocation of an address that is still in use until they have seen the record that frees it.
+ */
+#include "entry/blocks.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+#include "base/sys.h"
+#include "entry/process.h"
+#include "entry/report.h"
+#include "heap/heap.h"
+#include "heap/next.h"
+
+/* ---- libc's own blocks ---- */
+
+/* The internal arena has a lock: a handler in this thread must not come in between. */
+static uint64_t block_signals(void)
+{
+  uint64_t all = ~UINT64_C(0), mask = 0;
+
+  sys_call(SYS_rt_sigprocmask, SIG_SETMASK, (long)&all, (long)&mask, sizeof mask, 0, 0);
+  return mask;
+}
+
+static void restore_signals(uint64_t mask)
+{
+  sys_call(SYS_rt_sigprocmask, SIG_SETMASK, (long)&mask, 0, sizeof mask, 0, 0);
+}
+
+static void *internal_alloc(size_t align, size_t size)
+{
+  uint64_t mask = block_signals();
+  void *p = heap_internal_alloc(align, size);
+
+  restore_signals(mask);
+  return p;
+}
+
+static void internal_free(void *p)
+{
+  uint64_t mask = block_signals();
+
+  heap_internal_free(p);
+  restore_signals(mask);
+}
+
+/* A block of libc's own stays one, whoever resizes it. */
+static void *internal_resize(void *p, size_t size)
+{
+  size_t old = heap_internal_usable(p);
+  void *q = size <= BLOCK_MAX ? internal_alloc(HEAP_MIN_ALIGN, size) : NULL;
+
+  if (!q)
+    return NULL;
+  memcpy(q, p, old < size ? old : size);
+  internal_free(p);
+  return q;
+}
+
+/* ---- the next allocator ---- */
+
+bool block_is_next(const struct hook *h)
+{
+  return h->state != HOOK_INTERNAL && process_mode() != PROCESS_PIN;
+}
+
+void block_record(const struct hook *h, const void *p, size_t align, size_t size)
+{
+  if (p)
+    HOOK_RECORD(h, ALLOC, (uint64_t)(uintptr_t)p, size, align > HEAP_MIN_ALIGN ? align : 0);
+}
+
+static void next_free(const struct hook *h, void *p)
+{
+  HOOK_RECORD(h, FREE, (uint64_t)(uintptr_t)p);
+  heap_next()->free(p);
+}
+
+static void *next_resize(const struct hook *h, void *p, size_t size)
+{
+  void *q = heap_next()->realloc(p, size);
+
+  if (q)
+    HOOK_RECORD(h, REALLOC, (uint64_t)(uintptr_t)p, (uint64_t)(uintptr_t)q, size);
+  else if (size == 0)
+    HOOK_RECORD(h, FREE, (uint64_t)(uintptr_t)p);
+  return q;
+}
+
+/* ---- somebody else's ---- */
+
+/* libc may be asked where its functions are, which may allocate: not in the middle of a hook. */
+static void foreign_free(const struct hook *h, void *p)
+{
+  struct thread *t = h->thread;
+  int error = errno;
+
+  if (h->state == HOOK_NESTED)
+    return;
+  hook_leave(t, h->frame);
+  internal_begin(t);
+  heap_next_free_foreign(p);
+  internal_end(t);
+  while (!hook_enter(t, h->frame))
+    if (hook_resolve(h->frame) != HOOK_READY)
+      break;
+  errno = error;
+}
+
+static void *foreign_resize(const struct hook *h, void *p, size_t size)
+{
+  struct thread *t = h->thread;
+  void *q;
+
+  if (h->state == HOOK_NESTED)
+    return NULL;
+  hook_leave(t, h->frame);
+  internal_begin(t);
+  q = heap_next_resize_foreign(p, size);
+  internal_end(t);
+  while (!hook_enter(t, h->frame))
+    if (hook_resolve(h->frame) != HOOK_READY)
+      break;
+  return q;
+}
+
+/* ---- in a signal handler, in the middle of a hook ---- */
+
+static void *nested_alloc(size_t align, size_t size, bool zeroed)
+{
+  void *p = heap_nested_alloc(align, size);
+
+  if (p && zeroed)
+    memset(p, 0, size);
+  return p;
+}
+
+static enum heap_verdict nested_resize(void *p, size_t size, void **result)
+{
+  size_t old;
+  enum heap_verdict verdict = heap_usable(p, &old);
+
+  *result = NULL;
+  if (verdict != HEAP_OK)
+    return verdict;
+  *result = heap_nested_alloc(HEAP_MIN_ALIGN, size);
+  if (!*result)
+    return HEAP_OK;
+  memcpy(*result, p, old < size ? old : size);
+  return heap_nested_free(p);
+}
+
+/* ---- what the hooks call ---- */
+
+static void *pinned_alloc(const struct hook *h, size_t align, size_t size, bool zeroed)
+{
+  if (h->state == HOOK_INTERNAL)
+    return internal_alloc(align, size);
+  if (h->state == HOOK_NESTED)
+    return nested_alloc(align, size, zeroed);
+  if (align > HEAP_MIN_ALIGN)
+    return heap_alloc_aligned(h->thread->heap, align, size);
+  return zeroed ? heap_alloc_zeroed(h->thread->heap, size) : heap_alloc_slow(h->thread->heap, size);
+}
+
+void *block_alloc(const struct hook *h, size_t align, size_t size, bool zeroed)
+{
+  void *p;
+
+  if (block_is_next(h))
+    p = zeroed ? heap_next()->calloc(1, size) : heap_next()->malloc(size);
+  else
+    p = size <= BLOCK_MAX && align <= BLOCK_MAX ? pinned_alloc(h, align, size, zeroed) : NULL;
+  if (!p) {
+    errno = ENOMEM;
+    return NULL;
+  }
+  if (h->state != HOOK_INTERNAL)
+    block_record(h, p, align, size);
+  return p;
+}
+
+void block_free(const struct hook *h, void *p, const char *call)
+{
+  enum heap_verdict verdict;
+
+  if (heap_internal_owns(p)) {
+    internal_free(p);
+    return;
+  }
+  if (process_mode() != PROCESS_PIN) {
+    next_free(h, p);
+    return;
+  }
+  verdict = h->state == HOOK_READY ? heap_free_slow(h->thread->heap, p) : heap_nested_free(p);
+  if (verdict == HEAP_OK)
+    HOOK_RECORD(h, FREE, (uint64_t)(uintptr_t)p);
+  else if (verdict == HEAP_FOREIGN)
+    foreign_free(h, p);
+  else
+    report_bad_free(h, verdict, p, call);
+}
+
+void *block_resize(const struct hook *h, void *p, size_t size)
+{
+  enum heap_verdict verdict;
+  void *q = NULL;
+
+  if (heap_internal_owns(p)) {
+    q = internal_resize(p, size);
+  } else if (process_mode() != PROCESS_PIN) {
+    return next_resize(h, p, size);
+  } else if (size <= BLOCK_MAX) {
+    verdict = h->state == HOOK_READY ? heap_resize(h->thread->heap, p, size, &q) : nested_resize(p, size, &q);
+    if (verdict == HEAP_FOREIGN)
+      q = foreign_resize(h, p, size);
+    else if (verdict != HEAP_OK)
+      report_bad_free(h, verdict, p, "realloc");
+    else if (q)
+      HOOK_RECORD(h, REALLOC, (uint64_t)(uintptr_t)p, (uint64_t)(uintptr_t)q, size);
+  }
+  if (!q)
+    errno = ENOMEM;
+  return q;
+}
+
+size_t block_usable(const struct hook *h, const void *p)
+{
+  size_t size;
+
+  if (heap_internal_owns(p))
+    return heap_internal_usable(p);
+  if (block_is_next(h))
+    return heap_next()->malloc_usable_size((void *)(uintptr_t)p);
+  return heap_usable(p, &size) == HEAP_OK ? size : 0;
+}

@@ -1,0 +1,205 @@
+/*
+ * The cold half of the guard: unknown threads, nested and stale guards, and
+ * the list of what signal handlers did in the middle of a hook.  See hook.h.
+ */
+#include "entry/hook.h"
+
+#include <signal.h>
+#include <stddef.h>
+#include <sys/syscall.h>
+
+#include "base/own.h"
+#include "base/sys.h"
+#include "entry/process.h"
+#include "trace/trace_fast.h"
+
+struct pending_event {
+  uint32_t type; /* 0: still being written, or given up in a longjmp */
+  uint32_t n;
+  uint64_t fields[VT_FIELDS_MAX];
+};
+
+#define PENDING_BYTES 4096u
+#define PENDING_EVENTS ((PENDING_BYTES - 16) / sizeof(struct pending_event))
+
+struct pending {
+  uint32_t count; /* taken, may exceed PENDING_EVENTS: the rest is lost */
+  struct pending_event event[PENDING_EVENTS];
+};
+_Static_assert(sizeof(struct pending) <= PENDING_BYTES, "one page");
+
+struct thread thread_none = {.guard = (void *)GUARD_UNKNOWN, .number = VT_NO_THREAD};
+__thread struct thread *thread_current __attribute__((tls_model("initial-exec"), visibility("hidden"))) = &thread_none;
+
+/*
+ * Whether the guard was left behind by a longjmp.  A nested call is deeper on
+ * the same stack.  On an alternate signal stack addresses say nothing about
+ * depth: the guard is live if the other stack is the one that was interrupted.
+ */
+static bool guard_is_stale(uintptr_t guard, uintptr_t frame)
+{
+  stack_t alt = {0};
+  bool on_alt, guard_on_alt;
+
+  guard &= ~GUARD_PENDING;
+  if (sys_call(SYS_sigaltstack, 0, (long)&alt, 0, 0, 0, 0) != 0 || alt.ss_flags & SS_DISABLE)
+    return frame >= guard;
+  on_alt = alt.ss_flags & SS_ONSTACK;
+  guard_on_alt = guard - (uintptr_t)alt.ss_sp < alt.ss_size;
+  if (on_alt != guard_on_alt)
+    return guard_on_alt;
+  return frame >= guard;
+}
+
+COLD enum hook_state hook_resolve(uintptr_t frame)
+{
+  struct thread *t = thread_self();
+  uintptr_t guard;
+
+  if (t == &thread_none)
+    t = process_know_thread();
+  if (t->internal)
+    return HOOK_INTERNAL;
+  guard = guard_of(t);
+  if (guard == GUARD_FREE)
+    return HOOK_READY;
+  if (guard == GUARD_PENDING) {
+    hook_attend(t);
+    return HOOK_READY;
+  }
+  if (guard < GUARD_FRAMES || !guard_is_stale(guard, frame))
+    return HOOK_NESTED;
+  t->guard = (void *)(guard & GUARD_PENDING);
+  if (guard & GUARD_PENDING)
+    hook_attend(t);
+  return HOOK_READY;
+}
+
+COLD struct thread *hook_thread(void)
+{
+  struct thread *t = thread_self();
+
+  return t == &thread_none ? process_know_thread() : t;
+}
+
+/* One event in the thread's own stream; the guard is held. */
+static void write_event(struct trace_writer *w, uint32_t type, unsigned n, const uint64_t *f, const void *tail,
+                        size_t tail_len)
+{
+  if (w == &trace_none)
+    return;
+  switch (type) {
+  case VT_R_ALLOC:
+    if (f[2] > 16)
+      trace_alloc_aligned(w, f[0], f[1], f[2]);
+    else
+      trace_alloc(w, f[0], f[1]);
+    break;
+  case VT_R_FREE:
+    trace_free(w, f[0]);
+    break;
+  case VT_R_REALLOC:
+    trace_realloc(w, f[0], f[1], f[2]);
+    break;
+  default:
+    trace_record(w, (enum vt_record_type)type, n, f, tail, tail_len);
+  }
+}
+
+/* The interrupted hook is told by the guard's bit 0; everything here may itself be interrupted. */
+static void pend(struct thread *t, uint32_t type, unsigned n, const uint64_t *fields)
+{
+  struct pending *p = t->pending;
+  uint32_t slot;
+
+  if (t->writer == &trace_none)
+    return;
+  if (!p) {
+    void *none = NULL;
+
+    p = own_map(sizeof *p);
+    if (p && !__atomic_compare_exchange_n(&t->pending, &none, p, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+      own_unmap(p, sizeof *p);
+      p = none;
+    }
+  }
+  slot = p ? __atomic_fetch_add(&p->count, 1, __ATOMIC_RELAXED) : PENDING_EVENTS;
+  if (slot >= PENDING_EVENTS) {
+    trace_note_lost(VT_LOSS_SIGNAL, 1);
+    return;
+  }
+  p->event[slot].n = n;
+  for (unsigned i = 0; i < n; i++)
+    p->event[slot].fields[i] = fields[i];
+  __atomic_signal_fence(__ATOMIC_SEQ_CST);
+  p->event[slot].type = type;
+  if (guard_of(t) >= GUARD_FRAMES)
+    __atomic_fetch_or((uintptr_t *)&t->guard, GUARD_PENDING, __ATOMIC_RELAXED);
+}
+
+static void write_pending(struct thread *t)
+{
+  struct pending *p = t->pending;
+  uint32_t count = p ? p->count : 0;
+
+  for (uint32_t i = 0; i < count && i < PENDING_EVENTS; i++) {
+    struct pending_event *e = &p->event[i];
+
+    if (e->type)
+      write_event(t->writer, e->type, e->n, e->fields, NULL, 0);
+    e->type = 0;
+  }
+  /* A handler that interrupted this loop added behind count: keep those for the next round. */
+  if (p && !__atomic_compare_exchange_n(&p->count, &count, 0, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+    __atomic_fetch_or((uintptr_t *)&t->guard, GUARD_PENDING, __ATOMIC_RELAXED);
+}
+
+COLD void hook_attend(struct thread *t)
+{
+  uintptr_t frame = HOOK_FRAME;
+
+  do {
+    t->guard = (void *)frame;
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    write_pending(t);
+  } while (guard_drop(t, frame));
+}
+
+void hook_release(struct thread *t)
+{
+  struct pending *p = t->pending;
+
+  t->guard = (void *)(p && p->count ? GUARD_PENDING : GUARD_FREE);
+}
+
+void hook_record(const struct hook *h, enum vt_record_type type, unsigned n, const uint64_t *fields, const void *tail,
+                 size_t tail_len)
+{
+  if (h->state == HOOK_READY)
+    write_event(h->thread->writer, type, n, fields, tail, tail_len);
+  else if (h->state == HOOK_NESTED)
+    pend(h->thread, type, n, fields);
+}
+
+COLD void event_record(enum vt_record_type type, unsigned n, const uint64_t *fields, const void *tail, size_t tail_len)
+{
+  struct hook h = hook_begin(HOOK_FRAME);
+
+  hook_record(&h, type, n, fields, tail, tail_len);
+  hook_end(&h);
+}
+
+void internal_begin(struct thread *t)
+{
+  t->internal++;
+  if (guard_of(t) == GUARD_PENDING)
+    hook_attend(t);
+  if (guard_of(t) == GUARD_FREE)
+    t->guard = (void *)GUARD_INTERNAL;
+}
+
+void internal_end(struct thread *t)
+{
+  if (--t->internal == 0 && guard_of(t) == GUARD_INTERNAL)
+    hook_release(t);
+}

@@ -1,0 +1,48 @@
+/*
+ * dlopen and dlclose: modules come and go.
+ *
+ * The loader searches by the RUNPATH and in the namespace of whoever calls
+ * dlopen, which it tells by the return address.  A name that is searched for is therefore
+ * passed on by a jump, without a frame of ours; the change is then recorded at
+ * the next occasion (modules_update).  A name with a slash is taken as it is, whoever asks.
+ */
+#include <dlfcn.h>
+#include <string.h>
+
+#include "entry/hook.h"
+#include "entry/modules.h"
+#include "entry/next_libc.h"
+
+/* $ORIGIN and the like stand for something of the caller's. */
+static bool depends_on_caller(const char *name)
+{
+  return !name || !strchr(name, '/') || strchr(name, '$');
+}
+
+static COLD void *open_path(const char *name, int mode)
+{
+  void *handle = next_libc.dlopen(name, mode);
+
+  if (handle)
+    modules_update();
+  return handle;
+}
+
+EXPORT void *dlopen(const char *name, int mode)
+{
+  hook_thread();
+  if (depends_on_caller(name))
+    return next_libc.dlopen(name, mode);
+  return open_path(name, mode);
+}
+
+EXPORT int dlclose(void *handle)
+{
+  int result;
+
+  hook_thread();
+  result = next_libc.dlclose(handle);
+  if (result == 0)
+    modules_update();
+  return result;
+}

@@ -1,0 +1,198 @@
+/*
+ * malloc, free, calloc, realloc and their sized kin.  The plain cases are
+ * here, inline over heap_fast.h and trace_fast.h; blocks.c has the others.
+ */
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+#include "entry/blocks.h"
+#include "entry/hook.h"
+#include "entry/libc_names.h"
+#include "entry/process.h"
+#include "entry/report.h"
+#include "heap/heap_fast.h"
+#include "trace/trace_fast.h"
+
+/* The guard was not free, or (held) the heap gave nothing: an allocator of another kind, or no memory. */
+static COLD void *malloc_slow(size_t size)
+{
+  struct hook h = hook_begin(HOOK_FRAME);
+  void *p = block_alloc(&h, HEAP_MIN_ALIGN, size, false);
+
+  hook_end(&h);
+  return p;
+}
+
+EXPORT void *malloc(size_t size)
+{
+  struct thread *t = thread_self();
+  uintptr_t frame = HOOK_FRAME;
+  void *p;
+
+  if (unlikely(!hook_enter(t, frame)))
+    return malloc_slow(size);
+  p = heap_alloc(t->heap, size);
+  if (unlikely(!p)) {
+    hook_leave(t, frame);
+    return malloc_slow(size);
+  }
+  trace_alloc(t->writer, (uintptr_t)p, size);
+  hook_leave(t, frame);
+  return p;
+}
+
+static COLD void free_slow(void *p, const char *call)
+{
+  struct hook h = hook_begin(HOOK_FRAME);
+
+  block_free(&h, p, call);
+  hook_end(&h);
+}
+
+/* call names the hook in a report. */
+HOT void free_block(void *p, const char *call, uintptr_t frame)
+{
+  struct thread *t = thread_self();
+
+  if (!p)
+    return;
+  if (unlikely(!hook_enter(t, frame))) {
+    free_slow(p, call);
+    return;
+  }
+  if (unlikely(heap_free(t->heap, p) != HEAP_OK)) {
+    hook_leave(t, frame);
+    free_slow(p, call);
+    return;
+  }
+  trace_free(t->writer, (uintptr_t)p);
+  hook_leave(t, frame);
+}
+
+EXPORT void free(void *p)
+{
+  free_block(p, "free", HOOK_FRAME);
+}
+
+EXPORT void cfree(void *p)
+{
+  free_block(p, "cfree", HOOK_FRAME);
+}
+
+static void check_size(void *p, size_t size)
+{
+  struct hook h = hook_begin(HOOK_FRAME);
+  size_t usable = block_usable(&h, p);
+
+  if (!block_is_next(&h) && usable && size > usable)
+    report_size_mismatch(&h, p, size, usable);
+  hook_end(&h);
+}
+
+EXPORT void free_sized(void *p, size_t size)
+{
+  if (p)
+    check_size(p, size);
+  free_block(p, "free_sized", HOOK_FRAME);
+}
+
+EXPORT void free_aligned_sized(void *p, size_t align, size_t size)
+{
+  (void)align;
+  if (p)
+    check_size(p, size);
+  free_block(p, "free_aligned_sized", HOOK_FRAME);
+}
+
+static COLD void *calloc_slow(size_t size)
+{
+  struct hook h = hook_begin(HOOK_FRAME);
+  void *p = block_alloc(&h, HEAP_MIN_ALIGN, size, true);
+
+  hook_end(&h);
+  return p;
+}
+
+EXPORT void *calloc(size_t count, size_t size)
+{
+  struct thread *t = thread_self();
+  uintptr_t frame = HOOK_FRAME;
+  size_t bytes;
+  void *p;
+
+  if (unlikely(__builtin_mul_overflow(count, size, &bytes)) || unlikely(bytes > BLOCK_MAX)) {
+    errno = ENOMEM;
+    return NULL;
+  }
+  if (unlikely(!hook_enter(t, frame)))
+    return calloc_slow(bytes);
+  p = heap_alloc_zeroed(t->heap, bytes);
+  if (unlikely(!p)) {
+    hook_leave(t, frame);
+    return calloc_slow(bytes);
+  }
+  trace_alloc(t->writer, (uintptr_t)p, bytes);
+  hook_leave(t, frame);
+  return p;
+}
+
+static COLD void *resize_slow(void *p, size_t size)
+{
+  struct hook h = hook_begin(HOOK_FRAME);
+  void *q = NULL;
+
+  if (!p)
+    q = block_alloc(&h, HEAP_MIN_ALIGN, size, false);
+  else if (size == 0 && !block_is_next(&h))
+    block_free(&h, p, "realloc");
+  else
+    q = block_resize(&h, p, size);
+  hook_end(&h);
+  return q;
+}
+
+HOT void *resize(void *p, size_t size, uintptr_t frame)
+{
+  struct thread *t = thread_self();
+  void *q = NULL;
+
+  if (unlikely(!p) || unlikely(size - 1 >= BLOCK_MAX) || t->heap == &heap_none || unlikely(!hook_enter(t, frame)))
+    return resize_slow(p, size);
+  if (unlikely(heap_resize(t->heap, p, size, &q) != HEAP_OK) || unlikely(!q)) {
+    hook_leave(t, frame);
+    return resize_slow(p, size);
+  }
+  trace_realloc(t->writer, (uintptr_t)p, (uintptr_t)q, size);
+  hook_leave(t, frame);
+  return q;
+}
+
+EXPORT void *realloc(void *p, size_t size)
+{
+  return resize(p, size, HOOK_FRAME);
+}
+
+EXPORT void *reallocarray(void *p, size_t count, size_t size)
+{
+  size_t bytes;
+
+  if (__builtin_mul_overflow(count, size, &bytes)) {
+    errno = ENOMEM;
+    return NULL;
+  }
+  return resize(p, bytes, HOOK_FRAME);
+}
+
+EXPORT size_t malloc_usable_size(void *p)
+{
+  struct hook h;
+  size_t size;
+
+  if (!p)
+    return 0;
+  h = hook_begin(HOOK_FRAME);
+  size = block_usable(&h, p);
+  hook_end(&h);
+  return size;
+}

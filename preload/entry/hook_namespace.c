@@ -1,0 +1,33 @@
+/*
+ * unshare and setns: several of their flags are refused to a process with
+ * more than one thread, and the sampler's helper is one.  It ends before and starts again after.
+ */
+#include <sched.h>
+
+#include "entry/hook.h"
+#include "entry/next_libc.h"
+#include "entry/process.h"
+
+EXPORT int unshare(int flags)
+{
+  bool paused;
+  int result;
+
+  hook_thread();
+  paused = process_pause_sampler();
+  result = next_libc.unshare(flags);
+  process_resume_sampler(paused);
+  return result;
+}
+
+EXPORT int setns(int fd, int type)
+{
+  bool paused;
+  int result;
+
+  hook_thread();
+  paused = process_pause_sampler();
+  result = next_libc.setns(fd, type);
+  process_resume_sampler(paused);
+  return result;
+}

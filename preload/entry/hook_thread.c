@@ -1,0 +1,190 @@
+/*
+ * Hooks on the life of threads.  The work is in threads.c.
+ *
+ * thread->internal is raised around libc's pthread_create: the thread's TLS
+ * vector and what the stack cache gives back are libc's own, and which thread
+ * allocates or frees them depends on timing.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <threads.h>
+
+#include "base/sys.h"
+#include "entry/hook.h"
+#include "entry/next_libc.h"
+#include "entry/process.h"
+#include "entry/threads.h"
+
+static void *run(void *arg)
+{
+  struct thread *t = arg;
+
+  threads_begin(t);
+  return t->start(t->start_arg);
+}
+
+static int run_c11(void *arg)
+{
+  struct thread *t = arg;
+
+  threads_begin(t);
+  return ((thrd_start_t)(uintptr_t)t->start)(t->start_arg);
+}
+
+EXPORT int pthread_create(pthread_t *pthread, const pthread_attr_t *attr, void *(*start)(void *), void *arg)
+{
+  struct thread *t = hook_thread(), *child;
+  int state = PTHREAD_CREATE_JOINABLE, result;
+
+  if (process_mode() == PROCESS_PASS)
+    return next_libc.pthread_create(pthread, attr, start, arg);
+  if (attr)
+    pthread_attr_getdetachstate(attr, &state);
+  child = threads_new(t, state == PTHREAD_CREATE_DETACHED);
+  if (!child)
+    return EAGAIN;
+  child->start = start;
+  child->start_arg = arg;
+  internal_begin(t);
+  result = next_libc.pthread_create(pthread, attr, run, child);
+  internal_end(t);
+  if (result != 0)
+    threads_cancel(t, child);
+  return result;
+}
+
+EXPORT int thrd_create(thrd_t *thread, thrd_start_t start, void *arg)
+{
+  struct thread *t = hook_thread(), *child;
+  int result;
+
+  if (process_mode() == PROCESS_PASS)
+    return next_libc.thrd_create(thread, start, arg);
+  child = threads_new(t, false);
+  if (!child)
+    return thrd_nomem;
+  child->start = (void *(*)(void *))(uintptr_t)start;
+  child->start_arg = arg;
+  internal_begin(t);
+  result = next_libc.thrd_create(thread, run_c11, child);
+  internal_end(t);
+  if (result != thrd_success)
+    threads_cancel(t, child);
+  return result;
+}
+
+/* child was looked up before the join, because afterwards its pthread_t may name another thread. */
+static void joined(struct thread *t, pthread_t pthread, struct thread *child)
+{
+  if (!child)
+    child = threads_find(pthread);
+  if (child)
+    threads_joined(t, child);
+}
+
+EXPORT int pthread_join(pthread_t pthread, void **value)
+{
+  struct thread *t = hook_thread(), *child = threads_find(pthread);
+  int result = next_libc.pthread_join(pthread, value);
+
+  if (result == 0)
+    joined(t, pthread, child);
+  return result;
+}
+
+EXPORT int pthread_tryjoin_np(pthread_t pthread, void **value)
+{
+  struct thread *t = hook_thread(), *child = threads_find(pthread);
+  int result = next_libc.pthread_tryjoin_np(pthread, value);
+
+  if (result == 0)
+    joined(t, pthread, child);
+  return result;
+}
+
+EXPORT int pthread_timedjoin_np(pthread_t pthread, void **value, const struct timespec *until)
+{
+  struct thread *t = hook_thread(), *child = threads_find(pthread);
+  int result = next_libc.pthread_timedjoin_np(pthread, value, until);
+
+  if (result == 0)
+    joined(t, pthread, child);
+  return result;
+}
+
+EXPORT int pthread_clockjoin_np(pthread_t pthread, void **value, clockid_t clock, const struct timespec *until)
+{
+  struct thread *t = hook_thread(), *child = threads_find(pthread);
+  int result = next_libc.pthread_clockjoin_np(pthread, value, clock, until);
+
+  if (result == 0)
+    joined(t, pthread, child);
+  return result;
+}
+
+EXPORT int thrd_join(thrd_t thread, int *value)
+{
+  struct thread *t = hook_thread(), *child = threads_find(thread);
+  int result = next_libc.thrd_join(thread, value);
+
+  if (result == thrd_success)
+    joined(t, thread, child);
+  return result;
+}
+
+EXPORT int pthread_detach(pthread_t pthread)
+{
+  hook_thread();
+  threads_detach(pthread);
+  return next_libc.pthread_detach(pthread);
+}
+
+EXPORT int thrd_detach(thrd_t thread)
+{
+  hook_thread();
+  threads_detach(thread);
+  return next_libc.thrd_detach(thread);
+}
+
+static void record_name(int tid, const char *name)
+{
+  const uint64_t fields[] = {(uint64_t)tid};
+
+  event_record(VT_R_THREAD_NAME, 1, fields, name, strlen(name));
+}
+
+EXPORT int pthread_setname_np(pthread_t pthread, const char *name)
+{
+  int tid = hook_thread() ? threads_tid(pthread) : 0;
+  int result = next_libc.pthread_setname_np(pthread, name);
+
+  if (result == 0 && tid)
+    record_name(tid, name);
+  return result;
+}
+
+EXPORT int prctl(int option, ...)
+{
+  unsigned long arg[4];
+  va_list args;
+  int result;
+
+  va_start(args, option);
+  for (int i = 0; i < 4; i++)
+    arg[i] = va_arg(args, unsigned long);
+  va_end(args);
+  hook_thread();
+  result = next_libc.prctl(option, arg[0], arg[1], arg[2], arg[3]);
+  if (result == 0 && option == PR_SET_NAME) {
+    char name[16];
+
+    /* The kernel takes 15 bytes; it has just read them from there. */
+    memcpy(name, (const char *)arg[0], strnlen((const char *)arg[0], sizeof name - 1) + 1);
+    name[sizeof name - 1] = '\0';
+    record_name(sys_gettid(), name);
+  }
+  return result;
+}

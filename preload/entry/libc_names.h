@@ -1,0 +1,28 @@
+/*
+ * Prototypes of hooks that some libc's headers lack: functions of newer or
+ * older versions, and of C23.
+ */
+#ifndef VMTRACE_LIBC_NAMES_H
+#define VMTRACE_LIBC_NAMES_H
+
+#include <features.h>
+#include <malloc.h>
+#include <stddef.h>
+#include <sys/types.h>
+#include <time.h>
+
+void cfree(void *p);
+void free_sized(void *p, size_t size);
+void free_aligned_sized(void *p, size_t align, size_t size);
+pid_t _Fork(void);
+int close_range(unsigned first, unsigned last, int flags);
+void closefrom(int first);
+
+#if !__GLIBC_PREREQ(2, 33)
+struct mallinfo2 {
+  size_t arena, ordblks, smblks, hblks, hblkhd, usmblks, fsmblks, uordblks, fordblks, keepcost;
+};
+struct mallinfo2 mallinfo2(void);
+#endif
+
+#endif

@@ -1,0 +1,242 @@
+/*
+ * The list of modules.  See modules.h.
+ *
+ * dl_iterate_phdr copies what it sees into memory of this library; comparing
+ * and recording come after, when the loader's lock is free again.
+ */
+#include "entry/modules.h"
+
+#include <elf.h>
+#include <link.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+#include "base/lock.h"
+#include "base/own.h"
+#include "base/sys.h"
+#include "entry/hook.h"
+#include "entry/process.h"
+
+#define BUILD_ID_MAX 32
+#define NAME_MAX_BYTES 1024
+#define PAGE UINT64_C(4096)
+
+struct module {
+  uint64_t addr, size;
+  uint32_t name_length, id_length;
+  char name[NAME_MAX_BYTES];
+  uint8_t id[BUILD_ID_MAX];
+};
+
+/* What is left of a recorded module, to know it again. */
+struct known {
+  uint64_t addr, size, name_hash;
+  bool seen;
+};
+
+static struct lock list_lock;
+static struct known *known;
+static size_t known_count, known_room;
+
+/* ---- reading the loader's list ---- */
+
+struct snapshot {
+  struct module *modules;
+  size_t count, room;
+  uint64_t adds, subs;
+};
+
+/* The loader's own counters of changes: nothing is copied while they stand still. */
+static uint64_t last_adds, last_subs;
+
+static void find_build_id(struct module *m, const uint8_t *note, size_t size)
+{
+  while (size >= sizeof(ElfW(Nhdr))) {
+    const ElfW(Nhdr) *n = (const ElfW(Nhdr) *)(const void *)note;
+    size_t name = (n->n_namesz + 3u) & ~(size_t)3, desc = (n->n_descsz + 3u) & ~(size_t)3;
+    const uint8_t *bytes = note + sizeof *n + name;
+
+    if (sizeof *n + name + desc > size)
+      return;
+    if (n->n_type == NT_GNU_BUILD_ID && n->n_namesz == 4 && memcmp(n + 1, "GNU", 4) == 0) {
+      m->id_length = n->n_descsz < BUILD_ID_MAX ? n->n_descsz : BUILD_ID_MAX;
+      memcpy(m->id, bytes, m->id_length);
+      return;
+    }
+    note += sizeof *n + name + desc;
+    size -= sizeof *n + name + desc;
+  }
+}
+
+static void read_segments(struct module *m, const struct dl_phdr_info *info)
+{
+  uint64_t end = 0;
+
+  for (unsigned i = 0; i < info->dlpi_phnum; i++) {
+    const ElfW(Phdr) *p = &info->dlpi_phdr[i];
+
+    if (p->p_type == PT_LOAD && p->p_vaddr + p->p_memsz > end)
+      end = p->p_vaddr + p->p_memsz;
+    if (p->p_type == PT_NOTE)
+      find_build_id(m, (const uint8_t *)(uintptr_t)(info->dlpi_addr + p->p_vaddr), p->p_memsz);
+  }
+  m->addr = info->dlpi_addr;
+  m->size = (end + PAGE - 1) & ~(PAGE - 1);
+}
+
+/* The executable has no name in the list. */
+static void read_name(struct module *m, const char *name, bool first)
+{
+  long n;
+
+  if (name && name[0]) {
+    m->name_length = (uint32_t)strnlen(name, sizeof m->name);
+    memcpy(m->name, name, m->name_length);
+  } else if (first) {
+    n = sys_call(SYS_readlinkat, -100, (long)"/proc/self/exe", (long)m->name, sizeof m->name, 0, 0);
+    m->name_length = n > 0 ? (uint32_t)n : 0;
+  }
+}
+
+static int count_module(struct dl_phdr_info *info, size_t size, void *arg)
+{
+  struct snapshot *s = arg;
+
+  (void)size;
+  s->count++;
+  s->adds = info->dlpi_adds;
+  s->subs = info->dlpi_subs;
+  return 0;
+}
+
+static int copy_module(struct dl_phdr_info *info, size_t size, void *arg)
+{
+  struct snapshot *s = arg;
+  struct module *m;
+
+  (void)size;
+  if (s->count == s->room)
+    return 1;
+  m = &s->modules[s->count++];
+  read_segments(m, info);
+  read_name(m, info->dlpi_name, s->count == 1);
+  return 0;
+}
+
+/* ---- comparing ---- */
+
+static uint64_t hash_name(const struct module *m)
+{
+  uint64_t hash = UINT64_C(0xcbf29ce484222325);
+
+  for (uint32_t i = 0; i < m->name_length; i++)
+    hash = (hash ^ (unsigned char)m->name[i]) * UINT64_C(0x100000001b3);
+  return hash;
+}
+
+static bool make_room(void)
+{
+  size_t room = known_room ? known_room * 2 : 64;
+  struct known *bigger;
+
+  if (known_count < known_room)
+    return true;
+  bigger = own_map(room * sizeof *bigger);
+  if (!bigger)
+    return false;
+  if (known) {
+    memcpy(bigger, known, known_count * sizeof *known);
+    own_unmap(known, known_room * sizeof *known);
+  }
+  known = bigger;
+  known_room = room;
+  return true;
+}
+
+static void record_module(const struct module *m)
+{
+  static const char hex[] = "0123456789abcdef";
+  const uint64_t fields[] = {m->addr, m->size};
+  char tail[NAME_MAX_BYTES + 1 + 2 * BUILD_ID_MAX];
+  size_t length = m->name_length;
+
+  memcpy(tail, m->name, length);
+  tail[length++] = '\0';
+  for (uint32_t i = 0; i < m->id_length; i++) {
+    tail[length++] = hex[m->id[i] >> 4];
+    tail[length++] = hex[m->id[i] & 15];
+  }
+  event_record(VT_R_MODULE, 2, fields, tail, length);
+}
+
+static void compare(const struct snapshot *s)
+{
+  size_t kept = 0;
+
+  for (size_t i = 0; i < known_count; i++)
+    known[i].seen = false;
+  for (size_t i = 0; i < s->count; i++) {
+    const struct module *m = &s->modules[i];
+    uint64_t hash = hash_name(m);
+    size_t k = 0;
+
+    while (k < known_count && !(known[k].addr == m->addr && known[k].size == m->size && known[k].name_hash == hash))
+      k++;
+    if (k == known_count) {
+      if (!make_room())
+        return;
+      known[known_count++] = (struct known){m->addr, m->size, hash, true};
+      record_module(m);
+    }
+    known[k].seen = true;
+  }
+  for (size_t i = 0; i < known_count; i++) {
+    if (known[i].seen)
+      known[kept++] = known[i];
+    else
+      EVENT(MODULE_GONE, known[i].addr, known[i].size);
+  }
+  known_count = kept;
+}
+
+void modules_update(void)
+{
+  struct snapshot s = {0};
+  size_t bytes;
+
+  if (!process_is_traced())
+    return;
+  dl_iterate_phdr(count_module, &s);
+  if (known_count && s.adds == last_adds && s.subs == last_subs)
+    return;
+  s.room = s.count + 8;
+  s.count = 0;
+  bytes = s.room * sizeof *s.modules;
+  s.modules = own_map(bytes);
+  if (!s.modules)
+    return;
+  dl_iterate_phdr(copy_module, &s);
+  lock_take(&list_lock);
+  last_adds = s.adds;
+  last_subs = s.subs;
+  compare(&s);
+  lock_release(&list_lock);
+  own_unmap(s.modules, bytes);
+}
+
+void modules_before_fork(void)
+{
+  lock_take(&list_lock);
+}
+
+void modules_after_fork(bool child)
+{
+  if (!child) {
+    lock_release(&list_lock);
+    return;
+  }
+  lock_reset(&list_lock);
+  known_count = 0;
+}

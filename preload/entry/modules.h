@@ -1,0 +1,18 @@
+/*
+ * The modules (executable and shared objects) of the process, compared with
+ * what was recorded before.  The loader's list is read under the loader's own
+ * lock and nothing else: no guard, no lock of ours.
+ */
+#ifndef VMTRACE_MODULES_H
+#define VMTRACE_MODULES_H
+
+#include <stdbool.h>
+
+/* Records MODULE and MODULE_GONE for what changed.  Not in a signal handler, not while a hook runs. */
+void modules_update(void);
+
+void modules_before_fork(void);
+/* The child's trace has no modules yet. */
+void modules_after_fork(bool child);
+
+#endif

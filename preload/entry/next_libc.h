@@ -1,0 +1,78 @@
+/*
+ * The functions behind the hooks: what the program would have called without
+ * this library (libc, or another interposer loaded after it).  Found once, at
+ * start, while the process has one thread; so calling them is as safe in
+ * signal handlers and after fork as they are themselves.
+ *
+ * A pointer is NULL when libc lacks the function.
+ */
+#ifndef VMTRACE_NEXT_LIBC_H
+#define VMTRACE_NEXT_LIBC_H
+
+#include <dlfcn.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/ioctl.h>
+#include <sys/types.h>
+#include <termios.h>
+#include <threads.h>
+#include <time.h>
+
+/* X(result, name, parameters) */
+#define NEXT_LIBC(X)                                                                                                   \
+  X(int, pthread_create, (pthread_t *, const pthread_attr_t *, void *(*)(void *), void *))                             \
+  X(int, pthread_join, (pthread_t, void **))                                                                           \
+  X(int, pthread_tryjoin_np, (pthread_t, void **))                                                                     \
+  X(int, pthread_timedjoin_np, (pthread_t, void **, const struct timespec *))                                          \
+  X(int, pthread_clockjoin_np, (pthread_t, void **, clockid_t, const struct timespec *))                               \
+  X(int, pthread_detach, (pthread_t))                                                                                  \
+  X(int, pthread_setname_np, (pthread_t, const char *))                                                                \
+  X(int, thrd_create, (thrd_t *, thrd_start_t, void *))                                                                \
+  X(int, thrd_join, (thrd_t, int *))                                                                                   \
+  X(int, thrd_detach, (thrd_t))                                                                                        \
+  X(pid_t, fork, (void))                                                                                               \
+  X(pid_t, _Fork, (void))                                                                                              \
+  X(pid_t, forkpty, (int *, char *, const struct termios *, const struct winsize *))                                   \
+  X(int, daemon, (int, int))                                                                                           \
+  X(int, execve, (const char *, char *const *, char *const *))                                                         \
+  X(int, execvpe, (const char *, char *const *, char *const *))                                                        \
+  X(int, fexecve, (int, char *const *, char *const *))                                                                 \
+  X(int, execveat, (int, const char *, char *const *, char *const *, int))                                             \
+  X(int, posix_spawn,                                                                                                  \
+    (pid_t *, const char *, const posix_spawn_file_actions_t *, const posix_spawnattr_t *, char *const *,              \
+     char *const *))                                                                                                   \
+  X(int, posix_spawnp,                                                                                                 \
+    (pid_t *, const char *, const posix_spawn_file_actions_t *, const posix_spawnattr_t *, char *const *,              \
+     char *const *))                                                                                                   \
+  X(void, abort, (void))                                                                                               \
+  X(void, quick_exit, (int))                                                                                           \
+  X(int, brk, (void *))                                                                                                \
+  X(void *, sbrk, (intptr_t))                                                                                          \
+  X(void *, shmat, (int, const void *, int))                                                                           \
+  X(int, shmdt, (const void *))                                                                                        \
+  X(int, close, (int))                                                                                                 \
+  X(int, close_range, (unsigned, unsigned, int))                                                                       \
+  X(void, closefrom, (int))                                                                                            \
+  X(int, unshare, (int))                                                                                               \
+  X(int, setns, (int, int))                                                                                            \
+  X(int, prctl, (int, unsigned long, unsigned long, unsigned long, unsigned long))                                     \
+  X(void *, dlopen, (const char *, int))                                                                               \
+  X(void *, dlmopen, (Lmid_t, const char *, int))                                                                      \
+  X(int, dlclose, (void *))
+
+struct next_libc {
+#define X(result, name, parameters) result(*name) parameters;
+  NEXT_LIBC(X)
+#undef X
+};
+
+extern struct next_libc next_libc __attribute__((visibility("hidden")));
+
+/* Fills the table by dlsym, which may allocate: the caller has raised thread->internal. */
+void next_libc_find(void);
+
+#endif

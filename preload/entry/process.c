@@ -1,0 +1,288 @@
+/*
+ * Start and end of the traced process.  See process.h; fork is in
+ * process_fork.c.
+ *
+ * Start-up runs inside the first hook: maybe in the dynamic loader, before
+ * libc's environ is set and before any constructor.  What it needs from libc
+ * (dlsym, on_exit) may allocate: thread->internal is raised.
+ */
+#include "entry/process.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
+#include "base/layout.h"
+#include "base/log.h"
+#include "base/option.h"
+#include "base/own.h"
+#include "base/sys.h"
+#include "entry/env.h"
+#include "entry/hook.h"
+#include "entry/modules.h"
+#include "entry/next_libc.h"
+#include "entry/process_state.h"
+#include "entry/threads.h"
+#include "frames/sampler.h"
+#include "heap/heap.h"
+#include "heap/next.h"
+#include "trace/samples.h"
+#include "trace/trace.h"
+
+/* The last sample of a process may take this long. */
+#define END_SAMPLE_NS (200 * UINT64_C(1000000))
+
+struct process_state process = {.mode = PROCESS_NEW};
+static struct lock start_lock;
+static struct thread main_thread;
+static int quick_status;
+
+enum process_mode process_mode(void)
+{
+  return process.mode;
+}
+
+bool process_is_traced(void)
+{
+  return process.traced;
+}
+
+/* Kept for the header of every trace of this process and its forked children: their addresses are its. */
+void process_note_nondet(enum vt_nondet reason, uint64_t addr)
+{
+  if (!process.nondet_reason) {
+    process.nondet_reason = reason;
+    process.nondet_addr = addr;
+  }
+  if (reason == VT_NONDET_LOW)
+    log_warn("address 0x%lx is taken by the executable: its heap starts at 0x%lx instead", (unsigned long)LOW_START,
+             (unsigned long)HIGH_START);
+  trace_note_nondet(reason, addr);
+}
+
+void process_open_stream(struct thread *t, uint32_t parent, enum vt_role role)
+{
+  struct trace_writer *w = trace_writer_open(parent, t->ordinal, t->tid, role);
+
+  t->number = w == &trace_none ? VT_NO_THREAD : w->thread;
+  t->writer = w;
+}
+
+void process_open_trace(struct thread *t)
+{
+  const struct options *o = options_get();
+  bool pin = process.mode == PROCESS_PIN;
+  struct trace_config config = {
+      .path_template = o->out,
+      .flags = (pin ? 0 : VT_F_HEAP_NEXT | VT_F_EVERY_TIME) | (o->sample_ms ? VT_F_SAMPLER : 0) |
+               (sampler_probe() & VT_SAMPLE_PFN ? VT_F_PFN_VISIBLE : 0),
+      .addr_shift = pin ? TRACE_PIN_SHIFT : 3,
+      .sample_ms = o->sample_ms,
+      .stack_frames = o->stack_frames,
+      .own_start = OWN_START,
+      .own_end = META_END,
+      .heap_start = pin ? HIGH_START : 0,
+      .heap_end = pin ? HIGH_END : 0,
+  };
+
+  process.traced = trace_start(&config);
+  if (!process.traced)
+    return;
+  if (process.nondet_reason)
+    trace_note_nondet(process.nondet_reason, process.nondet_addr);
+  process_open_stream(t, VT_NO_THREAD, VT_ROLE_PROGRAM);
+}
+
+static enum process_mode choose_mode(void)
+{
+  if (dlsym(RTLD_DEFAULT, "__asan_init")) {
+    log_warn("AddressSanitizer owns malloc in this program: nothing is traced");
+    heap_next_find();
+    return PROCESS_PASS;
+  }
+  dlerror();
+  if (!options_get()->heap_next)
+    return PROCESS_PIN;
+  if (heap_next_find())
+    return PROCESS_NEXT;
+  log_warn("VMTRACE_HEAP=next: no allocator comes after this library; using the pinned heap");
+  return PROCESS_PIN;
+}
+
+static void at_exit(int status, void *unused)
+{
+  (void)unused;
+  process_end(VT_ENDED_EXIT, status, VT_EXIT_EXIT);
+}
+
+static void at_quick_exit_handler(void)
+{
+  process_end(VT_ENDED_EXIT, quick_status, VT_EXIT_QUICK);
+}
+
+EXPORT void quick_exit(int status)
+{
+  hook_thread();
+  quick_status = status;
+  next_libc.quick_exit(status);
+  __builtin_unreachable();
+}
+
+void process_mark_live(void)
+{
+  if (!process.live_pid) {
+    process.live_pid = own_map(sizeof *process.live_pid);
+    if (!process.live_pid)
+      return;
+    if (sys_madvise(process.live_pid, 4096, MADV_WIPEONFORK) != 0)
+      log_info("this kernel has no MADV_WIPEONFORK: a child of a raw fork is not noticed");
+  }
+  *process.live_pid = sys_getpid();
+}
+
+/* The thread that comes here first is the first thread; nothing else runs yet. */
+static void start(void)
+{
+  struct thread *t = &main_thread;
+
+  process.mode = PROCESS_STARTING;
+  *t = (struct thread){.heap = &heap_none, .writer = &trace_none, .number = VT_NO_THREAD, .flags = THREAD_STATIC};
+  t->tid = sys_gettid();
+  internal_begin(t);
+  thread_current = t;
+  next_libc_find();
+  process.mode = choose_mode();
+  if (process.mode == PROCESS_PIN) {
+    heap_set_nondet(process_note_nondet);
+    t->heap = heap_main();
+  } else if (process.mode == PROCESS_NEXT) {
+    process.nondet_reason = VT_NONDET_NEXT;
+  }
+  if (process.mode != PROCESS_PASS) {
+    process_mark_live();
+    env_read_parent();
+    trace_set_surprise_fork(process_surprise_fork);
+    if (options_get()->out[0])
+      process_open_trace(t);
+    /* First to register is last to run: after the program's own handlers, and around its locks at fork. */
+    on_exit(at_exit, NULL);
+    at_quick_exit(at_quick_exit_handler);
+    process_register_fork();
+  }
+  threads_add_self(t);
+  internal_end(t);
+}
+
+/* A thread that no hook created: raw clone, or one that libc made for itself. */
+static void adopt(void)
+{
+  struct thread *t = own_alloc(sizeof *t);
+
+  if (!t) {
+    /* Without memory even for this, the thread shares the first one's state no more than it has to: none of it. */
+    static struct thread last_resort = {.heap = &heap_none, .writer = &trace_none, .number = VT_NO_THREAD};
+
+    thread_current = &last_resort;
+    return;
+  }
+  t->heap = process.mode == PROCESS_PIN ? heap_adopt() : &heap_none;
+  if (!t->heap)
+    t->heap = &heap_none;
+  t->writer = &trace_none;
+  t->number = VT_NO_THREAD;
+  t->tid = sys_gettid();
+  t->flags = THREAD_DETACHED;
+  threads_add_self(t);
+  thread_current = t;
+  if (process.traced)
+    process_open_stream(t, VT_NO_THREAD, VT_ROLE_ADOPTED);
+  threads_watch_end(t);
+}
+
+COLD struct thread *process_know_thread(void)
+{
+  uint64_t all = ~UINT64_C(0), mask;
+  int error = errno;
+
+  sys_call(SYS_rt_sigprocmask, SIG_SETMASK, (long)&all, (long)&mask, sizeof mask, 0, 0);
+  if (thread_self() == &thread_none) {
+    lock_take(&start_lock);
+    if (process.mode == PROCESS_NEW)
+      start();
+    lock_release(&start_lock);
+  }
+  if (thread_self() == &thread_none)
+    adopt();
+  sys_call(SYS_rt_sigprocmask, SIG_SETMASK, (long)&mask, 0, sizeof mask, 0, 0);
+  errno = error;
+  return thread_self();
+}
+
+/* What has to wait for a process that is set up: the environment, the modules, the sampler. */
+__attribute__((constructor)) static void construct(void)
+{
+  struct thread *t = hook_thread();
+
+  if (process.mode == PROCESS_PASS)
+    return;
+  internal_begin(t);
+  env_make_absolute();
+  internal_end(t);
+  if (!process.traced)
+    return;
+  modules_update();
+  process.sampling = samples_start(options_get());
+}
+
+bool process_pause_sampler(void)
+{
+  if (!process.sampling || process_is_borrowed())
+    return false;
+  samples_stop();
+  process.sampling = false;
+  return true;
+}
+
+void process_resume_sampler(bool paused)
+{
+  int error = errno;
+
+  if (paused)
+    process.sampling = samples_start(options_get());
+  errno = error;
+}
+
+bool process_is_borrowed(void)
+{
+  if (!process.live_pid || *process.live_pid == sys_getpid())
+    return false;
+  if (*process.live_pid == 0) {
+    process_surprise_fork();
+    return false;
+  }
+  return true;
+}
+
+void process_end(enum vt_ended how, int status, enum vt_exit_how detail)
+{
+  struct hook h;
+
+  if (!process.traced || process_is_borrowed())
+    return;
+  h = hook_begin(HOOK_FRAME);
+  if (how == VT_ENDED_EXIT)
+    HOOK_RECORD(&h, EXIT, (uint64_t)(unsigned)status, detail);
+  else if (how == VT_ENDED_SIGNAL)
+    HOOK_RECORD(&h, SIGNAL, (uint64_t)(unsigned)status);
+  hook_end(&h);
+  /* Out of a handler in the middle of a hook, that hook may hold the sampler's lock. */
+  if (h.state == HOOK_READY) {
+    modules_update();
+    samples_take(VT_SAMPLE_EXIT, END_SAMPLE_NS);
+  }
+  trace_end(how, status);
+}

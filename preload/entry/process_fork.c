@@ -1,0 +1,122 @@
+/*
+ * fork: the locks around it, and the fresh start of the child.
+ *
+ * libc's fork runs our handlers: they are registered before any of the
+ * program's, so the prepare handler runs last (the program's own may still
+ * allocate) and the child handler first.  Order of locks: sampler, heap,
+ * threads, modules, trace, own memory, because each may be held while a later
+ * one is taken.
+ */
+#include <errno.h>
+#include <pthread.h>
+
+#include "base/option.h"
+#include "base/own.h"
+#include "base/sys.h"
+#include "entry/hook.h"
+#include "entry/modules.h"
+#include "entry/process_state.h"
+#include "entry/threads.h"
+#include "heap/heap.h"
+#include "trace/samples.h"
+#include "trace/trace.h"
+
+static bool locked; /* the handlers run: set and read by the forking thread alone, under all locks */
+
+void process_before_fork(void)
+{
+  struct thread *t = hook_thread();
+
+  /* A handler that forks in the middle of a hook: that hook may hold any of the locks. */
+  if (guard_of(t) >= GUARD_FRAMES)
+    return;
+  if (guard_of(t) == GUARD_PENDING)
+    hook_attend(t);
+  t->guard = (void *)GUARD_FORK;
+  samples_before_fork();
+  heap_before_fork();
+  threads_before_fork();
+  modules_before_fork();
+  trace_before_fork();
+  own_before_fork();
+  locked = true;
+}
+
+/* The child is one thread in a copy of the parent: nothing of the parent's tracing state is repaired, all is new. */
+static void renew_child(struct thread *t)
+{
+  own_after_fork(true);
+  trace_after_fork(true);
+  modules_after_fork(true);
+  threads_after_fork(true, t);
+  heap_after_fork(true);
+  samples_after_fork(true);
+  t->writer = &trace_none;
+  t->number = VT_NO_THREAD;
+  t->tid = sys_gettid();
+  t->parent = NULL;
+  t->ordinal = 0;
+  t->children = 0;
+  process_mark_live();
+  process.sampling = false;
+  if (!process.traced)
+    return;
+  process_open_trace(t);
+  modules_update();
+  if (process.traced)
+    process.sampling = samples_start(options_get());
+}
+
+void process_after_fork(bool child)
+{
+  struct thread *t = thread_self();
+  int error = errno;
+
+  if (!locked)
+    return;
+  locked = false;
+  if (child) {
+    renew_child(t);
+  } else {
+    own_after_fork(false);
+    trace_after_fork(false);
+    modules_after_fork(false);
+    threads_after_fork(false, t);
+    heap_after_fork(false);
+    samples_after_fork(false);
+  }
+  hook_release(t);
+  errno = error;
+  if (!child && t->flags & THREAD_DAEMON)
+    process_end(VT_ENDED_EXIT, 0, VT_EXIT_UNDERSCORE);
+}
+
+void process_surprise_fork(void)
+{
+  int error = errno;
+
+  locked = false;
+  renew_child(thread_self());
+  errno = error;
+}
+
+static void prepare(void)
+{
+  if (!process_is_borrowed())
+    process_before_fork();
+}
+
+static void in_parent(void)
+{
+  process_after_fork(false);
+}
+
+static void in_child(void)
+{
+  process_after_fork(true);
+}
+
+void process_register_fork(void)
+{
+  pthread_atfork(prepare, in_parent, in_child);
+}

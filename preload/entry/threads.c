@@ -1,0 +1,316 @@
+/*
+ * The table of threads.  See threads.h.
+ *
+ * The lock is held for look-ups and changes of the table only, never while
+ * libc or another room is called.
+ */
+#include "entry/threads.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stddef.h>
+#include <sys/syscall.h>
+
+#include "base/lock.h"
+#include "base/own.h"
+#include "base/sys.h"
+#include "entry/hook.h"
+#include "entry/process.h"
+#include "heap/heap.h"
+
+#define BUCKETS 1024u
+#define REAP_EVERY 64u      /* ended detached threads that may wait to be freed */
+#define PENDING_PAGE 4096u  /* thread->pending */
+#define DESTRUCTOR_ROUNDS 4 /* PTHREAD_DESTRUCTOR_ITERATIONS: in the last round nothing of the program's follows */
+
+static struct lock table_lock;
+static struct thread *table[BUCKETS];
+static unsigned ended_detached;
+
+static struct lock key_lock;
+static bool key_made;
+static pthread_key_t end_key;
+
+/* pthread_t is the address of the thread's control block: multiples of the stack's size apart. */
+static struct thread **bucket_of(uint64_t pthread)
+{
+  return &table[(pthread * UINT64_C(0x9e3779b97f4a7c15)) >> 54];
+}
+
+static void table_add(struct thread *t)
+{
+  struct thread **bucket = bucket_of(t->pthread);
+
+  lock_take(&table_lock);
+  t->next = *bucket;
+  *bucket = t;
+  lock_release(&table_lock);
+}
+
+/* The lock is held; false: somebody else took it out. */
+static bool table_remove(struct thread *t)
+{
+  for (struct thread **at = bucket_of(t->pthread); *at; at = &(*at)->next) {
+    if (*at == t) {
+      *at = t->next;
+      return true;
+    }
+  }
+  return false;
+}
+
+static void free_thread(struct thread *t)
+{
+  if (t->pending)
+    own_unmap(t->pending, PENDING_PAGE);
+  t->pending = NULL;
+  if (!(t->flags & THREAD_STATIC))
+    own_free(t, sizeof *t);
+}
+
+/* Detached threads that are gone leave nothing that is needed. */
+static void reap(void)
+{
+  struct thread *gone = NULL;
+  int pid = sys_getpid();
+
+  lock_take(&table_lock);
+  for (unsigned i = 0; i < BUCKETS; i++) {
+    struct thread **at = &table[i];
+
+    while (*at) {
+      struct thread *t = *at;
+
+      if ((t->flags & (THREAD_DETACHED | THREAD_ENDED)) == (THREAD_DETACHED | THREAD_ENDED) &&
+          sys_call(SYS_tgkill, pid, t->tid, 0, 0, 0, 0) == -ESRCH) {
+        *at = t->next;
+        t->next = gone;
+        gone = t;
+        ended_detached--;
+      } else {
+        at = &t->next;
+      }
+    }
+  }
+  lock_release(&table_lock);
+  while (gone) {
+    struct thread *next = gone->next;
+
+    trace_writer_close(gone->writer);
+    free_thread(gone);
+    gone = next;
+  }
+}
+
+/* Runs in the ending thread, once per round of destructors. */
+static void thread_end(void *round)
+{
+  uintptr_t n = (uintptr_t)round;
+  struct thread *t = hook_thread();
+  struct hook h;
+
+  if (n < DESTRUCTOR_ROUNDS) {
+    internal_begin(t);
+    pthread_setspecific(end_key, (void *)(n + 1));
+    internal_end(t);
+    return;
+  }
+  h = hook_begin(HOOK_FRAME);
+  if (h.state == HOOK_READY && t->number != VT_NO_THREAD)
+    HOOK_RECORD(&h, THREAD_END, (uint64_t)t->tid);
+  if (h.state == HOOK_READY && t->heap != &heap_none)
+    heap_thread_end(t->heap);
+  hook_end(&h);
+  lock_take(&table_lock);
+  t->flags |= THREAD_ENDED;
+  if (t->flags & THREAD_DETACHED)
+    ended_detached++;
+  lock_release(&table_lock);
+}
+
+static void make_key(void)
+{
+  lock_take(&key_lock);
+  if (!key_made)
+    key_made = pthread_key_create(&end_key, thread_end) == 0;
+  lock_release(&key_lock);
+}
+
+struct thread *threads_new(struct thread *parent, bool detached)
+{
+  struct thread *child;
+  struct hook h;
+
+  if (__atomic_load_n(&ended_detached, __ATOMIC_RELAXED) >= REAP_EVERY)
+    reap();
+  if (!__atomic_load_n(&key_made, __ATOMIC_ACQUIRE))
+    make_key();
+  child = own_alloc(sizeof *child);
+  if (!child)
+    return NULL;
+  child->writer = &trace_none;
+  child->heap = &heap_none;
+  child->parent = parent;
+  child->number = parent->number; /* until the child opens its own stream */
+  child->flags = detached ? THREAD_DETACHED : 0;
+  child->internal = 1; /* until threads_begin is done */
+  child->guard = (void *)GUARD_INTERNAL;
+  h = hook_begin(HOOK_FRAME);
+  child->ordinal = ++parent->children;
+  if (process_mode() == PROCESS_PIN) {
+    child->heap = h.state == HOOK_NESTED ? heap_adopt() : heap_child(parent->heap);
+    if (!child->heap) {
+      parent->children--;
+      free_thread(child);
+      child = NULL;
+    }
+  }
+  hook_end(&h);
+  return child;
+}
+
+void threads_cancel(struct thread *parent, struct thread *child)
+{
+  struct hook h = hook_begin(HOOK_FRAME);
+
+  parent->children--;
+  if (h.state != HOOK_NESTED && child->heap != &heap_none)
+    heap_child_cancel(parent->heap, child->heap);
+  hook_end(&h);
+  free_thread(child);
+}
+
+void threads_begin(struct thread *t)
+{
+  uint32_t parent = t->number;
+
+  t->number = VT_NO_THREAD;
+  t->tid = sys_gettid();
+  thread_current = t;
+  threads_add_self(t);
+  if (parent != VT_NO_THREAD)
+    process_open_stream(t, parent, VT_ROLE_PROGRAM);
+  threads_watch_end(t);
+  internal_end(t);
+}
+
+void threads_add_self(struct thread *t)
+{
+  t->pthread = (uint64_t)pthread_self();
+  table_add(t);
+}
+
+void threads_watch_end(struct thread *t)
+{
+  if (!__atomic_load_n(&key_made, __ATOMIC_ACQUIRE))
+    return;
+  internal_begin(t);
+  pthread_setspecific(end_key, (void *)1);
+  internal_end(t);
+}
+
+/*
+ * The lock is held.  libc hands a pthread_t out again as soon as its thread
+ * was joined, or ended detached: the oldest one that is not detached is meant.
+ */
+static struct thread *find_locked(uint64_t pthread)
+{
+  struct thread *found = NULL, *any = NULL;
+
+  for (struct thread *t = *bucket_of(pthread); t; t = t->next) {
+    if (t->pthread != pthread)
+      continue;
+    if (!any)
+      any = t;
+    if (!(t->flags & THREAD_DETACHED))
+      found = t;
+  }
+  return found ? found : any;
+}
+
+struct thread *threads_find(pthread_t pthread)
+{
+  struct thread *t;
+
+  lock_take(&table_lock);
+  t = find_locked((uint64_t)pthread);
+  lock_release(&table_lock);
+  return t;
+}
+
+int threads_tid(pthread_t pthread)
+{
+  struct thread *t;
+  int tid;
+
+  lock_take(&table_lock);
+  t = find_locked((uint64_t)pthread);
+  tid = t ? t->tid : 0;
+  lock_release(&table_lock);
+  return tid;
+}
+
+void threads_detach(pthread_t pthread)
+{
+  struct thread *t;
+
+  lock_take(&table_lock);
+  t = find_locked((uint64_t)pthread);
+  if (t && !(t->flags & THREAD_DETACHED)) {
+    t->flags |= THREAD_DETACHED;
+    if (t->flags & THREAD_ENDED)
+      ended_detached++;
+  }
+  lock_release(&table_lock);
+}
+
+void threads_joined(struct thread *self, struct thread *child)
+{
+  bool mine;
+  struct hook h;
+
+  lock_take(&table_lock);
+  mine = table_remove(child);
+  lock_release(&table_lock);
+  if (!mine)
+    return;
+  h = hook_begin(HOOK_FRAME);
+  if (child->number != VT_NO_THREAD)
+    HOOK_RECORD(&h, THREAD_JOIN, child->number);
+  if (h.state != HOOK_NESTED && child->heap != &heap_none && self->heap != &heap_none)
+    heap_join(self->heap, child->heap);
+  hook_end(&h);
+  trace_writer_close(child->writer);
+  free_thread(child);
+}
+
+void threads_before_fork(void)
+{
+  lock_take(&key_lock);
+  lock_take(&table_lock);
+}
+
+void threads_after_fork(bool child, struct thread *self)
+{
+  if (!child) {
+    lock_release(&table_lock);
+    lock_release(&key_lock);
+    return;
+  }
+  lock_reset(&table_lock);
+  lock_reset(&key_lock);
+  ended_detached = 0;
+  for (unsigned i = 0; i < BUCKETS; i++) {
+    struct thread *t = table[i];
+
+    table[i] = NULL;
+    while (t) {
+      struct thread *next = t->next;
+
+      if (t != self)
+        free_thread(t);
+      t = next;
+    }
+  }
+  table_add(self);
+}
