@@ -12,8 +12,9 @@
 /* Enough for the disk, and small enough for the second-level cache. */
 #define WINDOW_MAX 65536u
 
-/* With more streams than this, packed chunks are not kept unpacked as a whole. */
+/* With more streams than MANY_STREAMS windows are smaller, and packed chunks are not kept unpacked as a whole. */
 #define MANY_STREAMS 64
+#define WINDOW_MANY 16384u
 
 struct reader {
   struct merge merge; /* first: what reader_next touches */
@@ -51,7 +52,7 @@ struct reader *reader_open(const char *path, unsigned flags)
   r->shared = (struct stream_shared){
       .file = &r->file,
       .damage = &r->file.damage,
-      .window_max = WINDOW_MAX,
+      .window_max = r->tracks.count > MANY_STREAMS ? WINDOW_MANY : WINDOW_MAX,
       .window_max_packed = r->tracks.count > MANY_STREAMS ? WINDOW_MAX : VT_CHUNK_MAX,
   };
   if (merge_init(&r->merge, &r->shared, &r->tracks, wanted) < 0) {

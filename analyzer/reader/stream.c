@@ -193,6 +193,10 @@ static enum stream_step general_apply(struct stream *s)
     clock_set(s, s->clock + e->field[0]); /* a sum that wraps is damage and moves nothing */
     return STREAM_CLOCK;
   case VT_R_ALLOC:
+    if (!e->field[2]) /* the usual alignment */
+      e->field[2] = UINT64_C(1) << s->shift;
+    s->allocs++;
+    return STREAM_EVENT;
   case VT_R_REALLOC:
     s->allocs++;
     return STREAM_EVENT;
@@ -297,15 +301,26 @@ static const uint8_t *clock_search(const struct stream *s, const uint8_t *p)
   return s->end;
 }
 
-/* The clock's reading with which the next chunk starts; not known when it was not read anew there. */
+/* The first reading of the clock in the next chunk: in its header, or right behind it.  UINT64_MAX when there is none. */
 static uint64_t clock_of_next_chunk(const struct stream *s)
 {
+  const struct chunk_place *next = s->next_chunk + 1;
+  const struct trace_file *file = s->shared->file;
   struct vt_chunk_header h;
+  uint8_t first[16] = {0};
+  uint64_t len, delta = 0;
+  const uint8_t *p;
 
-  if (s->next_chunk + 1 < s->last_chunk && trace_file_chunk(s->shared->file, s->next_chunk[1].offset, &h) &&
-      h.start_ns > s->clock)
+  if (next >= s->last_chunk || !trace_file_chunk(file, next->offset, &h))
+    return UINT64_MAX;
+  if (h.start_ns > s->clock)
     return h.start_ns;
-  return UINT64_MAX;
+  if (h.packed || !trace_file_read(file, first, sizeof first, next->offset + sizeof h) || first[0] != VT_R_TIME << 2)
+    return UINT64_MAX;
+  p = vt_get_leb(first + 1, first + sizeof first, &len);
+  if (p)
+    p = vt_get_leb(p, first + sizeof first, &delta);
+  return p && delta <= UINT64_MAX - s->clock ? s->clock + delta : UINT64_MAX;
 }
 
 uint64_t stream_next_clock(struct stream *s)

@@ -2,7 +2,7 @@
  * Random but possible traces: one imaginary program is run event by event,
  * and each event goes to the stream of the thread that made it.  The true
  * time advances with every event; a thread's stream learns of it only now and
- * then, as in the library.
+ * then, and when it releases a block of another thread.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -18,10 +18,15 @@ struct program {
   unsigned threads;
   struct maker_stream *thread[MAKER_STREAMS];
   unsigned children[MAKER_STREAMS], until_clock[MAKER_STREAMS];
-  uint64_t slot[SLOTS]; /* live blocks, 0: none */
+  uint64_t slot[SLOTS];  /* live blocks, 0: none */
+  unsigned owner[SLOTS]; /* the threads that allocated them */
   uint64_t next_addr;
-  uint64_t reuse[64]; /* addresses that were released: taken again soon */
-  unsigned reusable;
+  /* Addresses that were released, to be taken again.  As in the pinned heap by the thread that released them: with a
+   * coarse clock the order of a reuse by anybody could not be told from the trace. */
+  struct {
+    uint64_t addr[64];
+    unsigned n;
+  } reuse[MAKER_STREAMS];
 };
 
 static unsigned pick(struct program *p, unsigned n)
@@ -30,9 +35,9 @@ static unsigned pick(struct program *p, unsigned n)
   return (unsigned)(p->random >> 33) % n;
 }
 
-static void clock_if_due(struct program *p, unsigned t)
+static void clock_if_due(struct program *p, unsigned t, bool now)
 {
-  if (p->until_clock[t]--)
+  if (p->until_clock[t]-- && !now)
     return;
   p->until_clock[t] = p->shape->grain ? pick(p, p->shape->grain) : 0;
   maker_time(p->thread[t], p->now);
@@ -49,45 +54,56 @@ static void start_thread(struct program *p)
   p->thread[t] = s;
 }
 
-static uint64_t take_address(struct program *p, uint64_t size)
+/* When every event has its own time, all threads share one pool. */
+static unsigned pool_of(const struct program *p, unsigned t)
 {
+  return p->shape->grain ? t : 0;
+}
+
+static uint64_t take_address(struct program *p, unsigned t, uint64_t size)
+{
+  unsigned pool = pool_of(p, t);
   uint64_t addr = p->next_addr;
 
-  if (p->reusable && pick(p, 4))
-    return p->reuse[--p->reusable];
+  if (p->reuse[pool].n && pick(p, 4))
+    return p->reuse[pool].addr[--p->reuse[pool].n];
   p->next_addr += (size + 31) & ~UINT64_C(15);
   return addr;
 }
 
-static void release_address(struct program *p, uint64_t addr)
+static void release_address(struct program *p, unsigned t, uint64_t addr)
 {
-  if (p->reusable < sizeof p->reuse / sizeof *p->reuse)
-    p->reuse[p->reusable++] = addr;
+  unsigned pool = pool_of(p, t);
+
+  if (p->reuse[pool].n < sizeof p->reuse[pool].addr / sizeof *p->reuse[pool].addr)
+    p->reuse[pool].addr[p->reuse[pool].n++] = addr;
 }
 
 static uint64_t random_size(struct program *p)
 {
-  return pick(p, 50) ? pick(p, 1u << (1 + pick(p, 11))) : pick(p, 1u << 24);
+  return pick(p, 50) ? pick(p, 1u << (1 + pick(p, 11))) : pick(p, 1u << 18);
 }
 
 static void heap_event(struct program *p, unsigned t)
 {
   struct maker_stream *s = p->thread[t];
-  uint64_t *slot = &p->slot[pick(p, SLOTS)], size = random_size(p), old = *slot;
+  unsigned i = pick(p, SLOTS);
+  uint64_t *slot = &p->slot[i], size = random_size(p), old = *slot;
 
-  clock_if_due(p, t);
+  clock_if_due(p, t, old && p->owner[i] != t);
+  p->owner[i] = t;
   if (!old) {
-    *slot = take_address(p, size);
+    *slot = take_address(p, t, size);
     maker_alloc(s, *slot, size);
   } else if (pick(p, 10)) {
     maker_free(s, old);
-    release_address(p, old);
+    release_address(p, t, old);
     *slot = 0;
   } else {
-    *slot = pick(p, 2) ? old : take_address(p, size);
+    *slot = pick(p, 2) ? old : take_address(p, t, size);
     maker_realloc(s, old, *slot, size);
     if (*slot != old)
-      release_address(p, old);
+      release_address(p, t, old);
   }
 }
 
@@ -101,7 +117,7 @@ static void other_event(struct program *p, unsigned t)
       VT_R_VALUE, 50};
   uint64_t fields[VT_FIELDS_MAX];
 
-  clock_if_due(p, t);
+  clock_if_due(p, t, false);
   for (unsigned i = 0; i < VT_FIELDS_MAX; i++)
     fields[i] = pick(p, 2) ? pick(p, 1000) : (uint64_t)pick(p, 1u << 31) << 12;
   maker_record(p->thread[t], kinds[pick(p, sizeof kinds)], VT_FIELDS_MAX, fields, "a name", pick(p, 7));
