@@ -26,7 +26,7 @@
 
 enum unwind_mode { UNWIND_CACHED, UNWIND_PLAIN, UNWIND_COMPARE };
 
-/* Told of every new node, in the thread that met it first, before the id is returned to anybody. */
+/* Told of every new node once, in the thread that met it first; another thread may be given the id a moment earlier. */
 typedef void (*unwind_node_fn)(void *user, uint32_t id, uint32_t parent, uint64_t pc);
 
 struct unwind_config {
