@@ -1,0 +1,266 @@
+/*
+ * After a run: which traces it left, and what is in them.  The only place of
+ * the analyzer that writes into a trace, and only to say how a killed process
+ * ended.  Called by cmd/run.c.
+ */
+#include "cmd/run_traces.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cmd/command.h"
+#include "model/page_set.h"
+#include "reader/reader.h"
+#include "report/pages_report.h"
+
+/* The start of a file's header, if it is a trace of this format. */
+static bool read_header(int fd, struct vt_file_header *header)
+{
+  return pread(fd, header, sizeof *header, 0) == (ssize_t)sizeof *header &&
+         !memcmp(header->magic, VT_MAGIC, sizeof header->magic) && header->version == VT_VERSION;
+}
+
+static int add_trace(struct run_traces *traces, const char *path, const struct vt_file_header *h)
+{
+  struct run_trace *items = reallocarray(traces->items, traces->count + 1, sizeof *items), *t;
+
+  if (!items)
+    return -1;
+  traces->items = items;
+  t = &items[traces->count];
+  *t = (struct run_trace){.path = strdup(path), .pid = h->pid, .ppid = h->ppid, .start_ns = h->start_ns};
+  memcpy(t->trace_id, h->trace_id, sizeof t->trace_id);
+  memcpy(t->parent_id, h->parent_id, sizeof t->parent_id);
+  if (!t->path)
+    return -1;
+  traces->count++;
+  return 0;
+}
+
+static int add_file(struct run_traces *traces, const char *dir, const char *name, uint64_t since_ns)
+{
+  struct vt_file_header header;
+  struct stat st;
+  char path[PATH_MAX];
+  int fd, result = 0;
+
+  if (snprintf(path, sizeof path, "%s/%s", dir, name) >= (int)sizeof path)
+    return 0;
+  fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  if (fd < 0)
+    return 0;
+  if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && read_header(fd, &header) && header.start_ns >= since_ns)
+    result = add_trace(traces, path, &header);
+  close(fd);
+  return result;
+}
+
+static bool is_copy(const struct run_trace *t, const struct copy *copies, size_t count)
+{
+  for (size_t i = 0; i < count; i++) {
+    if (copies[i].pid == t->pid)
+      return true;
+  }
+  return false;
+}
+
+static bool is_child(const struct run_trace *t, const struct run_trace *parent)
+{
+  static const uint8_t none[sizeof t->parent_id];
+
+  if (memcmp(t->parent_id, none, sizeof none) != 0)
+    return !memcmp(t->parent_id, parent->trace_id, sizeof none);
+  return t->ppid == parent->pid;
+}
+
+static int compare_traces(const void *a, const void *b)
+{
+  const struct run_trace *x = a, *y = b;
+
+  if (x->start_ns != y->start_ns)
+    return x->start_ns < y->start_ns ? -1 : 1;
+  return (x->pid > y->pid) - (x->pid < y->pid);
+}
+
+/* Keeps the copies' own traces and those of their descendants: others may write into the directory at the same time.
+ * Parents come before their children, because they started earlier. */
+static void keep_family(struct run_traces *traces, const struct copy *copies, size_t count)
+{
+  size_t kept = 0;
+
+  qsort(traces->items, traces->count, sizeof *traces->items, compare_traces);
+  for (size_t i = 0; i < traces->count; i++) {
+    struct run_trace t = traces->items[i];
+    bool ours = is_copy(&t, copies, count);
+
+    for (size_t j = 0; j < kept && !ours; j++)
+      ours = is_child(&t, &traces->items[j]);
+    if (ours)
+      traces->items[kept++] = t;
+    else
+      free(t.path);
+  }
+  traces->count = kept;
+}
+
+int run_traces_find(struct run_traces *traces, const char *dir, const struct copy *copies, size_t count,
+                    uint64_t since_ns)
+{
+  DIR *d = opendir(dir);
+  const struct dirent *entry;
+  int result = 0;
+
+  memset(traces, 0, sizeof *traces);
+  if (!d) {
+    command_error(0, "%s: %s", dir, strerror(errno));
+    return -1;
+  }
+  while (result == 0 && (entry = readdir(d)))
+    result = add_file(traces, dir, entry->d_name, since_ns);
+  closedir(d);
+  if (result < 0)
+    command_error(0, "out of memory");
+  if (traces->count)
+    keep_family(traces, copies, count);
+  return result;
+}
+
+void run_traces_free(struct run_traces *traces)
+{
+  for (size_t i = 0; i < traces->count; i++)
+    free(traces->items[i].path);
+  free(traces->items);
+  memset(traces, 0, sizeof *traces);
+}
+
+/* The end, then how: a reader that looks in between sees a trace that just stops. */
+static void write_end(const char *path, const struct copy *copy)
+{
+  struct vt_file_header header;
+  int fd = open(path, O_RDWR | O_CLOEXEC | O_NOCTTY);
+  uint32_t ended = WIFSIGNALED(copy->status) ? VT_ENDED_SIGNAL : VT_ENDED_EXIT;
+  int32_t status = WIFSIGNALED(copy->status) ? WTERMSIG(copy->status) : WEXITSTATUS(copy->status);
+
+  if (fd < 0)
+    return;
+  if (read_header(fd, &header) && header.pid == copy->pid && header.ended == VT_ENDED_UNKNOWN &&
+      pwrite(fd, &copy->end_ns, sizeof copy->end_ns, offsetof(struct vt_file_header, end_ns)) > 0 &&
+      pwrite(fd, &status, sizeof status, offsetof(struct vt_file_header, end_status)) > 0 &&
+      pwrite(fd, &ended, sizeof ended, offsetof(struct vt_file_header, ended)) < 0)
+    command_error(0, "%s: how the program ended could not be noted: %s", path, strerror(errno));
+  close(fd);
+}
+
+void run_traces_complete(const struct run_traces *traces, const struct copy *copies, size_t count)
+{
+  for (size_t c = 0; c < count; c++) {
+    const struct run_trace *last = NULL;
+
+    /* After exec, the last image with that pid is the one that ended. */
+    for (size_t i = 0; i < traces->count; i++) {
+      if (traces->items[i].pid == copies[c].pid)
+        last = &traces->items[i];
+    }
+    if (last && copies[c].ended)
+      write_end(last->path, &copies[c]);
+  }
+}
+
+static void put_end(const struct vt_file_header *h)
+{
+  switch (h->ended) {
+  case VT_ENDED_EXIT:
+    fprintf(stderr, "exit %d", h->end_status);
+    break;
+  case VT_ENDED_SIGNAL:
+    fprintf(stderr, "killed by signal %d (%s)", h->end_status, strsignal(h->end_status));
+    break;
+  case VT_ENDED_EXEC:
+    fprintf(stderr, "became another program");
+    break;
+  default:
+    fprintf(stderr, "still running, or killed");
+    break;
+  }
+}
+
+static int put_trace(const struct run_trace *t)
+{
+  struct reader *reader = reader_open(t->path, READER_ALL);
+  const struct vt_file_header *h;
+  const struct event *e;
+  uint64_t allocations = 0, frees = 0, others = 0;
+
+  if (!reader)
+    return -1;
+  while ((e = reader_next(reader))) {
+    if (e->type == VT_R_ALLOC || e->type == VT_R_REALLOC)
+      allocations++;
+    else if (e->type == VT_R_FREE)
+      frees++;
+    else if (e->type < VT_R_SAMPLE || e->type > VT_R_VALUE)
+      others++;
+  }
+  h = reader_header(reader);
+  fprintf(stderr, "  %s: process %d, %" PRIu64 " allocations, %" PRIu64 " frees, %" PRIu64 " other events, %u %s, ",
+          t->path, t->pid, allocations, frees, others, reader_threads(reader),
+          reader_threads(reader) == 1 ? "thread" : "threads");
+  put_end(h);
+  if (h->lost)
+    fprintf(stderr, "; %" PRIu64 " events lost", h->lost);
+  if (h->stop_reason)
+    fprintf(stderr, "; tracing stopped early");
+  fprintf(stderr, "\n");
+  reader_close(reader);
+  return 0;
+}
+
+/* What the copies themselves have in common; their children are for `vmtrace pages`. */
+static int put_pages(const struct run_traces *traces, const struct copy *copies, size_t count)
+{
+  struct picture **pictures = calloc(traces->count + 1, sizeof(struct picture *));
+  struct page_set *set;
+  size_t n = 0;
+  int result = -1;
+
+  if (!pictures) {
+    command_error(0, "out of memory");
+    return -1;
+  }
+  for (size_t i = 0; i < traces->count; i++) {
+    if (is_copy(&traces->items[i], copies, count) && (pictures[n] = picture_load(traces->items[i].path)))
+      n++;
+  }
+  if (!n) {
+    free(pictures);
+    return -1;
+  }
+  set = page_set_new(pictures, n);
+  if (set)
+    result = pages_text_short(stderr, set);
+  page_set_free(set);
+  return result;
+}
+
+int run_traces_report(const struct run_traces *traces, const struct copy *copies, size_t count)
+{
+  int result = 0;
+
+  if (!traces->count) {
+    fprintf(stderr, "vmtrace: no trace was written\n");
+    return -1;
+  }
+  fprintf(stderr, "vmtrace: %zu %s\n", traces->count, traces->count == 1 ? "trace" : "traces");
+  for (size_t i = 0; i < traces->count; i++)
+    result |= put_trace(&traces->items[i]);
+  if (count > 1)
+    result |= put_pages(traces, copies, count);
+  return result;
+}
