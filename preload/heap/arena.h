@@ -1,0 +1,65 @@
+/*
+ * The slow-path state of one heap, under its region's lock unless said
+ * otherwise.  Fits one page, so that a heap that is reset costs no memory.
+ */
+#ifndef VMTRACE_ARENA_H
+#define VMTRACE_ARENA_H
+
+#include "heap/extent.h"
+#include "heap/heap_fast.h"
+#include "heap/region.h"
+
+/* One size class of one heap. */
+struct bin {
+  struct run *runs;   /* with blocks available, the one in use first */
+  uint32_t pages;     /* pages populated for this class so far: how eager to be */
+  uint32_t run_count; /* runs made so far */
+};
+
+#define PENDING_COUNT 8
+
+/* Blocks of another heap's run that this thread freed and did not yet count there.  The owner's alone, no lock. */
+struct pending {
+  struct run *run;
+  uint32_t count;
+};
+
+struct arena {
+  struct heap fast; /* must be first */
+  struct pending pending[PENDING_COUNT];
+  struct region *region;
+  struct bin bins[CLASS_COUNT + 1];
+
+  struct segment **segments; /* by ordinal; NULL: dead */
+  uint16_t *tree;            /* tournament tree over their longest free stretches */
+  uint32_t segment_count, segment_room;
+  uint64_t next_segment;  /* in the window */
+  uint64_t released;      /* window addresses below: metadata given back */
+  uint64_t used_pages;    /* in runs */
+  uint64_t free_dirty;    /* pages free but resident */
+  uint32_t purge_ticks;   /* pages freed since the clock was read */
+  uint32_t purge_ordinal; /* next segment to look at */
+
+  struct extent *free_ranges; /* address space for huge blocks and ranges */
+  struct extent *ranges;      /* reserved for the program's mappings */
+  struct extent *cached;      /* mapped memory of freed huge blocks; a subset of free_ranges */
+  uint64_t cached_bytes;
+  uint64_t huge_bytes, huge_blocks;
+};
+
+_Static_assert(sizeof(struct arena) <= HEAP_PAGE, "an arena fits one page");
+
+static inline struct arena *arena_of(struct heap *heap)
+{
+  return (struct arena *)heap;
+}
+
+/* The arena to work with; NULL: heap_none, or a heap that was wiped after its thread's end. */
+static inline struct arena *arena_usable(struct heap *heap)
+{
+  struct arena *arena = arena_of(heap);
+
+  return heap != &heap_none && arena->region ? arena : NULL;
+}
+
+#endif

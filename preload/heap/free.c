@@ -1,0 +1,74 @@
+/*
+ * The slow half of free: full magazines, medium and huge blocks, blocks of
+ * other heaps, and everything that is no live block.  Called through heap_fast.h and by resize.c.
+ */
+#include "heap/block.h"
+#include "heap/large.h"
+#include "heap/magazine.h"
+#include "heap/retire.h"
+
+static enum heap_verdict free_own(struct arena *arena, void *p, const struct block *block)
+{
+  struct state_pair *pair = meta_pair((uintptr_t)p);
+  unsigned class;
+
+  if (block->kind == BLOCK_MEDIUM) {
+    medium_free(arena, p);
+    return HEAP_OK;
+  }
+  class = run_class(block->run);
+  __atomic_store_n(&pair->live, __atomic_load_n(&pair->live, __ATOMIC_RELAXED) & ~meta_bit((uintptr_t)p),
+                   __ATOMIC_RELAXED);
+  magazine_overflow(arena, class, p);
+  return HEAP_OK;
+}
+
+static enum heap_verdict free_huge(struct arena *own, struct segment *segment)
+{
+  uint32_t live = HUGE_LIVE;
+
+  if (!__atomic_compare_exchange_n(&segment->huge_state, &live, own ? HUGE_FREE : HUGE_GONE, false, __ATOMIC_ACQ_REL,
+                                   __ATOMIC_RELAXED))
+    return HEAP_DOUBLE;
+  if (own)
+    huge_free(own, segment);
+  else
+    huge_retire(segment);
+  return HEAP_OK;
+}
+
+/* arena is the caller's own, or NULL. */
+static enum heap_verdict free_foreign(struct arena *arena, void *p, const struct block *block)
+{
+  uint64_t bit = meta_bit((uintptr_t)p);
+  uint64_t before = __atomic_fetch_or(&meta_pair((uintptr_t)p)->gone, bit, __ATOMIC_RELEASE);
+
+  if (before & bit)
+    return HEAP_DOUBLE;
+  retire_block(arena, block->run);
+  return HEAP_OK;
+}
+
+static enum heap_verdict free_block(struct arena *arena, void *p)
+{
+  struct block block;
+  enum heap_verdict verdict = block_find(p, &block);
+  bool own;
+
+  if (verdict != HEAP_OK || block.kind == BLOCK_NESTED)
+    return verdict;
+  own = arena && block.segment->region == arena->region;
+  if (block.kind == BLOCK_HUGE)
+    return free_huge(own ? arena : NULL, block.segment);
+  return own ? free_own(arena, p, &block) : free_foreign(arena, p, &block);
+}
+
+enum heap_verdict heap_free_slow(struct heap *heap, void *p)
+{
+  return free_block(arena_usable(heap), p);
+}
+
+enum heap_verdict heap_nested_free(void *p)
+{
+  return free_block(NULL, p);
+}

@@ -1,0 +1,71 @@
+/*
+ * Maps and gives back metadata slots.  Knows addresses only; what the
+ * metadata means is the business of segment.c, slab.c and huge.c, which call it.
+ */
+#include "heap/meta.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "base/own.h"
+#include "base/sys.h"
+
+static uint8_t *slot_states; /* one byte per grain: META_* */
+
+bool meta_init(void)
+{
+  if (!slot_states)
+    slot_states = own_map(GRAINS);
+  return slot_states;
+}
+
+static uint8_t *state_of(uintptr_t addr)
+{
+  return slot_states + (addr >> GRAIN_SHIFT & (GRAINS - 1));
+}
+
+unsigned meta_state(uintptr_t addr)
+{
+  return slot_states ? __atomic_load_n(state_of(addr), __ATOMIC_ACQUIRE) : 0;
+}
+
+int meta_map(uintptr_t addr, unsigned need)
+{
+  unsigned state = meta_state(addr);
+  uintptr_t slot = meta_slot(addr);
+  int error = 0;
+
+  if ((state & need) == need)
+    return 0;
+  if (need == META_HEADS)
+    error = sys_map_at(slot + META_SEGMENTS, HEAP_PAGE, PROT_READ | PROT_WRITE);
+  else if (state == META_HEADS)
+    error = sys_map_at(slot, META_SEGMENTS, PROT_READ | PROT_WRITE);
+  else
+    error = sys_map_at(slot, META_USED, PROT_READ | PROT_WRITE);
+  if (error)
+    return error;
+  __atomic_store_n(state_of(addr), (uint8_t)(state | need), __ATOMIC_RELEASE);
+  return 0;
+}
+
+void meta_drop(uintptr_t addr)
+{
+  uintptr_t segment = addr & ~(SEGMENT_SIZE - 1);
+
+  sys_madvise(meta_pair(segment), SEGMENT_SIZE >> 6, MADV_DONTNEED);
+  sys_madvise(meta_run(segment), SEGMENT_PAGES * sizeof(struct run), MADV_DONTNEED);
+  memset(meta_class(segment), 0, SEGMENT_PAGES);
+}
+
+void meta_unmap(uintptr_t addr, unsigned state)
+{
+  unsigned was = meta_state(addr);
+
+  __atomic_store_n(state_of(addr), (uint8_t)state, __ATOMIC_RELEASE);
+  if (was == META_FULL)
+    sys_munmap((void *)meta_slot(addr), META_USED);
+  else if (was == META_HEADS)
+    sys_munmap((void *)(meta_slot(addr) + META_SEGMENTS), HEAP_PAGE);
+}

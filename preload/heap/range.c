@@ -1,0 +1,64 @@
+/*
+ * Address space for the program's own mappings, from the range that huge
+ * blocks come from too.  Maps nothing.  Called by entry/, owner only.
+ */
+#include "heap/arena.h"
+#include "heap/cache.h"
+#include "heap/large.h"
+
+uint64_t heap_range_reserve(struct heap *heap, uint64_t size, uint64_t align)
+{
+  struct arena *arena = arena_of(heap);
+  uint64_t addr;
+
+  if (heap == &heap_none || !size || size >= HIGH_SIZE / 2)
+    return 0;
+  if (align < HEAP_PAGE)
+    align = HEAP_PAGE;
+  size = page_round(size);
+  lock_take(&arena->region->lock);
+  addr = extent_fit(arena->free_ranges, size, align);
+  if (!addr) {
+    uint64_t got, piece = region_overflow(align > GRAIN_SIZE ? size + align : size, &got);
+
+    if (piece && extent_add(&arena->free_ranges, piece, got, 0))
+      addr = extent_fit(arena->free_ranges, size, align);
+  }
+  if (addr && !extent_claim(&arena->free_ranges, addr, size))
+    addr = 0;
+  if (addr && !extent_add(&arena->ranges, addr, size, 0)) {
+    extent_add(&arena->free_ranges, addr, size, 0);
+    addr = 0;
+  }
+  if (addr)
+    cache_unmap(arena, addr, size);
+  lock_release(&arena->region->lock);
+  return addr;
+}
+
+void heap_range_release(struct heap *heap, uint64_t addr, uint64_t size)
+{
+  struct arena *arena = arena_of(heap);
+  uint64_t end = addr + page_round(size), piece, length;
+
+  if (heap == &heap_none)
+    return;
+  lock_take(&arena->region->lock);
+  while (extent_cut(&arena->ranges, addr, end, &piece, &length))
+    extent_add(&arena->free_ranges, piece, length, 0);
+  lock_release(&arena->region->lock);
+}
+
+/* Something that is not ours lies there: the addresses are not offered again. */
+void heap_range_failed(struct heap *heap, uint64_t addr, uint64_t size)
+{
+  struct arena *arena = arena_of(heap);
+  uint64_t end = addr + page_round(size), piece, length;
+
+  if (heap == &heap_none)
+    return;
+  lock_take(&arena->region->lock);
+  while (extent_cut(&arena->ranges, addr, end, &piece, &length))
+    ;
+  lock_release(&arena->region->lock);
+}

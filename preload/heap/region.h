@@ -1,0 +1,67 @@
+/*
+ * Regions: which part of the high region belongs to which heap, how threads'
+ * regions are carved out of their creators', and the list of all heaps.
+ *
+ * A region [start, end) is used from both ends.  From start: the window for
+ * segments, up to window_end; then the range for huge blocks and the program's mappings, up to own_end.
+ * From end downwards: the regions of children.  All bounds are multiples of GRAIN_SIZE.
+ */
+#ifndef VMTRACE_REGION_H
+#define VMTRACE_REGION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/lock.h"
+#include "heap/heap.h"
+#include "heap/meta.h"
+
+enum region_state {
+  REGION_USED,   /* a thread owns it */
+  REGION_PARKED, /* its thread ended; the heap is as it was left */
+  REGION_RESET   /* its thread ended with nothing allocated, and the heap's memory was given back */
+};
+
+/* What outlives the heap of a thread that ended.  lock guards the heap's slow-path state. */
+struct region {
+  struct lock lock;
+  uint32_t state; /* enum region_state; under lock */
+  uint64_t start, end;
+  uint64_t window_end, own_end;
+  uint64_t children_start; /* the lowest address given to a child */
+  uint32_t children;       /* regions carved so far */
+  bool first;              /* the first thread's: has the low segment */
+  uint64_t parked_ns;      /* coarse time of the thread's end */
+  struct region *next;     /* list of all regions; never shrinks */
+  struct region *idle;     /* regions of joined children, the latest first */
+  struct region *idle_next;
+};
+
+struct heap;
+struct arena;
+
+/* The region that belongs to a heap (never heap_none), and back. */
+struct region *region_of(const struct heap *heap);
+struct heap *region_heap(const struct region *region);
+
+/* The newest region; go on with ->next.  Any thread. */
+struct region *region_first(void);
+
+/* A piece of the shared overflow range of size bytes (rounded up to grains); 0: none left.  Reported as
+ * VT_NONDET_REGION. */
+uint64_t region_overflow(uint64_t size, uint64_t *got);
+
+/* Reports through heap_set_nondet's function. */
+void region_nondet(enum vt_nondet reason, uint64_t addr);
+
+/* Gives back what a parked heap with nothing allocated still holds, if its thread ended before before_ns. */
+void region_trim(struct region *region, uint64_t before_ns);
+
+/* Where heap_nested_alloc takes its blocks. */
+#define NESTED_SIZE (HIGH_SIZE >> 14)
+#define NESTED_START (HIGH_END - NESTED_SIZE)
+
+void region_before_fork(void);
+void region_after_fork(bool child);
+
+#endif

@@ -1,0 +1,192 @@
+/*
+ * Counting blocks that other threads freed, and what follows from it: dead
+ * runs, dead segments, sweeps.  Never makes an address available to anybody.  Called by free.c;
+ * the sweep also by trim.c.
+ */
+#include "heap/retire.h"
+
+#include <string.h>
+#include <sys/mman.h>
+
+#include "base/sys.h"
+#include "heap/pages.h"
+#include "heap/segment.h"
+
+/* Pending blocks of one run are counted after this many at the latest. */
+#define PENDING_MAX 32
+
+/* Gone blocks on resident pages, in all heaps together: so many more than after the latest sweep, and they are swept.
+ */
+#define SWEEP_BYTES (UINT64_C(16) << 20)
+/* A segment is looked at when at least so much of it has gone since the last time. */
+#define SWEEP_SEGMENT (UINT64_C(64) << 10)
+
+static struct lock sweep_lock;
+static uint64_t gone_resident;          /* atomic: bytes gone, not in buried segments and not swept */
+static uint64_t sweep_at = SWEEP_BYTES; /* atomic: the next sweep is due when gone_resident exceeds this */
+
+bool retire_pages(struct segment *segment, unsigned count)
+{
+  return __atomic_add_fetch(&segment->dead_pages, count, __ATOMIC_ACQ_REL) == SEGMENT_PAGES;
+}
+
+void retire_forget(struct segment *segment)
+{
+  uint64_t gone = __atomic_load_n(&segment->gone_bytes, __ATOMIC_RELAXED);
+
+  __atomic_fetch_sub(&gone_resident, gone - segment->swept, __ATOMIC_RELAXED);
+  segment->swept = gone;
+}
+
+/*
+ * When the last block of a run is counted the run is dead, and nothing of it
+ * may be read any more: another thread may be burying the segment.
+ */
+static void count(struct run *run, unsigned n)
+{
+  struct segment *segment = run_segment(run);
+  unsigned class = run_class(run), pages = run->last + 1u;
+  uint64_t size = class ? class_infos[class].size : pages * HEAP_PAGE;
+  unsigned total = class ? (unsigned)(pages * HEAP_PAGE / size) : 1;
+
+  __atomic_fetch_add(&segment->gone_bytes, n * size, __ATOMIC_RELAXED);
+  __atomic_fetch_add(&gone_resident, n * size, __ATOMIC_RELAXED);
+  if (__atomic_add_fetch(&run->gone, n, __ATOMIC_ACQ_REL) == total && retire_pages(segment, pages)) {
+    struct region *region = segment->region;
+
+    lock_take(&region->lock);
+    segment_bury(arena_of(region_heap(region)), segment);
+    lock_release(&region->lock);
+  }
+  if (unlikely(__atomic_load_n(&gone_resident, __ATOMIC_RELAXED) > __atomic_load_n(&sweep_at, __ATOMIC_RELAXED)))
+    retire_sweep();
+}
+
+static void settle(struct pending *pending)
+{
+  struct run *run = pending->run;
+  unsigned n = pending->count;
+
+  pending->run = NULL;
+  pending->count = 0;
+  if (n)
+    count(run, n);
+}
+
+void retire_block(struct arena *arena, struct run *run)
+{
+  struct pending *pending;
+
+  if (!arena) {
+    count(run, 1);
+    return;
+  }
+  pending = &arena->pending[(uintptr_t)run * UINT64_C(0x9e3779b97f4a7c15) >> 61];
+  if (pending->run != run) {
+    settle(pending);
+    pending->run = run;
+  }
+  if (++pending->count >= PENDING_MAX)
+    settle(pending);
+}
+
+void retire_flush(struct arena *arena)
+{
+  for (unsigned i = 0; i < PENDING_COUNT; i++)
+    settle(&arena->pending[i]);
+}
+
+/* Takes the pages out of idle that a block needs which is neither gone nor available. */
+static void keep_needed(const struct run *run, unsigned class, uint64_t *idle)
+{
+  uint32_t size = class_infos[class].size;
+  uintptr_t start = run_addr(run);
+  unsigned total = (unsigned)((run->last + 1u) * HEAP_PAGE / size);
+
+  for (unsigned i = 0; i < total; i++) {
+    uintptr_t addr = start + (uintptr_t)i * size;
+    unsigned first = (unsigned)((addr - start) / HEAP_PAGE), last = (unsigned)((addr + size - 1 - start) / HEAP_PAGE);
+    bool gone = __atomic_load_n(&meta_pair(addr)->gone, __ATOMIC_ACQUIRE) & meta_bit(addr);
+    bool avail = run[i / 256].avail[i / 64 % 4] >> i % 64 & 1;
+
+    if (!gone && !avail)
+      pages_clear(idle, run->head + first, last - first + 1);
+  }
+}
+
+static void sweep_run(struct run *run, struct segment *segment)
+{
+  uint64_t idle[SEGMENT_PAGES / 64] = {0};
+  unsigned class = run_class(run);
+
+  pages_set(idle, run->head, run->last + 1u);
+  if (class)
+    keep_needed(run, class, idle);
+  for (unsigned page = pages_next_set(idle, 0); page < SEGMENT_PAGES;) {
+    unsigned end = pages_next_clear(idle, page);
+
+    sys_madvise((void *)(segment->addr + page * HEAP_PAGE), (end - page) * HEAP_PAGE, MADV_DONTNEED);
+    page = pages_next_set(idle, end);
+  }
+}
+
+/* Under the region's lock, which keeps available blocks out of the magazines. */
+static uint64_t sweep_segment(struct segment *segment)
+{
+  uint64_t gone = __atomic_load_n(&segment->gone_bytes, __ATOMIC_RELAXED);
+  uint64_t bytes = gone - segment->swept;
+
+  if (bytes < SWEEP_SEGMENT)
+    return 0;
+  for (unsigned page = 0; page < SEGMENT_PAGES;) {
+    struct run *run = meta_run(segment->addr + page * HEAP_PAGE);
+
+    if (pages_count(segment->free_map, page, 1) || pages_count(segment->void_map, page, 1)) {
+      page++;
+      continue;
+    }
+    if (__atomic_load_n(&run->gone, __ATOMIC_ACQUIRE))
+      sweep_run(run, segment);
+    page += run->last + 1u;
+  }
+  segment->swept = gone;
+  __atomic_fetch_sub(&gone_resident, bytes, __ATOMIC_RELAXED);
+  return bytes;
+}
+
+uint64_t retire_sweep(void)
+{
+  uint64_t bytes = 0;
+
+  if (!lock_try(&sweep_lock))
+    return 0;
+  for (struct region *region = region_first(); region; region = region->next) {
+    struct arena *arena = arena_of(region_heap(region));
+
+    lock_take(&region->lock);
+    if (region->state != REGION_RESET) {
+      for (uint32_t i = 0; i < arena->segment_count; i++) {
+        if (arena->segments[i])
+          bytes += sweep_segment(arena->segments[i]);
+      }
+    }
+    lock_release(&region->lock);
+  }
+  /* What is left lies on pages with live blocks, a little in each segment: not worth another look before long. */
+  __atomic_store_n(&sweep_at, __atomic_load_n(&gone_resident, __ATOMIC_RELAXED) + SWEEP_BYTES, __ATOMIC_RELAXED);
+  lock_release(&sweep_lock);
+  return bytes;
+}
+
+void retire_before_fork(void)
+{
+  lock_take(&sweep_lock);
+}
+
+void retire_after_fork(bool child)
+{
+  if (child)
+    lock_reset(&sweep_lock);
+  else
+    lock_release(&sweep_lock);
+}

@@ -1,0 +1,40 @@
+/*
+ * Segments of 2 MiB and their pages.  All functions: the region's lock is
+ * held.  What they do to addresses depends on the owner's calls alone; what they do to physical
+ * memory may depend on time.
+ */
+#ifndef VMTRACE_SEGMENT_H
+#define VMTRACE_SEGMENT_H
+
+#include "heap/arena.h"
+
+/*
+ * Takes a run of pages, aligned to align pages (a power of two): want pages if any segment has
+ * them free, else a shorter run of at least least pages, else want pages in a new segment.  Fills the
+ * run's records but for class bytes and avail.  *clean: all of it reads as zero.  NULL: out of memory.
+ */
+struct run *segment_take(struct arena *arena, unsigned want, unsigned least, unsigned align, bool *clean);
+
+/* Gives pages [first, first + count) of a segment back; they are in no run any more. */
+void segment_give(struct arena *arena, struct segment *segment, unsigned first, unsigned count);
+
+/* Extends a run by more pages in place; false: they are not free. */
+bool segment_extend(struct arena *arena, struct run *run, unsigned more, bool *clean);
+
+/* Gives free pages back to the kernel that have been free since before_ns; bytes. */
+size_t segment_purge(struct arena *arena, struct segment *segment, uint64_t before_ns);
+size_t segment_purge_all(struct arena *arena, uint64_t before_ns);
+
+/* All pages are dead: the segment leaves the arena, its memory goes to space_give, its metadata to the kernel. */
+void segment_bury(struct arena *arena, struct segment *segment);
+
+/* Whether every page of every segment is free. */
+bool segment_all_free(const struct arena *arena);
+/* Unmaps every segment and its metadata; the arena is about to be wiped. */
+void segment_reset(struct arena *arena);
+
+/* Coarse time, for ages: as of the latest heap_trim or the latest look at the clock. */
+uint64_t segment_now(void);
+void segment_set_now(uint64_t now_ns);
+
+#endif

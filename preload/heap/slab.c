@@ -1,0 +1,206 @@
+/*
+ * Runs of small blocks.  A block is either available here (its avail bit is
+ * set), or in a magazine, or handed out; this file sees only the first kind change.
+ * Called by magazine.c and region.c.
+ */
+#include "heap/slab.h"
+
+#include <sys/mman.h>
+
+#include "base/sys.h"
+#include "heap/segment.h"
+
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23 /* Linux 5.14; older kernels refuse it and pages fault in one by one */
+#endif
+
+/*
+ * Pages are populated ahead of their use in batches of up to POPULATE_MAX, at
+ * most 1/POPULATE_SHARE of what the class has in use, so that it adds little
+ * to the resident size.  Below POPULATE_MIN a fault is cheaper than the call.
+ */
+#define POPULATE_MAX 16
+#define POPULATE_SHARE 8
+#define POPULATE_MIN 4
+
+/* A new current run is the fullest of so many: emptier ones get the chance to become empty. */
+#define LOOK_AHEAD 4
+
+static void unlink_run(struct bin *bin, struct run *run)
+{
+  if (run->prev)
+    run->prev->next = run->next;
+  else
+    bin->runs = run->next;
+  if (run->next)
+    run->next->prev = run->prev;
+}
+
+static void link_run(struct bin *bin, struct run *run)
+{
+  run->prev = NULL;
+  run->next = bin->runs;
+  if (run->next)
+    run->next->prev = run;
+  bin->runs = run;
+}
+
+static unsigned blocks_in(const struct run *run, unsigned class)
+{
+  return (run->last + 1u) * (unsigned)HEAP_PAGE / class_infos[class].size;
+}
+
+/* Word i of the avail bits, which are spread over the records of the run's pages. */
+static uint64_t *avail_word(struct run *run, unsigned i)
+{
+  return &run[i / 4].avail[i % 4];
+}
+
+static struct run *run_new(struct arena *arena, unsigned class)
+{
+  const struct class_info *info = &class_infos[class];
+  struct bin *bin = &arena->bins[class];
+  unsigned want = bin->run_count ? info->full_pages : info->first_pages;
+  unsigned left, words;
+  bool clean;
+  struct run *run = segment_take(arena, want, info->min_pages, 1, &clean);
+
+  if (!run)
+    return NULL;
+  bin->run_count++;
+  left = blocks_in(run, class);
+  words = (run->last + 1u) * 4;
+  run->free = (uint16_t)left;
+  for (unsigned i = 0; i < words; i++) {
+    *avail_word(run, i) = left >= 64 ? UINT64_MAX : (UINT64_C(1) << left) - 1;
+    left -= left >= 64 ? 64 : left;
+  }
+  for (unsigned i = 0; i <= run->last; i++)
+    __atomic_store_n(meta_class(run_addr(run)) + i, (uint8_t) class, __ATOMIC_RELAXED);
+  link_run(bin, run);
+  return run;
+}
+
+static void run_release(struct arena *arena, struct bin *bin, struct run *run)
+{
+  uint8_t *class = meta_class(run_addr(run));
+
+  unlink_run(bin, run);
+  for (unsigned i = 0; i <= run->last; i++)
+    __atomic_store_n(class + i, CLASS_NONE, __ATOMIC_RELAXED);
+  segment_give(arena, run_segment(run), run->head, run->last + 1u);
+}
+
+/* Makes the pages under block index resident, and some beyond it. */
+static void populate(struct bin *bin, struct run *run, uint32_t size, unsigned index)
+{
+  unsigned pages = run->last + 1u, first = run->populated;
+  unsigned need = ((index + 1) * size + (unsigned)HEAP_PAGE - 1) / (unsigned)HEAP_PAGE;
+  unsigned ahead = bin->pages / POPULATE_SHARE;
+  unsigned end = first + (ahead < POPULATE_MAX ? ahead : POPULATE_MAX);
+
+  if (need <= first)
+    return;
+  if (end < need)
+    end = need;
+  if (end > pages)
+    end = pages;
+  if (ahead >= POPULATE_MIN && end - first >= POPULATE_MIN)
+    sys_madvise((void *)(run_addr(run) + first * HEAP_PAGE), (end - first) * HEAP_PAGE, MADV_POPULATE_WRITE);
+  bin->pages += end - first;
+  run->populated = (uint8_t)end;
+}
+
+/* The bin's first run, after choosing which that should be. */
+static struct run *choose_run(struct arena *arena, unsigned class)
+{
+  struct bin *bin = &arena->bins[class];
+  struct run *best = bin->runs, *run = best;
+
+  if (!best)
+    return run_new(arena, class);
+  for (unsigned i = 1; i < LOOK_AHEAD && (run = run->next); i++) {
+    if (run->free < best->free)
+      best = run;
+  }
+  if (best != bin->runs) {
+    unlink_run(bin, best);
+    link_run(bin, best);
+  }
+  return best;
+}
+
+/* Takes blocks out of one run; how many. */
+static unsigned take_from(struct bin *bin, struct run *run, uint32_t size, void **blocks, unsigned count)
+{
+  uintptr_t addr = run_addr(run);
+  unsigned taken = 0, index = 0;
+
+  if (count > run->free)
+    count = run->free;
+  for (unsigned i = 0; taken < count; i++) {
+    uint64_t *word = avail_word(run, i);
+
+    while (*word && taken < count) {
+      index = i * 64 + (unsigned)__builtin_ctzll(*word);
+      *word &= *word - 1;
+      blocks[taken++] = (void *)(addr + (uintptr_t)index * size);
+    }
+  }
+  run->free = (uint16_t)(run->free - taken);
+  if (!run->free)
+    unlink_run(bin, run);
+  populate(bin, run, size, index);
+  return taken;
+}
+
+unsigned slab_take(struct arena *arena, unsigned class, void **blocks, unsigned count)
+{
+  struct bin *bin = &arena->bins[class];
+  unsigned taken = 0;
+
+  while (taken < count && (bin->runs || !taken)) {
+    struct run *run = choose_run(arena, class);
+
+    if (!run)
+      break;
+    taken += take_from(bin, run, class_infos[class].size, blocks + taken, count - taken);
+  }
+  return taken;
+}
+
+void slab_put(struct arena *arena, unsigned class, void **blocks, unsigned count)
+{
+  const struct class_info *info = &class_infos[class];
+  struct bin *bin = &arena->bins[class];
+
+  for (unsigned i = 0; i < count; i++) {
+    uintptr_t addr = (uintptr_t)blocks[i];
+    struct run *run = meta_run(addr);
+    unsigned within = run_page(run) % SEGMENT_PAGES - run->head;
+    uint64_t offset = within * HEAP_PAGE + addr % HEAP_PAGE;
+    unsigned index = (unsigned)(offset * info->reciprocal >> 32);
+
+    run -= within;
+    *avail_word(run, index / 64) |= UINT64_C(1) << index % 64;
+    if (!run->free++)
+      link_run(bin, run);
+    /* One empty run stays, so that a single block that comes and goes does not take its run along. */
+    if (run->free == blocks_in(run, class) && (run->next || run->prev))
+      run_release(arena, bin, run);
+  }
+}
+
+void slab_release(struct arena *arena)
+{
+  for (unsigned class = 1; class <= CLASS_COUNT; class ++) {
+    struct bin *bin = &arena->bins[class];
+    struct run *run, *next;
+
+    for (run = bin->runs; run; run = next) {
+      next = run->next;
+      if (run->free == blocks_in(run, class))
+        run_release(arena, bin, run);
+    }
+  }
+}

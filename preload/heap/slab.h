@@ -1,0 +1,19 @@
+/*
+ * Runs of small blocks: getting blocks out of them and putting blocks back.
+ * The region's lock is held.
+ */
+#ifndef VMTRACE_SLAB_H
+#define VMTRACE_SLAB_H
+
+#include "heap/arena.h"
+
+/* Takes up to count free blocks of a class, lowest first, into blocks.  How many; 0: out of memory. */
+unsigned slab_take(struct arena *arena, unsigned class, void **blocks, unsigned count);
+
+/* Puts free blocks of one class back; a run with nothing but free blocks may go back to its segment. */
+void slab_put(struct arena *arena, unsigned class, void **blocks, unsigned count);
+
+/* Gives back the runs that are kept although they are empty. */
+void slab_release(struct arena *arena);
+
+#endif

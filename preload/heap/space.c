@@ -1,0 +1,146 @@
+/*
+ * The bounded pool of memory that other threads' frees left behind, and the
+ * mapping of fresh memory.  Decides nothing about addresses.  Called by
+ * segment.c, huge.c and retire.c, under a region's lock or under none.
+ */
+#include "heap/space.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "base/lock.h"
+#include "base/sys.h"
+#include "heap/meta.h"
+
+#define POOL_ENTRIES 32
+#define POOL_BYTES (UINT64_C(32) << 20)
+
+/* Each moved piece is a mapping of its own, and a process may have 65,530: no more than this many at a time. */
+#define MOVED_MAX 8192
+
+struct spare {
+  uint64_t addr, size;
+};
+
+static struct lock pool_lock;
+static struct spare pool[POOL_ENTRIES]; /* the latest last */
+static unsigned pool_count;
+static uint64_t pool_bytes;
+static uint32_t moved_count; /* atomic */
+
+static bool may_move(void)
+{
+  return __atomic_load_n(&moved_count, __ATOMIC_RELAXED) < MOVED_MAX;
+}
+
+/* Takes size bytes out of the pool: the latest piece that is large enough.  0: there is none. */
+static uint64_t pool_take(uint64_t size)
+{
+  uint64_t addr = 0;
+
+  if (__atomic_load_n(&pool_bytes, __ATOMIC_RELAXED) < size)
+    return 0;
+  lock_take(&pool_lock);
+  for (unsigned i = pool_count; i-- > 0 && !addr;) {
+    if (pool[i].size < size)
+      continue;
+    addr = pool[i].addr;
+    pool[i].addr += size;
+    pool[i].size -= size;
+    __atomic_store_n(&pool_bytes, pool_bytes - size, __ATOMIC_RELAXED);
+    if (!pool[i].size)
+      memmove(&pool[i], &pool[i + 1], (--pool_count - i) * sizeof *pool);
+  }
+  lock_release(&pool_lock);
+  return addr;
+}
+
+static bool pool_put(uint64_t addr, uint64_t size)
+{
+  bool kept;
+
+  lock_take(&pool_lock);
+  kept = pool_count < POOL_ENTRIES && pool_bytes + size <= POOL_BYTES;
+  if (kept) {
+    pool[pool_count++] = (struct spare){addr, size};
+    __atomic_store_n(&pool_bytes, pool_bytes + size, __ATOMIC_RELAXED);
+  }
+  lock_release(&pool_lock);
+  return kept;
+}
+
+int space_map(uint64_t addr, uint64_t size, bool *moved)
+{
+  uint64_t spare = may_move() ? pool_take(size) : 0;
+  int error;
+  void *p;
+
+  *moved = false;
+  /* MREMAP_FIXED replaces whatever is there: claim the place first. */
+  error = sys_map_at(addr, size, PROT_READ | PROT_WRITE);
+  if (!spare)
+    return error;
+  if (!error) {
+    p = sys_mremap((void *)spare, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, (void *)addr);
+    if (!sys_failed(p)) {
+      __atomic_fetch_add(&moved_count, 1, __ATOMIC_RELAXED);
+      *moved = true;
+      return 0;
+    }
+    /* The kernel may have unmapped the claim before it failed. */
+    sys_munmap((void *)addr, size);
+    error = sys_map_at(addr, size, PROT_READ | PROT_WRITE);
+  }
+  sys_munmap((void *)spare, size);
+  if (error == -ENOMEM)
+    error = sys_map_at(addr, size, PROT_READ | PROT_WRITE);
+  return error;
+}
+
+void space_give(uint64_t addr, uint64_t size, bool moved)
+{
+  if (moved)
+    __atomic_fetch_sub(&moved_count, 1, __ATOMIC_RELAXED);
+  if (!pool_put(addr, size))
+    sys_munmap((void *)addr, size);
+}
+
+void space_unmap(uint64_t addr, uint64_t size, bool moved)
+{
+  if (moved)
+    __atomic_fetch_sub(&moved_count, 1, __ATOMIC_RELAXED);
+  sys_munmap((void *)addr, size);
+}
+
+uint64_t space_trim(void)
+{
+  uint64_t bytes;
+
+  lock_take(&pool_lock);
+  for (unsigned i = 0; i < pool_count; i++)
+    sys_munmap((void *)pool[i].addr, pool[i].size);
+  bytes = pool_bytes;
+  __atomic_store_n(&pool_bytes, 0, __ATOMIC_RELAXED);
+  pool_count = 0;
+  lock_release(&pool_lock);
+  return bytes;
+}
+
+void space_before_fork(void)
+{
+  lock_take(&pool_lock);
+}
+
+void space_after_fork(bool child)
+{
+  if (child)
+    lock_reset(&pool_lock);
+  else
+    lock_release(&pool_lock);
+}
+
+void space_forget_moved(void)
+{
+  __atomic_fetch_sub(&moved_count, 1, __ATOMIC_RELAXED);
+}

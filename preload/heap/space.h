@@ -1,0 +1,33 @@
+/*
+ * Physical memory for a given address: fresh from the kernel, or pages of
+ * blocks that other threads freed, moved there as they are (page tables move as a whole, so
+ * that neither faults nor zeroing are paid for again).
+ */
+#ifndef VMTRACE_SPACE_H
+#define VMTRACE_SPACE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * Maps [addr, addr + size), multiples of SEGMENT_SIZE.  0, -EEXIST when something is there, or
+ * another -errno.  *moved: the memory is somebody's old pages and not zero.
+ */
+int space_map(uint64_t addr, uint64_t size, bool *moved);
+
+/* Takes over memory that no live block is in: kept for space_map, or unmapped.  moved: as space_map said of it. */
+void space_give(uint64_t addr, uint64_t size, bool moved);
+
+/* Unmaps memory that space_map mapped. */
+void space_unmap(uint64_t addr, uint64_t size, bool moved);
+
+/* A moved piece is no mapping of its own any more. */
+void space_forget_moved(void);
+
+/* Unmaps everything kept; bytes. */
+uint64_t space_trim(void);
+
+void space_before_fork(void);
+void space_after_fork(bool child);
+
+#endif

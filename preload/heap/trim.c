@@ -1,0 +1,72 @@
+/*
+ * Giving memory back to the kernel on request, and the locks around fork.
+ * Addresses never depend on it.  Called by entry/ and by the sampler's thread.
+ */
+#include "base/sys.h"
+#include "heap/arena.h"
+#include "heap/cache.h"
+#include "heap/retire.h"
+#include "heap/segment.h"
+#include "heap/space.h"
+
+/* Segments looked at in one go, so that the owner does not wait long for the lock. */
+#define TRIM_SEGMENTS 8
+
+static size_t trim_segments(struct region *region, uint64_t before_ns)
+{
+  struct arena *arena = arena_of(region_heap(region));
+  bool more = true;
+  size_t bytes = 0;
+
+  for (uint32_t i = 0; more; i += TRIM_SEGMENTS) {
+    lock_take(&region->lock);
+    more = region->state != REGION_RESET && arena->free_dirty && i < arena->segment_count;
+    for (uint32_t j = i; more && j < i + TRIM_SEGMENTS && j < arena->segment_count; j++) {
+      if (arena->segments[j])
+        bytes += segment_purge(arena, arena->segments[j], before_ns);
+    }
+    lock_release(&region->lock);
+  }
+  return bytes;
+}
+
+static size_t trim_cache(struct region *region, uint64_t before_ns)
+{
+  size_t bytes = 0;
+
+  lock_take(&region->lock);
+  if (region->state != REGION_RESET)
+    bytes = cache_trim(arena_of(region_heap(region)), before_ns);
+  lock_release(&region->lock);
+  return bytes;
+}
+
+size_t heap_trim(uint64_t age_ns)
+{
+  uint64_t now = sys_now(), before = now > age_ns ? now - age_ns : 0;
+  size_t bytes = 0;
+
+  segment_set_now(now);
+  for (struct region *region = region_first(); region; region = region->next) {
+    bytes += trim_segments(region, before);
+    bytes += trim_cache(region, before);
+    region_trim(region, before);
+  }
+  if (!age_ns)
+    bytes += retire_sweep() + space_trim();
+  return bytes;
+}
+
+void heap_before_fork(void)
+{
+  retire_before_fork();
+  region_before_fork();
+  space_before_fork();
+}
+
+void heap_after_fork(bool child)
+{
+  space_after_fork(child);
+  region_after_fork(child);
+  retire_after_fork(child);
+}
