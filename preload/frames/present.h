@@ -27,7 +27,7 @@ struct present {
   const struct proc_files *files;
   const struct vmas *vmas; /* the list source only, as the next two */
   const struct picture *picture;
-  uint64_t explore;              /* kept between walks: where to go on looking in large file mappings */
+  uint64_t explore;              /* kept between walks: where to go on looking in large files and vast mappings */
   uint64_t explore_left;         /* bytes that this walk may still look at there */
   uint64_t skip_start, skip_end; /* never yielded */
   uint64_t position, end;        /* ranges below position have been found */

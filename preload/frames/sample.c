@@ -13,11 +13,16 @@
 #include "base/sys.h"
 #include "frames/sampler.h"
 
-#define SLICE_NS UINT64_C(20000000)     /* about 1.5 GiB of resident pages */
-#define PAGE_COST_START UINT64_C(70000) /* picoseconds: pagemap 38 ns, scan 15 ns, comparing, faults on first sight */
-#define PAGE_COST_MIN UINT64_C(20000)   /* a moving average of tiny samples must not promise the impossible */
-#define PAGES_TO_LEARN 4096u            /* smaller samples are mostly overhead */
-#define EXPLORE_BYTES (UINT64_C(64) << 20) /* of large file mappings, per sample, without PAGEMAP_SCAN: 0.2 ms */
+#define SLICE_NS UINT64_C(20000000) /* about 1.5 GiB of resident pages */
+
+/* Picoseconds per page: pagemap 38 ns, scan 15 ns, comparing.  A moving average must not promise the impossible. */
+#define PAGE_COST_START UINT64_C(60000)
+#define PAGE_COST_MIN UINT64_C(20000)
+#define PAGES_TO_LEARN 4096u /* smaller samples are mostly overhead */
+#define NEW_PAGE 4           /* times that for a page not seen before: kpageflags, memory for the picture, the record */
+
+/* Of large files, per sample, without PAGEMAP_SCAN: 0.2 ms. */
+#define EXPLORE_BYTES (UINT64_C(64) << 20)
 
 struct bound {
   uint64_t until; /* of the thread's CPU time */
@@ -47,18 +52,19 @@ void sample_init(struct sampling *s, const struct sampler_sink *sink)
     s->page_cost = PAGE_COST_START;
 }
 
+/* A page that is seen for the first time costs several times as much as one that is only confirmed. */
 static uint64_t predict(const struct sampling *s)
 {
-  uint64_t pages = s->walk.picture.present ? s->walk.picture.present : proc_resident();
+  uint64_t pages = s->walk.picture.present;
 
-  return pages * s->page_cost / 1000 + s->mapping_cost;
+  return (pages ? pages : NEW_PAGE * proc_resident()) * s->page_cost / 1000 + s->mapping_cost;
 }
 
 static void learn(struct sampling *s, uint64_t cost)
 {
-  uint64_t pages = s->walk.picture.present;
+  uint64_t pages = s->walk.seen;
 
-  if (pages < PAGES_TO_LEARN)
+  if (pages < PAGES_TO_LEARN || s->walk.changes > pages / 16)
     return;
   s->page_cost = (s->page_cost * 3 + cost * 1000 / pages) / 4;
   if (s->page_cost < PAGE_COST_MIN)
@@ -76,32 +82,32 @@ static void set_up_walk(struct sampling *s, const struct proc_files *files)
   present->skip_end = s->vmas.skip_end;
   present->explore_left = EXPLORE_BYTES;
   present->incomplete = false;
+  s->walk.seen = 0;
+  s->walk.changes = 0;
 }
 
 /* From the cursor to the end, then from the start to where it began: whatever the bound, the pages that were not looked
- * at for longest come first.  True when all were seen. */
-static bool walk_all(struct sampling *s, struct bound *bound)
+ * at for longest come first. */
+static void walk_all(struct sampling *s, struct bound *bound)
 {
   uint64_t from = s->cursor;
 
   s->cursor = walk_pages(&s->walk, s->sink, from, SPACE_END, is_over, bound);
   if (s->cursor < SPACE_END)
-    return false;
+    return;
   if (s->walk.present.explore_left > 0)
     s->walk.present.explore = 0; /* the window has reached the last large file: from the first one again */
   s->cursor = 0;
   if (from == 0)
-    return true;
+    return;
   s->cursor = walk_pages(&s->walk, s->sink, 0, from, is_over, bound);
-  if (s->cursor < from)
-    return false;
-  s->cursor = 0;
-  return true;
+  if (s->cursor == from)
+    s->cursor = 0;
 }
 
 uint64_t sample_take(struct sampling *s, const struct proc_files *files, const struct sample_request *request)
 {
-  uint64_t start = cpu_now(), cost;
+  uint64_t start = cpu_now(), walked, cost;
   uint64_t limit = request->limit_ns ? request->limit_ns : SLICE_NS;
   bool partial = s->cursor != 0 || predict(s) > limit;
   /* What was announced as whole may take a little longer than predicted rather than become a lie. */
@@ -118,8 +124,9 @@ uint64_t sample_take(struct sampling *s, const struct proc_files *files, const s
     vmas_read(&s->vmas, files->maps, s->sink);
     s->mapping_cost = cpu_now() - start;
   }
-  if (walk_all(s, &bound) && !partial)
-    learn(s, cpu_now() - start);
+  walked = cpu_now();
+  walk_all(s, &bound);
+  learn(s, cpu_now() - walked);
   values_read(&s->values, files->pagemap);
   values_report(&s->values, s->sink);
   cost = cpu_now() - start;

@@ -8,6 +8,7 @@
 #include "frames/sampler.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <sys/stat.h>
@@ -25,7 +26,7 @@
 #define DUTY 100              /* a sample may be this part of the time */
 #define LOOK_AROUND SECOND    /* how often the helper wakes up in any case */
 #define PATIENCE (SECOND / 5) /* beyond the limit: until the helper gets a CPU on a crowded machine */
-#define LOCK_PATIENCE (SECOND / 10)
+#define LOCK_PATIENCE SECOND
 
 static struct {
   struct sampler_config config;
@@ -94,7 +95,8 @@ static void helper_tick(uint64_t now, uint64_t *not_before)
 
 /*
  * A first thread that ends by the bare system call, with no other left but
- * this one, means the end of a program: nobody would ever end it.  Its memory is then out of reach by its id.
+ * this one, means the end of a program that would now never end.  A dead thread's
+ * memory is out of reach by its id.
  */
 static bool program_is_gone(void)
 {
@@ -106,7 +108,22 @@ static bool program_is_gone(void)
   if (n != -ESRCH)
     return false;
   /* A directory has two links, and here one more per thread: the dead first one and this. */
-  return sys_call(SYS_newfstatat, -100, (long)"/proc/self/task", (long)&st, 0, 0, 0) == 0 && st.st_nlink == 4;
+  return sys_call(SYS_newfstatat, AT_FDCWD, (long)"/proc/self/task", (long)&st, 0, 0, 0) == 0 && st.st_nlink == 4;
+}
+
+/* Leaves with the first thread's exit status: since Linux 5.17 the last thread's is the process's.  It is the last
+ * number of stat, as wait has it. */
+static void follow_program(void)
+{
+  char text[1024];
+  ssize_t n = sys_read_file("/proc/self/stat", text, sizeof text);
+  long status = 0;
+
+  while (n > 0 && text[n - 1] != ' ')
+    n--;
+  for (; n > 0 && text[n] >= '0' && text[n] <= '9'; n++)
+    status = status * 10 + (text[n] - '0');
+  sys_call(SYS_exit, status >> 8, 0, 0, 0, 0, 0);
 }
 
 static void answer(uint32_t asked, uint64_t *not_before)
@@ -159,7 +176,7 @@ static void helper_run(void)
 
     if (until > now && !is_stopping()) {
       if (program_is_gone())
-        break;
+        follow_program();
       helper_sleep(&sampler.wake, wake, until);
     }
   }

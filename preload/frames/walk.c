@@ -114,6 +114,7 @@ static unsigned compare(struct walk *walk, const uint64_t *kept)
     uint64_t entry = walk->raw[i] ? entry_of(walk->raw[i], walk->categories[i], scanned) : 0;
     uint64_t old = kept ? kept[i] : 0;
 
+    walk->seen += entry != 0;
     if (((entry ^ old) & walk->compare) == 0)
       continue;
     walk->entry[i] = entry;
@@ -152,6 +153,7 @@ static void take_leaf(struct walk *walk, uint64_t leaf)
     walk->present.incomplete = true;
     return;
   }
+  walk->changes += changed;
   for (unsigned i = 0; i < changed; i++) {
     unsigned page = walk->changed[i];
     uint64_t entry = walk->entry[page];

@@ -1,0 +1,617 @@
+/*
+ * What a sample says about pages and mappings whose truth is known: taken in
+ * the test's own thread, compared with pagemap, /proc/self/maps and what was done.
+ */
+#include <check.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/layout.h"
+#include "base/own.h"
+#include "base/sys.h"
+#include "frames/page_entry.h"
+#include "frames/sample.h"
+#include "frames_sink.h"
+
+#define PAGES 64
+#define PAGE_AT(base, i) ((base) + (size_t)(i)*FRAME_SIZE)
+#define LIVE (VT_PG_PRESENT | VT_PG_EXCLUSIVE | VT_PG_FILE | VT_PG_SWAPPED)
+
+static struct sampling *sampling;
+static struct proc_files files;
+static int pagemap;
+
+static void set_up(void)
+{
+  sink_reset();
+  sampling = own_map(sizeof *sampling);
+  sample_init(sampling, &sink_table);
+  sampling->vmas.skip_start = OWN_START;
+  sampling->vmas.skip_end = META_END;
+  ck_assert(proc_files_open(&files));
+  pagemap = open("/proc/self/pagemap", O_RDONLY);
+  ck_assert_int_ge(pagemap, 0);
+}
+
+static void tear_down(void)
+{
+  proc_files_close(&files);
+  close(pagemap);
+}
+
+/* In as many slices as it takes (a sanitizer's shadow makes for a large process). */
+static void sample_by(const struct proc_files *by)
+{
+  struct sample_request request = {.reason = VT_SAMPLE_MARK};
+
+  for (int i = 0; i == 0 || (sampling->cursor && i < 10000); i++)
+    sample_take(sampling, by, &request);
+  ck_assert_uint_eq(sampling->cursor, 0);
+}
+
+static void sample(void)
+{
+  sample_by(&files);
+}
+
+static char *map(size_t pages, int prot, int flags)
+{
+  char *p = mmap(NULL, pages * FRAME_SIZE, prot, flags, -1, 0);
+
+  ck_assert_ptr_ne(p, MAP_FAILED);
+  return p;
+}
+
+/* The picture agrees with the kernel about n pages. */
+static void assert_agrees(const char *base, size_t n)
+{
+  for (size_t i = 0; i < n; i++) {
+    uint64_t word = pagemap_word(pagemap, PAGE_AT(base, i));
+    unsigned state =
+        (word >> 63 ? VT_PG_PRESENT : 0) | (word >> 56 & 1 ? VT_PG_EXCLUSIVE : 0) | (word >> 61 & 1 ? VT_PG_FILE : 0);
+
+    ck_assert_uint_eq(sink_state(PAGE_AT(base, i)) & LIVE, state);
+    ck_assert_uint_eq(sink_pfn(PAGE_AT(base, i)), word >> 63 ? word & ENTRY_PFN_MASK : 0);
+  }
+}
+
+START_TEST(touched_pages_and_no_others)
+{
+  char *p = map(PAGES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS);
+
+  for (int i = 0; i < PAGES; i += 3)
+    *PAGE_AT(p, i) = 1;
+  sample();
+  for (int i = 0; i < PAGES; i++)
+    ck_assert_uint_eq(sink_state(PAGE_AT(p, i)) & VT_PG_PRESENT, i % 3 == 0);
+  ck_assert_uint_ne(sink_state(p) & VT_PG_EXCLUSIVE, 0);
+  assert_agrees(p, PAGES);
+}
+END_TEST
+
+START_TEST(frame_numbers_as_root)
+{
+  char *p = map(PAGES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE);
+
+  if (!(files.flags & VT_SAMPLE_PFN)) {
+    puts("skip: frame_numbers_as_root: frame numbers are hidden from this user");
+    return;
+  }
+  sample();
+  ck_assert_uint_ne(sink_last()->flags & VT_SAMPLE_PFN, 0);
+  for (int i = 0; i < PAGES; i++)
+    ck_assert_uint_ne(sink_pfn(PAGE_AT(p, i)), 0);
+  assert_agrees(p, PAGES);
+}
+END_TEST
+
+START_TEST(zero_page_is_told_from_written_ones)
+{
+  char *p = map(PAGES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS);
+  volatile char sum = 0;
+
+  for (int i = 0; i < PAGES / 2; i++)
+    sum += *(volatile char *)PAGE_AT(p, i);
+  for (int i = PAGES / 2; i < PAGES; i++)
+    *PAGE_AT(p, i) = 1;
+  sample();
+  if (!(files.flags & (VT_SAMPLE_SCAN | VT_SAMPLE_FLAGS))) {
+    ck_assert_uint_eq(sink_state(p) & VT_PG_ZERO_KNOWN, 0);
+    return;
+  }
+  for (int i = 0; i < PAGES; i++) {
+    unsigned state = sink_state(PAGE_AT(p, i));
+
+    ck_assert_uint_ne(state & VT_PG_ZERO_KNOWN, 0);
+    ck_assert_uint_eq(!!(state & VT_PG_ZERO), i < PAGES / 2);
+  }
+  *p = 1; /* the zero page is replaced */
+  sample();
+  ck_assert_uint_eq(sink_state(p) & (VT_PG_ZERO | VT_PG_EXCLUSIVE), VT_PG_EXCLUSIVE);
+  ck_assert_uint_eq(sink_reports(p), 2);
+  ck_assert_uint_eq(sink_reports(PAGE_AT(p, 1)), 1);
+}
+END_TEST
+
+START_TEST(shared_memory_and_files)
+{
+  char *shared = map(PAGES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS);
+  FILE *file = tmpfile();
+  char *private;
+
+  ck_assert_ptr_nonnull(file);
+  ck_assert_int_eq(ftruncate(fileno(file), PAGES * (off_t)FRAME_SIZE), 0);
+  private = mmap(NULL, PAGES * FRAME_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fileno(file), 0);
+  ck_assert_ptr_ne(private, MAP_FAILED);
+  memset(shared, 1, PAGES * FRAME_SIZE);
+  for (int i = 0; i < PAGES; i++)
+    ck_assert_int_eq(*(volatile char *)PAGE_AT(private, i), 0);
+  *private = 1;
+  sample();
+  ck_assert_uint_ne(sink_state(shared) & VT_PG_FILE, 0);
+  ck_assert_uint_eq(sink_state(private) & VT_PG_FILE, 0); /* copied on write */
+  ck_assert_uint_ne(sink_state(PAGE_AT(private, 1)) & VT_PG_FILE, 0);
+  ck_assert_uint_eq(sink_state(PAGE_AT(private, 1)) & VT_PG_ZERO, 0); /* zeros of a file are no zero page */
+  assert_agrees(shared, PAGES);
+  assert_agrees(private, PAGES);
+  ck_assert_uint_eq(sink_vma_at(shared)->flags, VT_VMA_R | VT_VMA_W | VT_VMA_SHARED);
+  ck_assert_uint_eq(sink_vma_at(private)->flags, VT_VMA_R | VT_VMA_W);
+  ck_assert_uint_ne(sink_vma_at(private)->inode, 0);
+  fclose(file);
+}
+END_TEST
+
+START_TEST(pages_that_go)
+{
+  char *p = map(PAGES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE);
+
+  sample();
+  ck_assert_int_eq(madvise(PAGE_AT(p, 8), 8 * FRAME_SIZE, MADV_DONTNEED), 0);
+  ck_assert_int_eq(munmap(PAGE_AT(p, 32), 32 * FRAME_SIZE), 0);
+  sample();
+  for (int i = 0; i < PAGES; i++)
+    ck_assert_uint_eq(!sink_state(PAGE_AT(p, i)), (i >= 8 && i < 16) || i >= 32);
+  ck_assert_ptr_null(sink_vma_at(PAGE_AT(p, 32)));
+  ck_assert_ptr_nonnull(sink_vma_at(PAGE_AT(p, 31)));
+  /* All of a leaf gone, and back again. */
+  munmap(p, 32 * FRAME_SIZE);
+  sample();
+  ck_assert(!sink_any((uint64_t)(uintptr_t)p, (uint64_t)(uintptr_t)p + PAGES * FRAME_SIZE));
+}
+END_TEST
+
+START_TEST(only_changes_are_reported)
+{
+  size_t many = 4096;
+  char *p = map(many, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE);
+
+  sample();
+  sample();
+  sample();
+  ck_assert_uint_eq(sink_reports(p), 1);
+  ck_assert_uint_lt(sink_last()->changes, many / 8); /* the test's own stack and tables, a sanitizer's shadow */
+  *PAGE_AT(p, 7) = 2;                                /* written again: the same frame */
+  madvise(PAGE_AT(p, 9), FRAME_SIZE, MADV_DONTNEED);
+  *PAGE_AT(p, 9) = 3; /* another frame (or the same one: then nothing has changed) */
+  sample();
+  for (size_t i = 0; i < many; i++)
+    ck_assert_uint_le(sink_reports(PAGE_AT(p, i)), i == 9 ? 2 : 1);
+  assert_agrees(p, many);
+  ck_assert_uint_eq(sink_present(), sink_last()->present);
+}
+END_TEST
+
+/* Answers "go" through the pipes, so that parent and child take turns. */
+static void turn(int to, int from)
+{
+  char byte = 0;
+
+  ck_assert_int_eq(write(to, &byte, 1), 1);
+  ck_assert_int_eq(read(from, &byte, 1), 1);
+}
+
+START_TEST(copy_on_write_after_fork)
+{
+  char *p = map(PAGES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE);
+  int to[2], from[2];
+  pid_t child;
+
+  ck_assert_int_eq(pipe(to), 0);
+  ck_assert_int_eq(pipe(from), 0);
+  sample();
+  ck_assert_uint_ne(sink_state(p) & VT_PG_EXCLUSIVE, 0);
+  child = fork();
+  if (child == 0) {
+    char byte;
+
+    if (read(to[0], &byte, 1) != 1)
+      _exit(1);
+    *p = 2; /* breaks one page; then the other process has it alone */
+    if (write(from[1], &byte, 1) != 1 || read(to[0], &byte, 1) != 1)
+      _exit(1);
+    _exit(0);
+  }
+  sample();
+  ck_assert_uint_eq(sink_state(p) & VT_PG_EXCLUSIVE, 0);
+  ck_assert_uint_eq(sink_state(PAGE_AT(p, 1)) & VT_PG_EXCLUSIVE, 0);
+  turn(to[1], from[0]);
+  sample();
+  ck_assert_uint_ne(sink_state(p) & VT_PG_EXCLUSIVE, 0);
+  ck_assert_uint_eq(sink_state(PAGE_AT(p, 1)) & VT_PG_EXCLUSIVE, 0);
+  assert_agrees(p, PAGES);
+  ck_assert_int_eq(write(to[1], "", 1), 1);
+  waitpid(child, NULL, 0);
+}
+END_TEST
+
+/* Every mapping of /proc/self/maps outside of the tracer's range is known, and no other. */
+static void assert_mappings(void)
+{
+  static char text[1 << 18];
+  unsigned known = 0;
+  ssize_t n = sys_read_file("/proc/self/maps", text, sizeof text);
+
+  ck_assert_int_gt(n, 0);
+  for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
+    unsigned long start, end, offset, inode;
+    char prot[5], path[256] = "";
+    const struct sink_vma *vma;
+
+    ck_assert_int_ge(sscanf(line, "%lx-%lx %4s %lx %*s %lu %255[^\n]", &start, &end, prot, &offset, &inode, path), 5);
+    if ((start >= OWN_START && start < META_END) || start >= SPACE_END)
+      continue;
+    vma = sink_vma_at((void *)start);
+    ck_assert_ptr_nonnull(vma);
+    ck_assert_uint_eq(vma->start, start);
+    ck_assert_uint_eq(vma->size, end - start);
+    ck_assert_uint_eq(vma->offset, offset);
+    ck_assert_uint_eq(vma->inode, inode);
+    ck_assert_uint_eq(vma->flags, (prot[0] == 'r' ? VT_VMA_R : 0) | (prot[1] == 'w' ? VT_VMA_W : 0) |
+                                      (prot[2] == 'x' ? VT_VMA_X : 0) | (prot[3] == 's' ? VT_VMA_SHARED : 0));
+    ck_assert_str_eq(vma->path, path);
+    known++;
+  }
+  ck_assert_uint_eq(known, sink_vma_count());
+}
+
+START_TEST(mappings_as_the_kernel_has_them)
+{
+  char *p = map(PAGES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS);
+  char *many;
+
+  sample();
+  assert_mappings();
+  mprotect(PAGE_AT(p, 10), 4 * FRAME_SIZE, PROT_READ);
+  sample();
+  ck_assert_uint_ge(sink_last()->vmas_gone, 1);
+  ck_assert_uint_eq(sink_vma_at(PAGE_AT(p, 12))->flags, VT_VMA_R);
+  assert_mappings();
+  munmap(PAGE_AT(p, 20), 20 * FRAME_SIZE);
+  /* More mappings than one read of maps can hold. */
+  many = map(2000, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS);
+  for (int i = 0; i < 2000; i += 2)
+    mprotect(PAGE_AT(many, i), FRAME_SIZE, PROT_NONE);
+  sample();
+  assert_mappings();
+  munmap(many, 2000 * FRAME_SIZE);
+  sample();
+  assert_mappings();
+  sample();
+  sample();
+  ck_assert_uint_eq(sink_last()->vmas + sink_last()->vmas_gone, 0);
+}
+END_TEST
+
+START_TEST(own_memory_is_not_reported)
+{
+  char *own = own_map(16 * FRAME_SIZE);
+
+  memset(own, 1, 16 * FRAME_SIZE);
+  sample();
+  ck_assert_uint_eq(sink_state(own), 0);
+  ck_assert(!sink_any(OWN_START, META_END));
+  ck_assert_ptr_null(sink_vma_at(own));
+  sample();
+}
+END_TEST
+
+/* A second sampler without PAGEMAP_SCAN has the same picture, once what they look at holds still. */
+static void compare_sources(const char *base, size_t n)
+{
+  static unsigned states[1 << 16];
+  static uint64_t pfns[1 << 16];
+  struct proc_files without = files;
+
+  sample();
+  for (size_t i = 0; i < n; i++) {
+    states[i] = sink_state(PAGE_AT(base, i));
+    pfns[i] = sink_pfn(PAGE_AT(base, i));
+  }
+  sink_reset();
+  sample_forget(sampling);
+  without.flags &= ~VT_SAMPLE_SCAN;
+  sample_by(&without);
+  ck_assert_uint_eq(sink_last()->flags & VT_SAMPLE_SCAN, 0);
+  for (size_t i = 0; i < n; i++) {
+    unsigned known = files.flags & VT_SAMPLE_FLAGS ? 255 : LIVE;
+
+    ck_assert_uint_eq(sink_state(PAGE_AT(base, i)) & known, states[i] & known);
+    ck_assert_uint_eq(sink_pfn(PAGE_AT(base, i)), pfns[i]);
+  }
+  assert_agrees(base, n);
+  sink_reset();
+  sample_forget(sampling);
+}
+
+/* 64 MiB, sparsely touched in four ways; more than what the list source takes for large. */
+static char *sparse(void)
+{
+  size_t n = 1 << 14;
+  char *p = map(n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS);
+
+  madvise(p, n * FRAME_SIZE, MADV_NOHUGEPAGE);
+  for (size_t i = 5; i < n; i = i * 17 / 16 + 1)
+    *PAGE_AT(p, i) = 1;
+  for (size_t i = 6000; i < 6100; i++)
+    ck_assert_int_eq(*(volatile char *)PAGE_AT(p, i), 0);
+  memset(PAGE_AT(p, 9000), 1, 700 * FRAME_SIZE);
+  *PAGE_AT(p, n - 1) = 1;
+  return p;
+}
+
+START_TEST(scan_and_list_agree)
+{
+  char *large = sparse();
+  char *small = map(3000, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS);
+  FILE *file = tmpfile();
+  size_t n = 1 << 14;
+  char *mapped;
+
+  for (size_t i = 0; i < 3000; i += 1 + i / 7)
+    *PAGE_AT(small, i) = 1;
+  ck_assert_int_eq(ftruncate(fileno(file), (off_t)(n * FRAME_SIZE)), 0);
+  mapped = mmap(NULL, n * FRAME_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fileno(file), 0);
+  ck_assert_ptr_ne(mapped, MAP_FAILED);
+  for (size_t i = 3; i < n; i += 1000)
+    *PAGE_AT(mapped, i) = 1;
+  compare_sources(large, n);
+  compare_sources(small, 3000);
+  compare_sources(mapped, n);
+  fclose(file);
+}
+END_TEST
+
+START_TEST(huge_pages)
+{
+  char *p = map(2048, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS);
+  char *aligned = (char *)(((uintptr_t)p + LEAF_SIZE - 1) & ~(uintptr_t)(LEAF_SIZE - 1));
+  char *small = PAGE_AT(aligned, LEAF_PAGES);
+  uint64_t first;
+
+  madvise(aligned, LEAF_SIZE, MADV_HUGEPAGE);
+  madvise(small, LEAF_SIZE, MADV_NOHUGEPAGE);
+  memset(aligned, 1, LEAF_SIZE);
+  memset(small, 1, FRAME_SIZE);
+  first = pagemap_word(pagemap, aligned) & ENTRY_PFN_MASK;
+  sample();
+  if (!(files.flags & VT_SAMPLE_FLAGS) || first % LEAF_PAGES) {
+    puts("skip: huge_pages: no huge page was to be had, or frame numbers are hidden");
+    return;
+  }
+  ck_assert_uint_ne(sink_state(aligned) & VT_PG_HUGE, 0);
+  ck_assert_uint_ne(sink_state(PAGE_AT(aligned, 511)) & VT_PG_HUGE, 0);
+  ck_assert_uint_eq(sink_state(small) & VT_PG_HUGE, 0);
+  compare_sources(aligned, LEAF_PAGES + 1);
+}
+END_TEST
+
+START_TEST(list_source_finds_growth)
+{
+  size_t n = 1 << 15; /* 128 MiB */
+  char *p = map(n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS);
+  char *none = map(n, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS);
+
+  madvise(p, n * FRAME_SIZE, MADV_NOHUGEPAGE);
+  files.flags &= ~VT_SAMPLE_SCAN;
+  for (size_t i = 0; i < 8; i++) {
+    *PAGE_AT(p, i * 3777 + 1) = 1;
+    sample();
+    ck_assert_uint_ne(sink_state(PAGE_AT(p, i * 3777 + 1)), 0);
+  }
+  ck_assert_uint_eq(sink_state(none), 0);
+  /* A mapping that was closed to everything has been opened and used. */
+  mprotect(PAGE_AT(none, 5000), 16 * FRAME_SIZE, PROT_READ | PROT_WRITE);
+  *PAGE_AT(none, 5003) = 1;
+  sample();
+  ck_assert_uint_ne(sink_state(PAGE_AT(none, 5003)), 0);
+  madvise(p, n * FRAME_SIZE, MADV_DONTNEED);
+  munmap(none, n * FRAME_SIZE);
+  sample();
+  ck_assert_uint_eq(sink_state(PAGE_AT(p, 1)), 0);
+  ck_assert_uint_eq(sink_state(PAGE_AT(none, 5003)), 0);
+}
+END_TEST
+
+/* A large sparse file is explored a window at a time: at last everything in it is found. */
+START_TEST(list_source_explores_files)
+{
+  size_t n = 1 << 17; /* 512 MiB */
+  FILE *file = tmpfile();
+  char *p;
+
+  ck_assert_int_eq(ftruncate(fileno(file), (off_t)(n * FRAME_SIZE)), 0);
+  p = mmap(NULL, n * FRAME_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fileno(file), 0);
+  ck_assert_ptr_ne(p, MAP_FAILED);
+  files.flags &= ~VT_SAMPLE_SCAN;
+  *p = 1;
+  *PAGE_AT(p, n - 1) = 1;
+  for (int i = 0; i < 20; i++)
+    sample();
+  ck_assert_uint_ne(sink_last()->flags & VT_SAMPLE_PARTIAL, 0);
+  ck_assert_uint_ne(sink_state(p), 0);
+  ck_assert_uint_ne(sink_state(PAGE_AT(p, n - 1)), 0);
+  /* What was found once is looked at every time. */
+  madvise(p, n * FRAME_SIZE, MADV_DONTNEED);
+  sample();
+  ck_assert_uint_eq(sink_state(PAGE_AT(p, n - 1)), 0);
+  fclose(file);
+}
+END_TEST
+
+/* Terabytes that nobody touched.  Reading all their words would take seconds; the bound leaves room for sanitizers. */
+START_TEST(empty_reservations_are_cheap)
+{
+  size_t size = (size_t)1 << 40;
+  char *none = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+  if (none == MAP_FAILED) {
+    puts("skip: empty_reservations_are_cheap: no room for one");
+    return;
+  }
+  sample();
+  ck_assert_uint_lt(sink_last()->cost_ns, UINT64_C(500000000));
+  files.flags &= ~VT_SAMPLE_SCAN;
+  for (int i = 0; i < 10; i++) {
+    sample();
+    ck_assert_uint_lt(sink_last()->cost_ns, UINT64_C(500000000));
+  }
+  munmap(none, size);
+}
+END_TEST
+
+/* A sample that is cut goes on where it was cut, and at last has seen everything. */
+START_TEST(slices_cover_everything)
+{
+  struct sample_request request = {.reason = VT_SAMPLE_MARK, .limit_ns = 1};
+  size_t n = 1 << 14;
+  char *p = map(n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE);
+  unsigned slices = 0;
+
+  ck_assert_ptr_nonnull(p);
+  do {
+    sample_take(sampling, &files, &request);
+    ck_assert_uint_ne(sink_last()->flags & VT_SAMPLE_PARTIAL, 0);
+    slices++;
+  } while (sampling->cursor && slices < 1000000);
+  ck_assert_uint_gt(slices, 4);
+  ck_assert_uint_lt(slices, 1000000);
+  assert_agrees(p, n);
+  /* And the next one, without a limit, is whole again. */
+  sample();
+  ck_assert_uint_eq(sink_last()->flags & VT_SAMPLE_PARTIAL, 0);
+}
+END_TEST
+
+START_TEST(hidden_numbers)
+{
+  char *p = map(PAGES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE);
+  struct proc_files hidden;
+  pid_t child = fork();
+  int status;
+
+  if (child == 0) {
+    if (getuid() == 0 && (setgid(65534) || setuid(65534)))
+      _exit(2);
+    prctl(PR_SET_DUMPABLE, 1); /* a process that gave up its privileges may not open its own pagemap otherwise */
+    sink_reset();
+    if (!proc_files_open(&hidden) || hidden.flags & (VT_SAMPLE_PFN | VT_SAMPLE_FLAGS))
+      _exit(3);
+    *p = 2;
+    files = hidden;
+    sample();
+    if (sink_pfn(p) || !(sink_state(p) & VT_PG_EXCLUSIVE))
+      _exit(4);
+    if (sink_state(PAGE_AT(p, 1)) & VT_PG_EXCLUSIVE) /* still shared with the parent */
+      _exit(5);
+    /* Neighbours in the same state are one record, whatever their frames are. */
+    _exit(sink_last()->records < sink_last()->changes / 2 ? 0 : 6);
+  }
+  waitpid(child, &status, 0);
+  ck_assert_int_eq(status, 0);
+}
+END_TEST
+
+START_TEST(values_without_touching)
+{
+  int *p = (int *)(void *)map(2, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS);
+  struct option_watch watch[] = {
+      {(uint64_t)(uintptr_t)p, VT_VALUE_INT},
+      {(uint64_t)(uintptr_t)p + FRAME_SIZE - 4, VT_VALUE_LONG}, /* across two pages */
+      {64, VT_VALUE_INT},                                       /* nothing is there, ever */
+  };
+  unsigned char core[2];
+
+  values_init(&sampling->values, watch, 3);
+  sample();
+  ck_assert_uint_eq(sink_value_count(), 0);
+  ck_assert_int_eq(mincore(p, 2 * FRAME_SIZE, core), 0);
+  ck_assert_int_eq(core[0] | core[1], 0);
+  *p = -1;
+  sample();
+  ck_assert_uint_eq(sink_value_count(), 1);
+  ck_assert_uint_eq(sink_value(0), UINT64_C(0xffffffff));
+  sample_values(sampling, &files);
+  ck_assert_uint_eq(sink_value_count(), 1);
+  p[1024] = 7; /* the second page: now the long can be read */
+  *p = 5;
+  sample_values(sampling, &files);
+  ck_assert_uint_eq(sink_value_count(), 3);
+  ck_assert_uint_eq(sink_value(1), 5);
+  ck_assert_uint_eq(sink_value(2), UINT64_C(7) << 32);
+  munmap(p, 2 * FRAME_SIZE);
+  sample();
+  ck_assert_uint_eq(sink_value_count(), 3);
+}
+END_TEST
+
+/* ThreadSanitizer's shadow consists of large mappings, whose every byte the list source then asks for. */
+#if defined(__SANITIZE_THREAD__)
+#define LIST_IS_SLOW true
+#else
+#define LIST_IS_SLOW false
+#endif
+
+int main(void)
+{
+  Suite *suite = suite_create("frames: samples");
+  TCase *states = tcase_create("states");
+  TCase *sources = tcase_create("sources");
+  SRunner *runner = srunner_create(suite);
+  int failed;
+
+  tcase_add_checked_fixture(states, set_up, tear_down);
+  tcase_add_test(states, touched_pages_and_no_others);
+  tcase_add_test(states, frame_numbers_as_root);
+  tcase_add_test(states, zero_page_is_told_from_written_ones);
+  tcase_add_test(states, shared_memory_and_files);
+  tcase_add_test(states, pages_that_go);
+  tcase_add_test(states, only_changes_are_reported);
+  tcase_add_test(states, copy_on_write_after_fork);
+  tcase_add_test(states, mappings_as_the_kernel_has_them);
+  tcase_add_test(states, own_memory_is_not_reported);
+  tcase_add_test(states, hidden_numbers);
+  tcase_add_test(states, values_without_touching);
+  suite_add_tcase(suite, states);
+  tcase_add_checked_fixture(sources, set_up, tear_down);
+  tcase_set_timeout(sources, 60);
+  tcase_add_test(sources, scan_and_list_agree);
+  tcase_add_test(sources, huge_pages);
+  if (!LIST_IS_SLOW) {
+    tcase_add_test(sources, list_source_finds_growth);
+    tcase_add_test(sources, list_source_explores_files);
+  }
+  tcase_add_test(sources, empty_reservations_are_cheap);
+  tcase_add_test(sources, slices_cover_everything);
+  suite_add_tcase(suite, sources);
+  srunner_run_all(runner, CK_ENV);
+  failed = srunner_ntests_failed(runner);
+  srunner_free(runner);
+  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
