@@ -83,6 +83,11 @@ const char *reader_path(const struct reader *r)
   return r->file.path;
 }
 
+uint64_t reader_size(const struct reader *r)
+{
+  return r->file.size;
+}
+
 const struct vt_file_header *reader_header(const struct reader *r)
 {
   return &r->file.header;

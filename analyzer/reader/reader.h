@@ -20,8 +20,9 @@
 #include "vmtrace/format.h"
 
 /*
- * One event.  type is VT_R_*: hot records appear as VT_R_ALLOC (align 16 or
- * what addr_shift implies) and VT_R_FREE.  VT_R_TIME never appears.
+ * One event.  type is VT_R_*: hot records appear as VT_R_ALLOC (align 16) and
+ * VT_R_FREE, an align of 0 as 16.  VT_R_TIME never appears.  A chunk that says that
+ * events before it were lost begins with a VT_R_LOSS of reason 0.
  */
 struct event {
   uint32_t type;
@@ -52,6 +53,7 @@ struct reader;
 struct reader *reader_open(const char *path, unsigned flags);
 void reader_close(struct reader *r);
 const char *reader_path(const struct reader *r);
+uint64_t reader_size(const struct reader *r); /* of the file, in bytes */
 const struct vt_file_header *reader_header(const struct reader *r);
 const struct reader_damage *reader_damage(const struct reader *r);
 

@@ -13,8 +13,9 @@
 
 #define WINDOW_PAD 16 /* zeros behind the contents: they read as the end of the data */
 
-/* No payload is longer: what claims to be is damage, wherever the window stands. */
-#define PAYLOAD_MAX (VT_FIELDS_MAX * 10 + VT_TAIL_MAX)
+/* No payload is longer, with some room for fields that later versions add: what claims to be is damage, wherever the
+ * window stands. */
+#define PAYLOAD_MAX (VT_FIELDS_MAX * 10 + VT_TAIL_MAX + 256)
 
 void stream_shared_release(struct stream_shared *shared)
 {
@@ -143,7 +144,7 @@ static bool chunk_open(struct stream *s)
     return false;
   s->cur = s->end = s->window;
   s->allocs = s->chunk.allocs;
-  s->event.stack = 0;
+  s->stack = 0;
   memset(&s->codec, 0, sizeof s->codec);
   if (fill(s))
     return true;
@@ -175,6 +176,7 @@ static void event_of_loss(struct stream *s)
 
   e->type = VT_R_LOSS;
   e->seq = s->allocs;
+  e->stack = 0;
   e->fields = 2;
   e->field[0] = VT_LOSS_NONE;
   e->field[1] = s->chunk.lost;
@@ -188,20 +190,23 @@ static enum stream_step general_apply(struct stream *s)
   struct event *e = &s->event;
 
   e->seq = s->allocs;
+  e->stack = 0;
   switch (e->type) {
   case VT_R_TIME:
     clock_set(s, s->clock + e->field[0]); /* a sum that wraps is damage and moves nothing */
     return STREAM_CLOCK;
   case VT_R_ALLOC:
-    if (!e->field[2]) /* the usual alignment */
-      e->field[2] = UINT64_C(1) << s->shift;
+    if (!e->field[2])
+      e->field[2] = STREAM_ALIGN;
     s->allocs++;
+    e->stack = s->stack;
     return STREAM_EVENT;
   case VT_R_REALLOC:
     s->allocs++;
+    e->stack = s->stack;
     return STREAM_EVENT;
   case VT_R_STACK:
-    e->stack = (uint32_t)e->field[0];
+    s->stack = (uint32_t)e->field[0];
     return STREAM_EVENT;
   default:
     return STREAM_EVENT;
@@ -301,7 +306,8 @@ static const uint8_t *clock_search(const struct stream *s, const uint8_t *p)
   return s->end;
 }
 
-/* The first reading of the clock in the next chunk: in its header, or right behind it.  UINT64_MAX when there is none. */
+/* The first reading of the clock in the next chunk: in its header, or right behind it.  UINT64_MAX when there is none.
+ */
 static uint64_t clock_of_next_chunk(const struct stream *s)
 {
   const struct chunk_place *next = s->next_chunk + 1;

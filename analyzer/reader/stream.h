@@ -15,6 +15,8 @@
 
 struct ZSTD_DCtx_s;
 
+#define STREAM_ALIGN 16 /* the usual alignment: what malloc gives */
+
 /* What the streams of one file share. */
 struct stream_shared {
   const struct trace_file *file;
@@ -36,6 +38,7 @@ struct stream {
   uint64_t clock;          /* the time of what comes next */
   struct vt_codec codec;
   unsigned shift;
+  uint32_t stack; /* the call stack that the latest STACK record named; 0: none */
 
   const uint8_t *end; /* of the window's contents; 16 zero bytes follow */
   uint8_t *window;    /* NULL: the chunk is not open */
@@ -86,6 +89,7 @@ static inline bool stream_hot(struct stream *s)
   word &= ~UINT64_C(0) >> (64 - 8 * len);
   s->cur += len;
   e->seq = s->allocs;
+  e->stack = (word & 3) == VT_K_ALLOC_STACK ? s->stack : 0;
   e->tail = NULL;
   e->tail_len = 0;
   if ((word & 3) == VT_K_FREE) {
@@ -99,7 +103,7 @@ static inline bool stream_hot(struct stream *s)
     e->fields = 3;
     e->field[0] = vt_unpack_alloc(&s->codec, word, &size) << s->shift;
     e->field[1] = size;
-    e->field[2] = UINT64_C(1) << s->shift;
+    e->field[2] = STREAM_ALIGN;
     s->allocs++;
   }
   return true;

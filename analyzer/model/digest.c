@@ -1,0 +1,91 @@
+/*
+ * Counting what a trace holds.  Decides nothing but what follows from header,
+ * damage and counts.  Called by cmd/info.c.
+ */
+#include "model/digest.h"
+
+#define STEP 65536 /* events between two calls of step: some milliseconds */
+
+static void judge(struct digest *d, uint64_t seen_ns, uint64_t chunks_lost, uint64_t records_lost)
+{
+  const struct vt_file_header *h = d->header;
+
+  /* The three tell of the same events: none is added to another. */
+  d->lost = h->lost;
+  if (d->lost < chunks_lost)
+    d->lost = chunks_lost;
+  if (d->lost < records_lost)
+    d->lost = records_lost;
+  d->end_ns = h->end_ns;
+  if (!d->end_ns)
+    d->end_ns = h->last_ns > seen_ns ? h->last_ns : seen_ns;
+  d->complete = !h->stop_reason && !d->damage->cut && !d->damage->bad_chunks && !d->damage->bad_records;
+  d->deterministic = !h->nondet_reason;
+}
+
+void digest_read(struct digest *d, struct reader *r, void (*step)(void *arg), void *arg)
+{
+  uint64_t chunks_lost = 0, records_lost = 0, seen_ns, n = 0;
+  const struct event *e;
+
+  *d = (struct digest){.reader = r, .header = reader_header(r), .damage = reader_damage(r)};
+  seen_ns = d->header->start_ns;
+  while ((e = reader_next(r))) {
+    d->count[e->type & (VT_R_LIMIT - 1)]++;
+    seen_ns = e->time_ns;
+    if (e->type == VT_R_LOSS) {
+      *(e->field[0] ? &records_lost : &chunks_lost) += e->field[1];
+      continue;
+    }
+    if (++n % STEP == 0 && step)
+      step(arg);
+  }
+  for (unsigned i = 0; i < VT_R_LIMIT; i++)
+    d->events += d->count[i];
+  judge(d, seen_ns, chunks_lost, records_lost);
+}
+
+const char *digest_ended(const struct digest *d)
+{
+  switch (d->header->ended) {
+  case VT_ENDED_EXIT:
+    return "exit";
+  case VT_ENDED_SIGNAL:
+    return "signal";
+  case VT_ENDED_EXEC:
+    return "exec";
+  default:
+    return "unknown";
+  }
+}
+
+const char *digest_stop_words(uint32_t loss)
+{
+  static const char *const words[VT_LOSS_MAX] = {
+      [VT_LOSS_NONE] = "",
+      [VT_LOSS_DISK_FULL] = "the disk was full",
+      [VT_LOSS_FILE_LIMIT] = "the limit of the file size (ulimit -f) was reached",
+      [VT_LOSS_FD] = "the program closed the trace's descriptor and the file could not be opened again",
+      [VT_LOSS_MEMORY] = "there was no memory for more of the trace",
+      [VT_LOSS_IO] = "the file system failed",
+      [VT_LOSS_SIGNAL] = "calls from signal handlers came in the middle of a hook",
+      [VT_LOSS_THREADS] = "there were more threads than the trace can number",
+  };
+
+  return loss < VT_LOSS_MAX ? words[loss] : "an unknown reason";
+}
+
+const char *digest_nondet_words(uint32_t nondet)
+{
+  static const char *const words[VT_NONDET_MAX] = {
+      [VT_NONDET_NONE] = "",
+      [VT_NONDET_TAKEN] = "an address of the plan was already taken",
+      [VT_NONDET_REGION] = "a thread used up its region of addresses",
+      [VT_NONDET_THREAD] = "a thread of unknown creator allocated",
+      [VT_NONDET_SIGNAL] = "a signal handler allocated in the middle of another allocation",
+      [VT_NONDET_LOW] = "the executable itself occupies 0x200000",
+      [VT_NONDET_NEXT] = "the program's own allocator was only observed (VMTRACE_HEAP=next)",
+  };
+
+  return nondet < VT_NONDET_MAX ? words[nondet] : "an unknown reason";
+}

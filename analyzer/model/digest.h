@@ -1,0 +1,31 @@
+/*
+ * A trace in numbers: what `vmtrace info` shows, from one pass over all events.
+ */
+#ifndef VMTRACE_DIGEST_H
+#define VMTRACE_DIGEST_H
+
+#include "reader/reader.h"
+
+struct digest {
+  const struct reader *reader; /* outlives the digest */
+  const struct vt_file_header *header;
+  const struct reader_damage *damage;
+  uint64_t count[VT_R_LIMIT]; /* events per record type */
+  uint64_t events;            /* their sum */
+  uint64_t lost;              /* events that the program made and the trace does not have */
+  uint64_t end_ns;            /* when the image ended; of the last sign of life when it left no word */
+  bool complete;              /* traced to its end, and the file is whole */
+  bool deterministic;
+};
+
+/* Reads r to its end.  step, if not NULL, is called now and then. */
+void digest_read(struct digest *d, struct reader *r, void (*step)(void *arg), void *arg);
+
+/* "exit", "signal", "exec", "unknown". */
+const char *digest_ended(const struct digest *d);
+
+/* Reasons in words; "" for none, "an unknown reason" for those of later versions. */
+const char *digest_stop_words(uint32_t loss);
+const char *digest_nondet_words(uint32_t nondet);
+
+#endif

@@ -1,0 +1,18 @@
+/*
+ * A digest for people, and for programs.
+ */
+#ifndef VMTRACE_INFO_REPORT_H
+#define VMTRACE_INFO_REPORT_H
+
+#include <stdio.h>
+
+#include "model/digest.h"
+
+struct json_t;
+
+void info_text(FILE *out, const struct digest *d);
+
+/* The JSON object of one trace (its keys: man/vmtrace-info.1); the caller's.  NULL without memory. */
+struct json_t *info_json(const struct digest *d);
+
+#endif

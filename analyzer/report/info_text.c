@@ -1,0 +1,153 @@
+/*
+ * `vmtrace info` for people: a few lines per trace.
+ */
+#include <inttypes.h>
+#include <string.h>
+#include <time.h>
+
+#include "report/info_report.h"
+#include "report/quantity.h"
+#include "report/utf8.h"
+
+static void label(FILE *out, const char *name)
+{
+  fprintf(out, "%-14s", name);
+}
+
+/* Names may hold bytes that a terminal would obey. */
+static void clean(FILE *out, const char *text, size_t n)
+{
+  const uint8_t *p = (const uint8_t *)text, *end = p + n;
+
+  while (p < end) {
+    size_t len = utf8_length(p, (size_t)(end - p));
+
+    if (len > 1 || (len == 1 && *p >= 0x20 && *p != 0x7f))
+      fwrite(p, 1, len, out);
+    else
+      fputc(*p ? '?' : ' ', out); /* zero bytes end arguments */
+    p += len ? len : 1;
+  }
+}
+
+static void line(FILE *out, const char *name, const char *text)
+{
+  label(out, name);
+  clean(out, text, strlen(text));
+  fputc('\n', out);
+}
+
+static void when(FILE *out, const struct digest *d)
+{
+  time_t seconds = (time_t)(d->header->start_real_ns / 1000000000);
+  struct tm tm;
+  char date[64] = "", ran[QUANTITY_MAX];
+
+  if (gmtime_r(&seconds, &tm))
+    strftime(date, sizeof date, "%Y-%m-%d %H:%M:%S UTC", &tm);
+  label(out, "started");
+  fprintf(out, "%s, traced for %s\n", date,
+          quantity_time(ran, d->end_ns > d->header->start_ns ? d->end_ns - d->header->start_ns : 0));
+}
+
+static void ended(FILE *out, const struct digest *d)
+{
+  const struct vt_file_header *h = d->header;
+
+  label(out, "ended");
+  switch (h->ended) {
+  case VT_ENDED_EXIT:
+    fprintf(out, "exit, status %d\n", h->end_status);
+    break;
+  case VT_ENDED_SIGNAL:
+    fprintf(out, "signal %d (%s)\n", h->end_status, sigdescr_np(h->end_status) ? sigdescr_np(h->end_status) : "?");
+    break;
+  case VT_ENDED_EXEC:
+    fputs("exec: another program took the process over, with a trace of its own\n", out);
+    break;
+  default:
+    fputs("unknown: it was killed without a word, or still runs\n", out);
+  }
+}
+
+static void events(FILE *out, const struct digest *d)
+{
+  char n[QUANTITY_MAX], size[QUANTITY_MAX];
+  const char *name = "events";
+
+  label(out, "file");
+  fprintf(out, "%s", quantity_bytes(size, reader_size(d->reader)));
+  if (d->events)
+    fprintf(out, ", %.1f bytes per event", (double)reader_size(d->reader) / (double)d->events);
+  fputs(d->header->flags & VT_F_PACKED ? ", packed\n" : "\n", out);
+  for (uint32_t type = 0; type < VT_R_LIMIT; type++) {
+    if (!d->count[type])
+      continue;
+    label(out, name);
+    fprintf(out, "%-12s %14s\n", reader_op_name(type) ? reader_op_name(type) : "unknown",
+            quantity_count(n, d->count[type]));
+    name = "";
+  }
+}
+
+static void at(FILE *out, const struct digest *d, uint64_t ns)
+{
+  char text[QUANTITY_MAX];
+
+  if (ns >= d->header->start_ns)
+    fprintf(out, ", after %s", quantity_time(text, ns - d->header->start_ns));
+}
+
+static void completeness(FILE *out, const struct digest *d)
+{
+  const struct vt_file_header *h = d->header;
+  char n[QUANTITY_MAX];
+
+  label(out, "lost");
+  fprintf(out, "%s events\n", quantity_count(n, d->lost));
+  label(out, "complete");
+  fputs(d->complete ? "yes" : "no", out);
+  if (h->stop_reason) {
+    fprintf(out, ": tracing stopped before the program did, because %s", digest_stop_words(h->stop_reason));
+    at(out, d, h->stop_ns);
+  }
+  fputc('\n', out);
+  if (d->damage->cut || d->damage->bad_chunks || d->damage->bad_records) {
+    label(out, "damage");
+    fprintf(out, "%s%" PRIu64 " chunks unreadable, %" PRIu64 " read in part, the first at byte %" PRIu64 "\n",
+            d->damage->cut ? "the file was cut; " : "", d->damage->bad_chunks, d->damage->bad_records,
+            d->damage->first_offset);
+  }
+  label(out, "deterministic");
+  fputs(d->deterministic ? "yes" : "no: ", out);
+  if (!d->deterministic) {
+    fputs(digest_nondet_words(h->nondet_reason), out);
+    at(out, d, h->nondet_ns);
+  }
+  fputc('\n', out);
+}
+
+void info_text(FILE *out, const struct digest *d)
+{
+  const struct vt_file_header *h = d->header;
+
+  line(out, "trace", reader_path(d->reader));
+  label(out, "process");
+  fprintf(out, "%d, child of %d, on ", h->pid, h->ppid);
+  clean(out, h->host, strlen(h->host));
+  fputc('\n', out);
+  line(out, "program", h->exe);
+  label(out, "command line");
+  clean(out, h->cmdline, h->cmdline_len ? h->cmdline_len - 1 : 0);
+  fputc('\n', out);
+  when(out, d);
+  ended(out, d);
+  line(out, "heap", h->flags & VT_F_HEAP_NEXT ? "next: the program's own, observed" : "pin: reproducible addresses");
+  label(out, "threads");
+  fprintf(out, "%u\n", reader_threads(d->reader));
+  label(out, "samples");
+  fprintf(out, "%" PRIu64 " of page frames, numbers %s\n", d->count[VT_R_SAMPLE],
+          h->flags & VT_F_PFN_VISIBLE ? "visible" : "hidden");
+  events(out, d);
+  completeness(out, d);
+}

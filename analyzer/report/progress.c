@@ -1,0 +1,45 @@
+/*
+ * The progress line; see progress.h.
+ */
+#include "report/progress.h"
+
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+#define FIRST_NS UINT64_C(1000000000)
+#define AGAIN_NS UINT64_C(100000000)
+
+static uint64_t now_ns(void)
+{
+  struct timespec t;
+
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+void progress_begin(struct progress *p, const char *what)
+{
+  *p = (struct progress){.what = what, .terminal = isatty(STDERR_FILENO) == 1, .next_ns = now_ns() + FIRST_NS};
+}
+
+void progress_step(struct progress *p, double done)
+{
+  uint64_t now;
+
+  if (!p->terminal)
+    return;
+  now = now_ns();
+  if (now < p->next_ns)
+    return;
+  fprintf(stderr, "\rreading %.60s: %3.0f%%", p->what, done * 100);
+  p->shown = true;
+  p->next_ns = now + AGAIN_NS;
+}
+
+void progress_end(struct progress *p)
+{
+  if (p->shown)
+    fputs("\r\033[K", stderr);
+  p->shown = false;
+}
