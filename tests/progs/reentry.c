@@ -1,0 +1,119 @@
+/*
+ * A signal handler that allocates and frees, all the time in the middle of
+ * the same work of the program.  Ways to run: plain, altstack (the handler is
+ * on a stack of its own), longjmp (the handler leaves by siglongjmp now and
+ * then).  Prints the number of signals handled in the middle of a call; blocks are filled with a
+ * pattern, so that two owners of one block are noticed.
+ */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+
+#define SLOTS 64
+#define SIGNALS 2000
+
+static volatile sig_atomic_t signals, inside, hits, jumping;
+static sigjmp_buf back;
+
+static void fill(unsigned char *p, size_t n, unsigned char value)
+{
+  memset(p, value, n);
+}
+
+static void check(const unsigned char *p, size_t n, unsigned char value)
+{
+  for (size_t i = 0; i < n; i++)
+    if (p[i] != value) {
+      static const char text[] = "a block has two owners\n";
+
+      if (write(1, text, sizeof text - 1) < 0)
+        _exit(3);
+      _exit(2);
+    }
+}
+
+static void handler(int signo)
+{
+  static unsigned char *kept[8];
+  static unsigned turn;
+  unsigned slot = turn++ % 8;
+  size_t size = 16 + 40 * slot;
+
+  (void)signo;
+  signals++;
+  hits += inside;
+  if (kept[slot]) {
+    check(kept[slot], size, (unsigned char)(0x80 + slot));
+    free(kept[slot]);
+  }
+  kept[slot] = malloc(size);
+  fill(kept[slot], size, (unsigned char)(0x80 + slot));
+  kept[slot] = realloc(kept[slot], size + 300);
+  check(kept[slot], size, (unsigned char)(0x80 + slot));
+  kept[slot] = realloc(kept[slot], size);
+  if (jumping && turn % 16 == 0)
+    siglongjmp(back, 1);
+}
+
+static void work(void)
+{
+  static unsigned char *slots[SLOTS];
+  static size_t sizes[SLOTS];
+  static unsigned long random = 12345;
+
+  while (signals < SIGNALS) {
+    unsigned slot;
+
+    random = random * 6364136223846793005UL + 1442695040888963407UL;
+    slot = (unsigned)(random >> 33) % SLOTS;
+    if (slots[slot]) {
+      unsigned char *p = slots[slot];
+
+      check(p, sizes[slot], (unsigned char)slot);
+      slots[slot] = NULL;
+      inside = 1;
+      free(p);
+      inside = 0;
+    } else {
+      size_t size = 1 + (random >> 40) % 2000;
+      unsigned char *p;
+
+      inside = 1;
+      p = malloc(size);
+      inside = 0;
+      fill(p, size, (unsigned char)slot);
+      sizes[slot] = size;
+      slots[slot] = p;
+    }
+  }
+}
+
+int main(int argc, char **argv)
+{
+  const char *way = argc > 1 ? argv[1] : "plain";
+  static char stack[65536];
+  stack_t alt = {.ss_sp = stack, .ss_size = sizeof stack};
+  struct sigaction action = {.sa_handler = handler};
+  struct itimerspec every = {{0, 50000}, {0, 50000}};
+  timer_t timer;
+
+  if (!strcmp(way, "altstack")) {
+    action.sa_flags = SA_ONSTACK;
+    sigaltstack(&alt, NULL);
+  }
+  jumping = !strcmp(way, "longjmp");
+  sigaction(SIGALRM, &action, NULL);
+  if (timer_create(CLOCK_MONOTONIC, NULL, &timer) || timer_settime(timer, 0, &every, NULL))
+    return 4;
+  sigsetjmp(back, 1);
+  inside = 0;
+  work();
+  timer_delete(timer);
+  printf("%s\n", hits ? "interrupted calls" : "no call was interrupted");
+  return 0;
+}
