@@ -1,0 +1,377 @@
+/*
+ * The rules of model/verdict.c, each with what is just inside and just outside
+ * of it, on sightings made by hand.
+ */
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/verdict.h"
+#include "vmtrace/format.h"
+
+#define ANON (VT_PG_PRESENT | VT_PG_ZERO_KNOWN)
+#define OWN (ANON | VT_PG_EXCLUSIVE)
+#define OF_FILE (ANON | VT_PG_FILE)
+#define END 1000 /* when processes end, unless a test says otherwise */
+
+#define SIGHTINGS_MAX 16
+
+/* Processes 0 to 2 are one family, 3 a stranger on the same boot, 4 ran on another boot, under the same family number.
+ */
+static const struct kin kin[] = {{0, 0}, {0, 0}, {0, 0}, {0, 3}, {4, 0}};
+enum { STRANGER = 3, OTHER_BOOT = 4 };
+
+static const struct vma anonymous = {.flags = VT_VMA_R | VT_VMA_W, .path = ""};
+static const struct vma text = {.flags = VT_VMA_R | VT_VMA_X, .inode = 7, .path = "/lib/libc.so.6"};
+static const struct vma shared_readonly = {.flags = VT_VMA_R | VT_VMA_SHARED, .inode = 8, .path = "/data"};
+static const struct vma shared_writable = {.flags = VT_VMA_R | VT_VMA_W | VT_VMA_SHARED, .inode = 8, .path = "/data"};
+static const struct vma memfd = {.flags = VT_VMA_R | VT_VMA_SHARED, .inode = 9, .path = "/memfd:x (deleted)"};
+static const struct vma vdso = {.flags = VT_VMA_R | VT_VMA_X, .path = "[vdso]"};
+
+static struct sighting sightings[SIGHTINGS_MAX];
+static size_t count;
+
+static void setup(void)
+{
+  memset(sightings, 0, sizeof sightings);
+  count = 0;
+}
+
+/* The next sighting: of a process in the order of processes and times. */
+static struct sighting *see(uint32_t process, uint32_t state, uint64_t pfn, uint64_t from, uint64_t until)
+{
+  struct sighting *s = &sightings[count++];
+
+  *s = (struct sighting){.process = process, .state = state, .pfn = pfn, .first_ns = from, .until_ns = until};
+  s->last_ns = until == END ? END : until - 10;
+  if (s->last_ns < from)
+    s->last_ns = from;
+  s->vma = &anonymous;
+  s->current = true;
+  if (s > sightings && s[-1].process == process)
+    s[-1].current = false;
+  return s;
+}
+
+static struct claim judge(void)
+{
+  const struct sighting *order[SIGHTINGS_MAX];
+
+  return verdict_page(kin, sightings, count, NULL, 0, order);
+}
+
+static void expect(enum verdict verdict, enum evidence evidence)
+{
+  struct claim claim = judge();
+
+  ck_assert_str_eq(verdict_name(claim.verdict), verdict_name(verdict));
+  ck_assert_str_eq(evidence_name(claim.evidence), evidence_name(evidence));
+}
+
+START_TEST(different_frames_are_private)
+{
+  see(0, OWN, 100, 0, END);
+  see(STRANGER, OWN, 200, 0, END);
+  expect(VERDICT_PRIVATE, EVIDENCE_FRAMES);
+  ck_assert(!judge().changed);
+}
+END_TEST
+
+START_TEST(reuse_is_no_sharing)
+{
+  see(0, ANON, 100, 0, 500);
+  see(1, ANON, 100, 500, END);
+  expect(VERDICT_UNKNOWN, EVIDENCE_NONE);
+  sightings[1].first_ns = 499; /* one nanosecond together */
+  expect(VERDICT_SHARED_COW, EVIDENCE_FRAMES);
+}
+END_TEST
+
+START_TEST(one_after_the_other_is_never_private)
+{
+  see(0, OWN, 100, 0, 500);
+  see(1, OWN, 200, 500, END);
+  expect(VERDICT_EXCLUSIVE, EVIDENCE_EXCLUSIVE);
+  sightings[1].first_ns = 499;
+  expect(VERDICT_PRIVATE, EVIDENCE_FRAMES);
+}
+END_TEST
+
+START_TEST(boots_are_never_compared)
+{
+  see(0, OWN, 100, 0, END);
+  see(OTHER_BOOT, OWN, 200, 0, END);
+  expect(VERDICT_EXCLUSIVE, EVIDENCE_EXCLUSIVE);
+  setup();
+  see(0, ANON, 100, 0, END);
+  see(OTHER_BOOT, ANON, 100, 0, END);
+  expect(VERDICT_UNKNOWN, EVIDENCE_NONE);
+}
+END_TEST
+
+START_TEST(hidden_numbers_are_never_equal)
+{
+  see(0, ANON, 0, 0, END);
+  see(1, ANON, 0, 0, END);
+  expect(VERDICT_UNKNOWN, EVIDENCE_NONE);
+  sightings[0].state = sightings[1].state = OWN;
+  expect(VERDICT_EXCLUSIVE, EVIDENCE_EXCLUSIVE);
+  sightings[1].state = ANON;
+  expect(VERDICT_UNKNOWN, EVIDENCE_NONE);
+}
+END_TEST
+
+START_TEST(one_hidden_one_visible)
+{
+  see(0, OWN, 100, 0, END);
+  see(1, ANON, 0, 0, END);
+  expect(VERDICT_UNKNOWN, EVIDENCE_NONE);
+  sightings[1].state = OWN;
+  expect(VERDICT_EXCLUSIVE, EVIDENCE_EXCLUSIVE);
+}
+END_TEST
+
+/* Two processes with one frame, mapped in the same way. */
+static void two_with(uint32_t other, uint32_t state, const struct vma *vma)
+{
+  setup();
+  see(0, state, 100, 0, END)->vma = vma;
+  see(other, state, 100, 0, END)->vma = vma;
+}
+
+START_TEST(kinds_of_sharing)
+{
+  two_with(STRANGER, OF_FILE, &text);
+  expect(VERDICT_SHARED_FILE, EVIDENCE_FRAMES);
+  two_with(STRANGER, OF_FILE, &shared_readonly);
+  expect(VERDICT_SHARED_FILE, EVIDENCE_FRAMES);
+  two_with(STRANGER, OF_FILE, &shared_writable);
+  expect(VERDICT_SHARED_MEMORY, EVIDENCE_FRAMES);
+  two_with(STRANGER, OF_FILE, &memfd);
+  expect(VERDICT_SHARED_MEMORY, EVIDENCE_FRAMES);
+  two_with(STRANGER, OF_FILE, &vdso);
+  expect(VERDICT_SHARED_FILE, EVIDENCE_FRAMES);
+  two_with(STRANGER, OF_FILE, &shared_readonly);
+  sightings[1].vma = &shared_writable; /* writable in one of them */
+  expect(VERDICT_SHARED_MEMORY, EVIDENCE_FRAMES);
+  two_with(1, ANON, &anonymous);
+  expect(VERDICT_SHARED_COW, EVIDENCE_FRAMES);
+  two_with(1, ANON, &text); /* written before the fork: no page of the file any more */
+  expect(VERDICT_SHARED_COW, EVIDENCE_FRAMES);
+  two_with(STRANGER, ANON, &anonymous);
+  expect(VERDICT_UNKNOWN, EVIDENCE_FRAMES);
+  two_with(STRANGER, ANON | VT_PG_KSM, &anonymous);
+  expect(VERDICT_KSM, EVIDENCE_FRAMES);
+  two_with(1, OF_FILE, NULL);
+  expect(VERDICT_UNKNOWN, EVIDENCE_FRAMES);
+}
+END_TEST
+
+START_TEST(zero_page_is_no_sharing)
+{
+  two_with(1, ANON | VT_PG_ZERO, &anonymous);
+  expect(VERDICT_ZERO, EVIDENCE_FLAGS);
+  sightings[0].pfn = 0; /* hidden in one of them: still the same page, and still nobody's */
+  expect(VERDICT_ZERO, EVIDENCE_FLAGS);
+  two_with(1, VT_PG_PRESENT, &anonymous); /* not known to be anything else */
+  expect(VERDICT_UNKNOWN, EVIDENCE_FRAMES);
+}
+END_TEST
+
+START_TEST(zero_page_differs_from_others)
+{
+  see(0, ANON | VT_PG_ZERO, 1, 0, END);
+  see(1, OWN, 100, 0, END);
+  expect(VERDICT_PRIVATE, EVIDENCE_FRAMES);
+  sightings[0].pfn = sightings[1].pfn = 0;
+  expect(VERDICT_EXCLUSIVE, EVIDENCE_EXCLUSIVE);
+}
+END_TEST
+
+START_TEST(swapped_pages)
+{
+  see(0, VT_PG_SWAPPED, 0, 0, END);
+  see(1, VT_PG_SWAPPED, 0, 0, END);
+  expect(VERDICT_SWAPPED, EVIDENCE_FLAGS);
+  sightings[1].state = OWN;
+  sightings[1].pfn = 100;
+  expect(VERDICT_EXCLUSIVE, EVIDENCE_EXCLUSIVE);
+}
+END_TEST
+
+START_TEST(broken_copy_on_write)
+{
+  struct claim claim;
+
+  see(0, ANON, 100, 0, 600);
+  see(0, OWN, 100, 600, END);
+  see(1, ANON, 100, 200, 500);
+  see(1, OWN, 300, 500, END);
+  expect(VERDICT_PRIVATE, EVIDENCE_FRAMES);
+  claim = judge();
+  ck_assert(claim.changed);
+  ck_assert_int_eq(claim.before, VERDICT_SHARED_COW);
+  ck_assert_uint_eq(claim.before_ns, 500);
+}
+END_TEST
+
+/* The parent is looked at before and after a child that came and went: bit 56 of its page says nothing of between. */
+START_TEST(short_child_between_two_looks)
+{
+  see(0, OWN, 100, 0, END);
+  see(1, ANON, 100, 300, 400);
+  expect(VERDICT_SHARED_COW, EVIDENCE_FRAMES);
+}
+END_TEST
+
+START_TEST(exclusive_frame_that_was_given_up)
+{
+  see(0, OWN, 100, 0, 500); /* seen until 490 */
+  see(1, ANON, 100, 491, END);
+  ck_assert_int_ne(judge().verdict, VERDICT_SHARED_COW);
+  sightings[1].first_ns = 490;
+  ck_assert_int_eq(judge().verdict, VERDICT_SHARED_COW);
+}
+END_TEST
+
+START_TEST(two_exclusives_of_one_frame)
+{
+  see(0, OWN, 100, 0, END);
+  see(1, OWN, 100, 0, END);
+  expect(VERDICT_EXCLUSIVE, EVIDENCE_EXCLUSIVE);
+}
+END_TEST
+
+/* The first to end leaves the page to the other alone: what was shared while both lived is the verdict. */
+START_TEST(one_outlives_the_other)
+{
+  see(0, OF_FILE, 100, 0, 500)->vma = &text;
+  see(1, OF_FILE, 100, 0, 510)->vma = &text;
+  see(1, OF_FILE | VT_PG_EXCLUSIVE, 100, 510, END)->vma = &text;
+  expect(VERDICT_SHARED_FILE, EVIDENCE_FRAMES);
+  ck_assert(!judge().changed);
+}
+END_TEST
+
+START_TEST(three_processes)
+{
+  see(0, OWN, 100, 0, END);
+  see(1, OWN, 200, 0, END);
+  see(2, OWN, 300, 0, END);
+  expect(VERDICT_PRIVATE, EVIDENCE_FRAMES);
+  sightings[0].state = sightings[2].state = ANON;
+  sightings[2].pfn = 100; /* two of the three share */
+  expect(VERDICT_SHARED_COW, EVIDENCE_FRAMES);
+  sightings[2].pfn = 0; /* it may be anybody's */
+  expect(VERDICT_UNKNOWN, EVIDENCE_NONE);
+  sightings[2].state = OWN;
+  expect(VERDICT_PRIVATE, EVIDENCE_FRAMES);
+}
+END_TEST
+
+START_TEST(those_who_never_met_do_not_count)
+{
+  see(0, OWN, 100, 0, 500);
+  see(1, OWN, 200, 0, 500);
+  see(2, ANON, 0, 500, END);
+  ck_assert_int_eq(judge().verdict, VERDICT_PRIVATE);
+  sightings[2].first_ns = 499;
+  ck_assert_int_ne(judge().verdict, VERDICT_PRIVATE);
+}
+END_TEST
+
+/* Process 0 lasts longest but has the same frame as 2 had before; 1 must still be found as the other frame. */
+START_TEST(longest_has_the_same_frame)
+{
+  see(0, OWN, 100, 0, END);
+  see(1, OWN, 200, 0, 600);
+  see(2, OWN, 100, 500, 900);
+  ck_assert_int_eq(judge().verdict, VERDICT_PRIVATE);
+}
+END_TEST
+
+START_TEST(one_process_alone)
+{
+  see(0, OWN, 100, 0, END);
+  expect(VERDICT_EXCLUSIVE, EVIDENCE_EXCLUSIVE);
+  sightings[0].state = ANON;
+  expect(VERDICT_UNKNOWN, EVIDENCE_NONE);
+  sightings[0].state = OF_FILE;
+  expect(VERDICT_UNKNOWN, EVIDENCE_NONE); /* nothing is known of the mapping */
+  sightings[0].vma = &text;
+  expect(VERDICT_SHARED_FILE, EVIDENCE_FLAGS);
+  sightings[0].vma = &shared_writable;
+  expect(VERDICT_SHARED_MEMORY, EVIDENCE_FLAGS);
+  sightings[0].state = OF_FILE | VT_PG_EXCLUSIVE;
+  expect(VERDICT_EXCLUSIVE, EVIDENCE_EXCLUSIVE);
+  sightings[0].state = ANON | VT_PG_KSM;
+  expect(VERDICT_KSM, EVIDENCE_FLAGS);
+}
+END_TEST
+
+START_TEST(merged_pages_are_nobodys_own)
+{
+  see(0, ANON | VT_PG_KSM, 100, 0, END);
+  see(1, OWN, 200, 0, END);
+  expect(VERDICT_KSM, EVIDENCE_FLAGS);
+}
+END_TEST
+
+START_TEST(frames_elsewhere)
+{
+  const struct sighting *order[SIGHTINGS_MAX];
+  struct elsewhere elsewhere = {.owner = 0, .process = 1, .page = 77};
+  struct sighting there;
+  struct claim claim;
+
+  see(0, OF_FILE, 100, 0, END)->vma = &text;
+  there = *see(1, OF_FILE, 100, 0, END);
+  count = 1;
+  elsewhere.share = sightings_share(kin, &sightings[0], &there);
+  ck_assert(elsewhere.share.found && elsewhere.share.in_force);
+  claim = verdict_page(kin, sightings, count, &elsewhere, 1, order);
+  ck_assert_int_eq(claim.verdict, VERDICT_SHARED_FILE);
+  ck_assert_int_eq(claim.evidence, EVIDENCE_FRAMES);
+
+  /* Somebody else's page at the same address does not make it private. */
+  see(STRANGER, OWN, 500, 0, END);
+  claim = verdict_page(kin, sightings, count, &elsewhere, 1, order);
+  ck_assert_int_eq(claim.verdict, VERDICT_SHARED_FILE);
+}
+END_TEST
+
+int main(void)
+{
+  Suite *suite = suite_create("verdict");
+  TCase *tcase = tcase_create("verdict");
+  SRunner *runner = srunner_create(suite);
+  int failed;
+
+  suite_add_tcase(suite, tcase);
+  tcase_add_checked_fixture(tcase, setup, NULL);
+  tcase_add_test(tcase, different_frames_are_private);
+  tcase_add_test(tcase, reuse_is_no_sharing);
+  tcase_add_test(tcase, one_after_the_other_is_never_private);
+  tcase_add_test(tcase, boots_are_never_compared);
+  tcase_add_test(tcase, hidden_numbers_are_never_equal);
+  tcase_add_test(tcase, one_hidden_one_visible);
+  tcase_add_test(tcase, kinds_of_sharing);
+  tcase_add_test(tcase, zero_page_is_no_sharing);
+  tcase_add_test(tcase, zero_page_differs_from_others);
+  tcase_add_test(tcase, swapped_pages);
+  tcase_add_test(tcase, broken_copy_on_write);
+  tcase_add_test(tcase, short_child_between_two_looks);
+  tcase_add_test(tcase, exclusive_frame_that_was_given_up);
+  tcase_add_test(tcase, two_exclusives_of_one_frame);
+  tcase_add_test(tcase, one_outlives_the_other);
+  tcase_add_test(tcase, three_processes);
+  tcase_add_test(tcase, those_who_never_met_do_not_count);
+  tcase_add_test(tcase, longest_has_the_same_frame);
+  tcase_add_test(tcase, one_process_alone);
+  tcase_add_test(tcase, merged_pages_are_nobodys_own);
+  tcase_add_test(tcase, frames_elsewhere);
+  srunner_run_all(runner, CK_ENV);
+  failed = srunner_ntests_failed(runner);
+  srunner_free(runner);
+  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
