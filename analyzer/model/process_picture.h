@@ -12,7 +12,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "model/range.h"
+#include "model/page_range.h"
 #include "reader/reader.h"
 
 /* A page's state and frame in one number, as range.value holds them.  A frame number has at most 55 bits (pagemap). */

@@ -2,7 +2,7 @@
  * Lists of ranges, and the sweep over many of them at once.  Called by
  * model/page_set.c and model/elsewhere.c; does no work per page, only per range.
  */
-#include "model/range.h"
+#include "model/page_range.h"
 
 #include <stdlib.h>
 #include <string.h>

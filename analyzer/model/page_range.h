@@ -5,8 +5,8 @@
  *
  * Knows nothing of what a value means.
  */
-#ifndef VMTRACE_RANGE_H
-#define VMTRACE_RANGE_H
+#ifndef VMTRACE_PAGE_RANGE_H
+#define VMTRACE_PAGE_RANGE_H
 
 #include <stdbool.h>
 #include <stddef.h>
