@@ -301,7 +301,7 @@ struct run *segment_take(struct arena *arena, unsigned want, unsigned least, uns
   if (!segment) {
     if (!segment_open(arena))
       return NULL;
-    segment = first_with(arena, want);
+    segment = first_with(arena, stretch);
   }
   return occupy(arena, segment, pages_find(segment->free_map, want, align), want, clean);
 }
