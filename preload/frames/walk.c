@@ -5,6 +5,8 @@
  */
 #include "frames/walk.h"
 
+#include <string.h>
+
 #include "base/sys.h"
 #include "frames/sampler.h"
 
@@ -17,12 +19,8 @@
 
 /* kpageflags' bits. */
 #define KPF_COMPOUND_TAIL 16
-#define KPF_HUGE 17
 #define KPF_KSM 21
-#define KPF_THP 22
 #define KPF_ZERO_PAGE 24
-
-#define HUGE_PAGES 512u /* frames of a huge page (2 MiB) */
 
 static uint64_t state_bits(unsigned state)
 {
@@ -44,7 +42,7 @@ static uint64_t entry_of(uint64_t raw, uint8_t categories, bool scanned)
     state |= VT_PG_EXCLUSIVE;
   if (raw & PM_FILE)
     state |= VT_PG_FILE;
-  if (scanned)
+  if (scanned || (raw & (PM_EXCLUSIVE | PM_FILE)))
     state |= VT_PG_ZERO_KNOWN;
   if ((categories & SCAN_ZERO) && !(raw & (PM_EXCLUSIVE | PM_FILE)))
     state |= VT_PG_ZERO;
@@ -53,52 +51,78 @@ static uint64_t entry_of(uint64_t raw, uint8_t categories, bool scanned)
   return entry_make(state, raw & ENTRY_PFN_MASK);
 }
 
-/* Whether the frame belongs to a folio of 2 MiB or more: such are aligned, so the frame in the middle of this one's 512
- * is a tail exactly then. */
-static bool is_huge(const struct walk *walk, uint64_t pfn)
+/*
+ * The scan says which pages are huge.  Without it: 512 frames in a row from a
+ * multiple of 512 on, and the middle one is a tail, which it is in no smaller folio.
+ */
+static bool is_huge_leaf(const struct walk *walk)
 {
-  uint64_t middle = (pfn & ~(uint64_t)(HUGE_PAGES - 1)) + HUGE_PAGES / 2;
-  uint64_t flags = 0;
+  uint64_t first = entry_pfn(walk->raw[0]), flags = 0;
 
-  sys_pread(walk->present.files->kpageflags, &flags, sizeof flags, (off_t)(middle * sizeof flags));
+  if (!(walk->raw[0] & PM_PRESENT) || first % LEAF_PAGES)
+    return false;
+  for (unsigned i = 1; i < LEAF_PAGES; i++) {
+    if (!(walk->raw[i] & PM_PRESENT) || entry_pfn(walk->raw[i]) != first + i)
+      return false;
+  }
+  sys_pread(walk->present.files->kpageflags, &flags, sizeof flags, (off_t)((first + LEAF_PAGES / 2) * sizeof flags));
   return flags >> KPF_COMPOUND_TAIL & 1;
 }
 
 /* The zero page comes from here alone where kpageflags is readable: unlike the scan, it also knows the huge one. */
-static uint64_t with_flags(const struct walk *walk, uint64_t entry, uint64_t flags)
+static uint64_t with_flags(uint64_t entry, uint64_t flags)
 {
-  bool scanned = walk->present.files->flags & VT_SAMPLE_SCAN;
-
   entry = (entry | state_bits(VT_PG_ZERO_KNOWN)) & ~state_bits(VT_PG_ZERO);
   if (flags >> KPF_ZERO_PAGE & 1)
     entry |= state_bits(VT_PG_ZERO);
   if (flags >> KPF_KSM & 1)
     entry |= state_bits(VT_PG_KSM);
-  if (!scanned && ((flags >> KPF_HUGE & 1) || ((flags >> KPF_THP & 1) && is_huge(walk, entry_pfn(entry)))))
-    entry |= state_bits(VT_PG_HUGE);
   return entry;
 }
 
-/* Looks up the changed pages in kpageflags, consecutive frames in one call. */
+/* Only what is neither a file's nor exclusive can be the zero page, or shared by KSM. */
+static bool is_doubtful(uint64_t entry)
+{
+  return (entry_state(entry) & (VT_PG_PRESENT | VT_PG_EXCLUSIVE | VT_PG_FILE)) == VT_PG_PRESENT;
+}
+
+/* How many changed pages from this one on are doubtful too, with frames that follow each other or, as zero pages, are
+ * the same. */
+static unsigned doubtful_run(const struct walk *walk, unsigned from, unsigned changed, unsigned *step)
+{
+  uint64_t pfn = entry_pfn(walk->entry[walk->changed[from]]);
+  unsigned n = 1;
+
+  *step = from + 1 < changed && entry_pfn(walk->entry[walk->changed[from + 1]]) == pfn + 1;
+  while (from + n < changed) {
+    uint64_t entry = walk->entry[walk->changed[from + n]];
+
+    if (!is_doubtful(entry) || entry_pfn(entry) != pfn + (uint64_t)n * *step)
+      break;
+    n++;
+  }
+  return n;
+}
+
+/* Looks up the doubtful ones of the changed pages in kpageflags. */
 static void look_up(struct walk *walk, unsigned changed)
 {
   for (unsigned i = 0; i < changed;) {
     uint64_t pfn = entry_pfn(walk->entry[walk->changed[i]]);
-    unsigned n = 1;
+    unsigned n, step, words;
 
-    if (!(entry_state(walk->entry[walk->changed[i]]) & VT_PG_PRESENT)) {
+    if (!is_doubtful(walk->entry[walk->changed[i]])) {
       i++;
       continue;
     }
-    while (i + n < changed && entry_pfn(walk->entry[walk->changed[i + n]]) == pfn + n)
-      n++;
-    for (unsigned j = 0; j < n; j++)
-      walk->flags[j] = 0;
-    sys_pread(walk->present.files->kpageflags, walk->flags, n * sizeof *walk->flags, (off_t)(pfn * sizeof pfn));
+    n = doubtful_run(walk, i, changed, &step);
+    words = (n - 1) * step + 1;
+    memset(walk->flags, 0, words * sizeof *walk->flags);
+    sys_pread(walk->present.files->kpageflags, walk->flags, words * sizeof *walk->flags, (off_t)(pfn * sizeof pfn));
     for (unsigned j = 0; j < n; j++) {
       uint64_t *entry = &walk->entry[walk->changed[i + j]];
 
-      *entry = with_flags(walk, *entry, walk->flags[j]);
+      *entry = with_flags(*entry, walk->flags[j * step]);
     }
     i += n;
   }
@@ -110,6 +134,8 @@ static unsigned compare(struct walk *walk, const uint64_t *kept)
   bool scanned = walk->present.files->flags & VT_SAMPLE_SCAN;
   unsigned changed = 0;
 
+  if (!scanned && (walk->present.files->flags & VT_SAMPLE_FLAGS) && is_huge_leaf(walk))
+    memset(walk->categories, SCAN_HUGE, sizeof walk->categories);
   for (unsigned i = 0; i < LEAF_PAGES; i++) {
     uint64_t entry = walk->raw[i] ? entry_of(walk->raw[i], walk->categories[i], scanned) : 0;
     uint64_t old = kept ? kept[i] : 0;
@@ -168,18 +194,16 @@ static void take_leaf(struct walk *walk, uint64_t leaf)
 }
 
 /*
- * What is compared.  Where kpageflags is read, zero page and KSM (and, without
- * the scan, huge pages) are looked up only when something else about the page
- * has changed: a page that is merged or broken up changes its frame or its exclusive bit.
+ * What is compared.  Where kpageflags is read, zero page and KSM are looked
+ * up only when something else about the page has changed: a page that is
+ * merged or broken up changes its frame or its exclusive bit.
  */
 static uint64_t compared_bits(unsigned flags)
 {
-  unsigned state = VT_PG_PRESENT | VT_PG_EXCLUSIVE | VT_PG_FILE | VT_PG_SWAPPED;
+  unsigned state = VT_PG_PRESENT | VT_PG_EXCLUSIVE | VT_PG_FILE | VT_PG_SWAPPED | VT_PG_HUGE;
 
-  if (flags & VT_SAMPLE_SCAN)
-    state |= VT_PG_HUGE;
   if (!(flags & VT_SAMPLE_FLAGS))
-    state |= VT_PG_ZERO | VT_PG_ZERO_KNOWN | VT_PG_KSM | VT_PG_HUGE;
+    state |= VT_PG_ZERO | VT_PG_ZERO_KNOWN | VT_PG_KSM;
   return entry_make(state, ENTRY_PFN_MASK);
 }
 

@@ -9,12 +9,16 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <sched.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -450,6 +454,53 @@ START_TEST(takers_exclude_each_other)
 }
 END_TEST
 
+static pthread_barrier_t barrier;
+
+static void *late_taker(void *arg)
+{
+  pthread_barrier_wait(&barrier);
+  return taker(arg);
+}
+
+/* Refuses clone to the calling thread: with EPERM, as a sandbox does. */
+static bool refuse_clone(void)
+{
+  struct sock_filter code[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  struct sock_fprog program = {sizeof code / sizeof *code, code};
+
+  return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+/* No helper is no reason for anything to fail; takes work, from any number of threads. */
+START_TEST(helper_is_refused)
+{
+  pthread_t thread[4];
+  unsigned count = 0;
+
+  pthread_barrier_init(&barrier, NULL, 5);
+  for (int i = 0; i < 4; i++)
+    ck_assert_int_eq(pthread_create(&thread[i], NULL, late_taker, NULL), 0);
+  if (refuse_clone()) {
+    ck_assert(!sampler_start(&config));
+    ck_assert(!sampler_running());
+    count = 200;
+  } else {
+    puts("skip: helper_is_refused: no seccomp filters here");
+  }
+  pthread_barrier_wait(&barrier);
+  for (int i = 0; i < 4; i++)
+    pthread_join(thread[i], NULL);
+  sampler_poke(VT_SAMPLE_FORK);
+  sampler_stop();
+  ck_assert_uint_eq(sink_count(), count);
+}
+END_TEST
+
 /* A program without /proc: no samples, one line, and nothing else. */
 START_TEST(without_proc)
 {
@@ -512,6 +563,7 @@ int main(void)
   } else {
     puts("skip: check_frames_helper: the bare thread cannot run instrumented code");
   }
+  tcase_add_test(tests, helper_is_refused);
   suite_add_tcase(suite, tests);
   srunner_run_all(runner, CK_ENV);
   failed = srunner_ntests_failed(runner);
