@@ -14,6 +14,10 @@
   X(HEAP, "VMTRACE_HEAP", "heap", "pin", "pin or next",                                                                \
     "pin = every allocation at a reproducible address; next = the program's own allocator, only observed")             \
   X(STACK, "VMTRACE_STACK", "stack", "64", "a number from 0 to 1024", "frames kept per call stack; 0 = none")          \
+  X(UNWIND, "VMTRACE_UNWIND", "unwind", "cached", "cached, plain or compare",                                          \
+    "how stacks are walked: cached = by what earlier walks found out; plain = by libunwind every time; compare = "     \
+    "both, "                                                                                                           \
+    "every difference is reported")                                                                                    \
   X(SAMPLE_MS, "VMTRACE_SAMPLE_MS", "sample-ms", "100", "a number from 0 to 3600000",                                  \
     "period of frame samples in milliseconds; 0 = at fork and exit only")                                              \
   X(FAULTS, "VMTRACE_FAULTS", "faults", "off", "on or off", "exact page-fault records (privileged)")                   \

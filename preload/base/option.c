@@ -177,6 +177,16 @@ static bool parse_log(const char *s)
   return level >= 0;
 }
 
+static bool parse_unwind(const char *s, enum option_unwind *value)
+{
+  static const char *const ways[] = {"cached", "plain", "compare", NULL};
+  int way = parse_choice(s, strlen(s), ways);
+
+  if (way >= 0)
+    *value = (enum option_unwind)way;
+  return way >= 0;
+}
+
 static bool parse_pair(const char *s, const char *no, const char *yes, bool *value)
 {
   bool is_yes = strcmp(s, yes) == 0;
@@ -196,6 +206,8 @@ static bool parse_option(enum vt_option option, const char *s, struct options *o
     return parse_pair(s, "pin", "next", &o->heap_next);
   case VT_OPT_STACK:
     return parse_unsigned(s, 1024, &o->stack_frames);
+  case VT_OPT_UNWIND:
+    return parse_unwind(s, &o->unwind);
   case VT_OPT_SAMPLE_MS:
     return parse_unsigned(s, 3600000, &o->sample_ms);
   case VT_OPT_FAULTS:

@@ -20,10 +20,13 @@ struct option_watch {
   enum vt_value_type type;
 };
 
+enum option_unwind { OPTION_UNWIND_CACHED, OPTION_UNWIND_PLAIN, OPTION_UNWIND_COMPARE };
+
 struct options {
   char out[OPTION_PATH_MAX]; /* absolute template of the trace path; "" when tracing is off */
   bool heap_next;
   unsigned stack_frames;
+  enum option_unwind unwind;
   unsigned sample_ms;
   bool faults;
   unsigned watch_count;

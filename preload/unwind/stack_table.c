@@ -57,7 +57,7 @@ static inline struct slot *find(struct table *t, uint32_t parent, uint64_t pc, u
     struct slot *s = &t->slots[i & t->mask];
 
     *id = __atomic_load_n(&s->id, __ATOMIC_ACQUIRE);
-    if (!*id || (s->pc == pc && s->parent == parent))
+    if (!*id || (__atomic_load_n(&s->pc, __ATOMIC_RELAXED) == pc && s->parent == parent))
       return s;
   }
 }
@@ -119,6 +119,21 @@ uint32_t stack_table_intern(uint32_t parent, uint64_t pc, bool *made)
   *made = false;
   find(__atomic_load_n(&current, __ATOMIC_ACQUIRE), parent, pc, &id);
   return likely(id) ? id : add(parent, pc, made);
+}
+
+/* No pc of user code: the slot stays in its chain, but matches nothing. */
+#define DEAD_PC UINT64_MAX
+
+void stack_table_forget(uint64_t start, uint64_t end)
+{
+  lock_take(&writers);
+  for (uint32_t i = 0; current && i <= current->mask; i++) {
+    struct slot *s = &current->slots[i];
+
+    if (s->id && s->pc >= start && s->pc <= end)
+      __atomic_store_n(&s->pc, DEAD_PC, __ATOMIC_RELAXED);
+  }
+  lock_release(&writers);
 }
 
 void stack_table_before_fork(void)

@@ -14,6 +14,9 @@ bool stack_table_start(void);
 /* The node of pc under parent, made if need be (*made tells).  0: out of memory. */
 uint32_t stack_table_intern(uint32_t parent, uint64_t pc, bool *made);
 
+/* Nodes of pcs in [start, end] are never found again: the code there is another now. */
+void stack_table_forget(uint64_t start, uint64_t end);
+
 /* In the child the table starts anew: its trace has none of the parent's nodes. */
 void stack_table_before_fork(void);
 void stack_table_after_fork(bool child);

@@ -356,6 +356,7 @@ void unwind_forget(uint64_t start, uint64_t end)
   if (!unwind_ready())
     return;
   frame_rules_forget(start, end);
+  stack_table_forget(start, end);
   __atomic_fetch_add(&generation, 1, __ATOMIC_RELAXED);
 }
 

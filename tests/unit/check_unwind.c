@@ -342,6 +342,22 @@ START_TEST(forgetting_asks_libunwind_again)
 }
 END_TEST
 
+START_TEST(forgotten_nodes_get_new_ids)
+{
+  bool made;
+  uint32_t first, inner, again;
+
+  ck_assert(stack_table_start());
+  first = stack_table_intern(VT_STACK_COMPLETE, 0x1000, &made);
+  inner = stack_table_intern(first, 0x5000, &made);
+  stack_table_forget(0xf00, 0x1100);
+  again = stack_table_intern(VT_STACK_COMPLETE, 0x1000, &made);
+  ck_assert(made);
+  ck_assert_uint_ne(again, first);
+  ck_assert_uint_ne(stack_table_intern(again, 0x5000, &made), inner);
+}
+END_TEST
+
 START_TEST(child_of_fork_announces_its_nodes)
 {
   int status;
@@ -401,6 +417,7 @@ int main(void)
   tcase_add_test(tc, known_stacks_need_no_libunwind);
   tcase_add_test(tc, same_stack_same_id);
   tcase_add_test(tc, forgetting_asks_libunwind_again);
+  tcase_add_test(tc, forgotten_nodes_get_new_ids);
   tcase_add_test(tc, child_of_fork_announces_its_nodes);
   tcase_add_test(tc, table_grows);
   suite_add_tcase(suite, tc);
