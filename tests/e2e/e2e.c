@@ -72,10 +72,11 @@ TCase *e2e_case(Suite *suite, const char *name, int seconds)
 
 void e2e_note_skip(const char *test, const char *format, ...)
 {
+  const char *added = strstr(test, "_fn"); /* by START_TEST */
   va_list args;
 
   va_start(args, format);
-  fprintf(stderr, "skip: %s/%s: ", suite_name, test);
+  fprintf(stderr, "skip: %s/%.*s: ", suite_name, (int)(added ? (size_t)(added - test) : strlen(test)), test);
   vfprintf(stderr, format, args);
   fputc('\n', stderr);
   va_end(args);

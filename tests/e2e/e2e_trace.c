@@ -86,7 +86,7 @@ json_t *e2e_dump(const char *trace)
   analyze(E2E_ARGV("dump"), traces, &result);
   for (line = strtok_r(result.out, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
     json_error_t error;
-    json_t *event = json_loads(line, 0, &error);
+    json_t *event = json_loads(line, JSON_ALLOW_NUL, &error);
 
     ck_assert_msg(event, "dump: a line is no JSON: %s\n%s", error.text, line);
     json_array_append_new(events, event);

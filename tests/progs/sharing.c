@@ -69,6 +69,7 @@ int main(int argc, char **argv)
     child = fork();
     if (child == 0) {
       blocks[40 * PAGE] = 2;
+      memory[1] = anon[1] = 2; /* fork leaves it to the first touch to map shared pages in the child */
       printf("ready\n");
     }
   }
