@@ -209,9 +209,9 @@ static int put_trace(const struct run_trace *t)
       others++;
   }
   h = reader_header(reader);
-  fprintf(stderr, "  %s: process %d, %" PRIu64 " allocations, %" PRIu64 " frees, %" PRIu64 " other events, %u %s, ",
-          t->path, t->pid, allocations, frees, others, reader_threads(reader),
-          reader_threads(reader) == 1 ? "thread" : "threads");
+  fprintf(stderr,
+          "  %s: process %d, allocations %" PRIu64 ", frees %" PRIu64 ", other events %" PRIu64 ", threads %u, ",
+          t->path, t->pid, allocations, frees, others, reader_threads(reader));
   put_end(h);
   if (h->lost)
     fprintf(stderr, "; %" PRIu64 " events lost", h->lost);

@@ -3,207 +3,263 @@
  * so that memory does not grow with their number.  Its schema is in
  * vmtrace-pages(1).  Called by cmd/pages.c.
  */
-#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "reader/complain.h"
+#include "report/emit.h"
 #include "report/pages_parts.h"
 #include "vmtrace/format.h"
 
 struct json {
-  FILE *out;
+  struct emit emit;
   const struct page_set *set;
-  bool first; /* nothing was written yet of the present array or object */
+  bool any; /* a page was written already */
   struct pages_tally tally;
 };
 
-/* Bytes of the UTF-8 character at s (which ends at a NUL); 0: it is none. */
-static unsigned utf8_length(const unsigned char *s)
+static void put_key(struct emit *e, const char *key)
 {
-  unsigned n = *s < 0x80                 ? 1
-               : *s >= 0xc2 && *s < 0xe0 ? 2
-               : *s >= 0xe0 && *s < 0xf0 ? 3
-               : *s >= 0xf0 && *s < 0xf5 ? 4
-                                         : 0;
+  emit_char(e, '"');
+  emit_text(e, key);
+  emit_literal(e, "\":");
+}
 
-  for (unsigned i = 1; i < n; i++) {
-    if ((s[i] & 0xc0) != 0x80)
-      return 0;
+static void put_number(struct emit *e, const char *key, uint64_t value)
+{
+  put_key(e, key);
+  emit_u64(e, value);
+}
+
+static void put_pid(struct emit *e, const char *key, int32_t pid)
+{
+  put_key(e, key);
+  emit_i64(e, pid);
+}
+
+static void put_string(struct emit *e, const char *key, const char *text)
+{
+  put_key(e, key);
+  emit_json_string(e, (const uint8_t *)text, strlen(text));
+}
+
+/* Addresses and frame numbers: JSON's numbers are not wide enough for them. */
+static void put_hex(struct emit *e, const char *key, uint64_t value)
+{
+  put_key(e, key);
+  emit_char(e, '"');
+  emit_hex(e, value);
+  emit_char(e, '"');
+}
+
+static void put_boot_id(struct emit *e, const uint8_t id[16])
+{
+  static const char digits[] = "0123456789abcdef";
+
+  emit_literal(e, ",\"boot_id\":\"");
+  for (int i = 0; i < 16; i++) {
+    if (i == 4 || i == 6 || i == 8 || i == 10)
+      emit_char(e, '-');
+    emit_char(e, digits[id[i] >> 4]);
+    emit_char(e, digits[id[i] & 15]);
   }
-  /* Overlong forms, surrogates, and what is beyond Unicode. */
-  if ((*s == 0xe0 && s[1] < 0xa0) || (*s == 0xed && s[1] >= 0xa0) || (*s == 0xf0 && s[1] < 0x90) ||
-      (*s == 0xf4 && s[1] >= 0x90))
-    return 0;
-  return n;
+  emit_char(e, '"');
 }
 
-/* A file name may hold any bytes: what is no UTF-8 becomes U+FFFD. */
-static void put_string(FILE *out, const char *text)
+static void put_process(struct emit *e, const struct picture *p)
 {
-  const unsigned char *s = (const unsigned char *)text;
-
-  putc('"', out);
-  while (*s) {
-    unsigned n = utf8_length(s);
-
-    if (!n)
-      fputs("\\ufffd", out);
-    else if (*s == '"' || *s == '\\')
-      fprintf(out, "\\%c", *s);
-    else if (*s < ' ' || *s == 0x7f)
-      fprintf(out, "\\u%04x", *s);
-    else
-      fwrite(s, 1, n, out);
-    s += n ? n : 1;
-  }
-  putc('"', out);
+  emit_literal(e, "\n{");
+  put_pid(e, "pid", p->pid);
+  emit_char(e, ',');
+  put_pid(e, "ppid", p->ppid);
+  emit_char(e, ',');
+  put_string(e, "exe", p->exe);
+  emit_char(e, ',');
+  put_string(e, "name", p->name);
+  emit_char(e, ',');
+  put_string(e, "host", p->host);
+  put_boot_id(e, p->boot_id);
+  emit_char(e, ',');
+  put_number(e, "start_ns", p->start_ns);
+  emit_char(e, ',');
+  put_number(e, "end_ns", p->end_ns);
+  emit_text(e, p->pfn_visible ? ",\"pfn_visible\":true," : ",\"pfn_visible\":false,");
+  put_number(e, "samples", p->sample_count);
+  emit_char(e, ',');
+  put_number(e, "refused_records", p->refused);
+  emit_char(e, '}');
 }
 
-static void put_boot_id(FILE *out, const uint8_t id[16])
+static void put_processes(struct emit *e, const struct page_set *set)
 {
-  putc('"', out);
-  for (int i = 0; i < 16; i++)
-    fprintf(out, "%s%02x", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", id[i]);
-  putc('"', out);
-}
-
-static void put_processes(FILE *out, const struct page_set *set)
-{
-  fputs("{\"processes\":[", out);
+  emit_literal(e, "{\"processes\":[");
   for (size_t i = 0; i < set->count; i++) {
-    const struct picture *p = set->pictures[i];
-
-    fprintf(out, "%s\n{\"pid\":%d,\"ppid\":%d,\"exe\":", i ? "," : "", p->pid, p->ppid);
-    put_string(out, p->exe);
-    fputs(",\"name\":", out);
-    put_string(out, p->name);
-    fputs(",\"host\":", out);
-    put_string(out, p->host);
-    fputs(",\"boot_id\":", out);
-    put_boot_id(out, p->boot_id);
-    fprintf(out,
-            ",\"start_ns\":%" PRIu64 ",\"end_ns\":%" PRIu64
-            ",\"pfn_visible\":%s,\"samples\":%zu,\"refused_records\":%" PRIu64 "}",
-            p->start_ns, p->end_ns, p->pfn_visible ? "true" : "false", p->sample_count, p->refused);
+    emit_text(e, i ? "," : "");
+    put_process(e, set->pictures[i]);
   }
-  fprintf(out, "],\n\"overlap_ns\":%" PRIu64 ",\"together_ns\":%" PRIu64 ",\n\"pages\":[", set->overlap_ns,
-          set->together_ns);
+  emit_literal(e, "],\n");
+  put_number(e, "overlap_ns", set->overlap_ns);
+  emit_char(e, ',');
+  put_number(e, "together_ns", set->together_ns);
+  emit_literal(e, ",\n\"pages\":[");
 }
 
-static void put_sighting(const struct json *json, const struct sighting *s, uint64_t offset)
+static void put_sighting(struct json *json, const struct sighting *s, uint64_t offset)
 {
   static const struct {
     uint32_t flag;
     const char *name;
-  } flags[] = {{VT_PG_EXCLUSIVE, "exclusive"}, {VT_PG_FILE, "file"}, {VT_PG_SWAPPED, "swapped"},
-               {VT_PG_ZERO, "zero"},           {VT_PG_KSM, "ksm"},   {VT_PG_HUGE, "huge"}};
+  } flags[] = {{VT_PG_EXCLUSIVE, "\"exclusive\""}, {VT_PG_FILE, "\"file\""}, {VT_PG_SWAPPED, "\"swapped\""},
+               {VT_PG_ZERO, "\"zero\""},           {VT_PG_KSM, "\"ksm\""},   {VT_PG_HUGE, "\"huge\""}};
+  struct emit *e = &json->emit;
   const char *comma = "";
 
-  fprintf(json->out, "{\"pid\":%d,\"process\":%" PRIu32 ",\"pfn\":\"0x%" PRIx64 "\",",
-          json->set->pictures[s->process]->pid, s->process, s->pfn ? s->pfn + offset : 0);
-  fprintf(json->out, "\"first_ns\":%" PRIu64 ",\"last_ns\":%" PRIu64 ",\"flags\":[", s->first_ns, s->last_ns);
+  emit_char(e, '{');
+  put_pid(e, "pid", json->set->pictures[s->process]->pid);
+  emit_char(e, ',');
+  put_number(e, "process", s->process);
+  emit_char(e, ',');
+  put_hex(e, "pfn", s->pfn ? s->pfn + offset : 0);
+  emit_char(e, ',');
+  put_number(e, "first_ns", s->first_ns);
+  emit_char(e, ',');
+  put_number(e, "last_ns", s->last_ns);
+  emit_literal(e, ",\"flags\":[");
   for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
     if (s->state & flags[i].flag) {
-      fprintf(json->out, "%s\"%s\"", comma, flags[i].name);
+      emit_text(e, comma);
+      emit_text(e, flags[i].name);
       comma = ",";
     }
   }
-  fputs("]}", json->out);
+  emit_literal(e, "]}");
 }
 
 /* The sightings that hold at the end, or those that went before. */
-static void put_sightings(const struct json *json, const struct page_run *run, uint64_t offset, bool current)
+static void put_sightings(struct json *json, const struct page_run *run, uint64_t offset, bool current)
 {
   const char *comma = "";
 
   for (size_t i = 0; i < run->sighting_count; i++) {
     if (run->sightings[i].current != current)
       continue;
-    fputs(comma, json->out);
+    emit_text(&json->emit, comma);
     put_sighting(json, &run->sightings[i], offset);
     comma = ",";
   }
 }
 
-static void put_elsewhere(const struct json *json, const struct page_run *run, uint64_t offset)
+static void put_elsewhere(struct json *json, const struct page_run *run, uint64_t offset)
 {
-  fputs(",\"elsewhere\":[", json->out);
-  for (size_t i = 0; i < run->elsewhere_count; i++) {
-    const struct elsewhere *e = &run->elsewhere[i];
+  struct emit *e = &json->emit;
 
-    fprintf(json->out, "%s{\"pid\":%d,\"with_pid\":%d,\"with_va\":\"0x%" PRIx64 "\",\"first_ns\":%" PRIu64,
-            i ? "," : "", json->set->pictures[e->owner]->pid, json->set->pictures[e->process]->pid,
-            (e->page + offset) << json->set->page_shift, e->share.from_ns);
-    fprintf(json->out, ",\"last_ns\":%" PRIu64 "}", e->share.until_ns);
+  emit_literal(e, ",\"elsewhere\":[");
+  for (size_t i = 0; i < run->elsewhere_count; i++) {
+    const struct elsewhere *other = &run->elsewhere[i];
+
+    emit_text(e, i ? ",{" : "{");
+    put_pid(e, "pid", json->set->pictures[other->owner]->pid);
+    emit_char(e, ',');
+    put_pid(e, "with_pid", json->set->pictures[other->process]->pid);
+    emit_char(e, ',');
+    put_hex(e, "with_va", (other->page + offset) << json->set->page_shift);
+    emit_char(e, ',');
+    put_number(e, "first_ns", other->share.from_ns);
+    emit_char(e, ',');
+    put_number(e, "last_ns", other->share.until_ns);
+    emit_char(e, '}');
   }
-  putc(']', json->out);
+  emit_char(e, ']');
+}
+
+static void put_changed(struct emit *e, const struct claim *claim)
+{
+  emit_literal(e, ",\"changed\":{");
+  put_string(e, "from", verdict_name(claim->before));
+  emit_char(e, ',');
+  put_number(e, "at_ns", claim->before_ns);
+  emit_char(e, '}');
 }
 
 static int put_run(void *context, const struct page_run *run)
 {
   struct json *json = context;
+  struct emit *e = &json->emit;
   size_t holders = page_run_holders(run);
 
   pages_tally_add(&json->tally, run);
-  for (uint64_t i = 0; i < run->count && !ferror(json->out); i++) {
-    fprintf(json->out,
-            "%s\n{\"va\":\"0x%" PRIx64 "\",\"verdict\":\"%s\",\"evidence\":\"%s\",\"what\":", json->first ? "" : ",",
-            (run->page + i) << json->set->page_shift, verdict_name(run->claim.verdict),
-            evidence_name(run->claim.evidence));
-    json->first = false;
-    put_string(json->out, pages_label(json->set, run));
-    fputs(",\"frames\":[", json->out);
+  for (uint64_t i = 0; i < run->count && !e->failed; i++) {
+    emit_text(e, json->any ? ",\n{" : "\n{");
+    json->any = true;
+    put_hex(e, "va", (run->page + i) << json->set->page_shift);
+    emit_char(e, ',');
+    put_string(e, "verdict", verdict_name(run->claim.verdict));
+    emit_char(e, ',');
+    put_string(e, "evidence", evidence_name(run->claim.evidence));
+    emit_char(e, ',');
+    put_string(e, "what", pages_label(json->set, run));
+    emit_literal(e, ",\"frames\":[");
     put_sightings(json, run, i, true);
-    putc(']', json->out);
     if (run->sighting_count > holders) {
-      fputs(",\"earlier\":[", json->out);
+      emit_literal(e, "],\"earlier\":[");
       put_sightings(json, run, i, false);
-      putc(']', json->out);
     }
+    emit_char(e, ']');
     if (run->claim.changed)
-      fprintf(json->out, ",\"changed\":{\"from\":\"%s\",\"at_ns\":%" PRIu64 "}", verdict_name(run->claim.before),
-              run->claim.before_ns);
+      put_changed(e, &run->claim);
     if (run->elsewhere_count)
       put_elsewhere(json, run, i);
-    putc('}', json->out);
+    emit_char(e, '}');
   }
-  return 0;
+  return e->failed ? 1 : 0; /* who reads the report has gone: no need to go on */
 }
 
-static void put_summary(const struct json *json)
+static void put_summary(struct json *json)
 {
+  struct emit *e = &json->emit;
   const char *comma = "";
 
-  fputs("],\n\"summary\":{", json->out);
+  emit_literal(e, "],\n\"summary\":{");
   for (int v = 0; v < VERDICT_COUNT; v++) {
     if (json->tally.verdicts[v]) {
-      fprintf(json->out, "%s\"%s\":%" PRIu64, comma, verdict_name((enum verdict)v), json->tally.verdicts[v]);
+      emit_text(e, comma);
+      put_number(e, verdict_name((enum verdict)v), json->tally.verdicts[v]);
       comma = ",";
     }
   }
-  fprintf(json->out, "},\"total_pages\":%" PRIu64 ",\"page_size\":%" PRIu64, json->tally.total,
-          UINT64_C(1) << json->set->page_shift);
+  emit_literal(e, "},");
+  put_number(e, "total_pages", json->tally.total);
+  emit_char(e, ',');
+  put_number(e, "page_size", UINT64_C(1) << json->set->page_shift);
 }
 
-static void put_value(FILE *out, const struct value_seen *v)
+static void put_point(struct emit *e, const struct value_seen *v)
 {
   char text[PAGES_VALUE_MAX];
   double number = 0;
+  bool quoted;
 
   if (v->type == VT_VALUE_DOUBLE)
     memcpy(&number, &v->bits, sizeof number);
-  /* JSON has no NaN, no infinity, and no addresses. */
-  fprintf(out, v->type == VT_VALUE_PTR || !isfinite(number) ? "\"%s\"" : "%s",
-          pages_value_text(text, v->type, v->bits));
+  quoted = v->type == VT_VALUE_PTR || !isfinite(number); /* JSON has no addresses, no NaN and no infinity */
+  emit_char(e, '{');
+  put_number(e, "time_ns", v->time_ns);
+  emit_literal(e, ",\"value\":");
+  emit_text(e, quoted ? "\"" : "");
+  emit_text(e, pages_value_text(text, v->type, v->bits));
+  emit_text(e, quoted ? "\"}" : "}");
 }
 
-static void put_series(const struct json *json, uint64_t addr)
+static void put_series(struct json *json, uint64_t addr)
 {
   static const char *const types[VT_VALUE_TYPES] = {"int", "uint", "long", "ulong", "double", "ptr"};
+  struct emit *e = &json->emit;
   bool any = false;
 
-  fprintf(json->out, "\n{\"va\":\"0x%" PRIx64 "\",\"series\":[", addr);
+  emit_literal(e, "\n{");
+  put_hex(e, "va", addr);
+  emit_literal(e, ",\"series\":[");
   for (size_t i = 0; i < json->set->count; i++) {
     const struct picture *p = json->set->pictures[i];
     bool open = false;
@@ -211,37 +267,54 @@ static void put_series(const struct json *json, uint64_t addr)
     for (size_t j = 0; j < p->value_count; j++) {
       if (p->values[j].addr != addr)
         continue;
-      if (!open)
-        fprintf(json->out, "%s\n{\"pid\":%d,\"process\":%zu,\"type\":\"%s\",\"points\":[", any ? "," : "", p->pid, i,
-                types[p->values[j].type]);
-      fprintf(json->out, "%s{\"time_ns\":%" PRIu64 ",\"value\":", open ? "," : "", p->values[j].time_ns);
-      put_value(json->out, &p->values[j]);
-      putc('}', json->out);
+      if (!open) {
+        emit_text(e, any ? ",\n{" : "\n{");
+        put_pid(e, "pid", p->pid);
+        emit_char(e, ',');
+        put_number(e, "process", i);
+        emit_char(e, ',');
+        put_string(e, "type", types[p->values[j].type]);
+        emit_literal(e, ",\"points\":[");
+      }
+      emit_text(e, open ? "," : "");
+      put_point(e, &p->values[j]);
       open = any = true;
     }
-    if (open)
-      fputs("]}", json->out);
+    emit_text(e, open ? "]}" : "");
   }
-  fputs("]}", json->out);
+  emit_literal(e, "]}");
+}
+
+static int put_values(struct json *json)
+{
+  size_t count;
+  uint64_t *watched = page_set_watched(json->set, &count);
+
+  if (!watched) {
+    complain("out of memory");
+    return -1;
+  }
+  emit_literal(&json->emit, ",\n\"values\":[");
+  for (size_t i = 0; i < count; i++) {
+    emit_text(&json->emit, i ? "," : "");
+    put_series(json, watched[i]);
+  }
+  emit_literal(&json->emit, "]}\n");
+  free(watched);
+  return 0;
 }
 
 int pages_json(FILE *out, const struct page_set *set, const struct pages_view *view)
 {
-  struct json json = {.out = out, .set = set, .first = true};
-  size_t watched_count;
-  uint64_t *watched;
+  struct json json = {.set = set};
+  int result;
 
-  put_processes(out, set);
-  if (page_set_walk(set, view->first, view->end, put_run, &json) < 0)
-    return -1;
+  emit_init(&json.emit, out);
+  put_processes(&json.emit, set);
+  result = page_set_walk(set, view->first, view->end, put_run, &json) < 0 ? -1 : 0;
   put_summary(&json);
-  watched = page_set_watched(set, &watched_count);
-  fputs(",\n\"values\":[", out);
-  for (size_t i = 0; watched && i < watched_count; i++) {
-    fputs(i ? "," : "", out);
-    put_series(&json, watched[i]);
-  }
-  fputs("]}\n", out);
-  free(watched);
-  return 0;
+  if (result == 0)
+    result = put_values(&json);
+  emit_flush(&json.emit);
+  return result;
 }
