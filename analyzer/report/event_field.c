@@ -25,6 +25,8 @@ static enum field_style style_of(uint32_t type, const char *name, size_t length,
     return FIELD_THREAD;
   if (type == VT_R_STACK_NODE && length == 6) /* parent is a call stack */
     return FIELD_NUMBER;
+  if (type == VT_R_MODULE && tail)
+    return FIELD_MODULE;
   for (size_t i = 0; i < sizeof styles / sizeof *styles; i++) {
     if (strlen(styles[i].name) == length && !memcmp(styles[i].name, name, length))
       return styles[i].style;
@@ -66,6 +68,13 @@ const struct event_field *event_fields(uint32_t type, unsigned *count)
   }
   *count = table[type].count;
   return table[type].fields;
+}
+
+size_t event_module_name(const struct event *e)
+{
+  const uint8_t *zero = e->tail_len ? memchr(e->tail, 0, e->tail_len) : NULL;
+
+  return zero ? (size_t)(zero - e->tail) : e->tail_len;
 }
 
 bool event_next_frame(const uint8_t **p, const uint8_t *end, uint64_t *frame)

@@ -28,6 +28,17 @@ static void frames(struct emit *e, const struct event *event)
   emit_char(e, ']');
 }
 
+static void module(struct emit *e, const struct event *event)
+{
+  size_t n = event_module_name(event);
+
+  emit_json_string(e, event->tail, n);
+  if (n < event->tail_len) {
+    emit_literal(e, ",\"build_id\":");
+    emit_json_string(e, event->tail + n + 1, event->tail_len - n - 1);
+  }
+}
+
 static void value(const struct event_line *line, const struct event *event, enum field_style style, uint64_t v)
 {
   struct emit *e = line->emit;
@@ -52,6 +63,9 @@ static void value(const struct event_line *line, const struct event *event, enum
     break;
   case FIELD_TEXT:
     emit_json_string(e, event->tail, event->tail_len);
+    break;
+  case FIELD_MODULE:
+    module(e, event);
     break;
   case FIELD_FRAMES:
     frames(e, event);

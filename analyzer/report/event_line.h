@@ -24,6 +24,7 @@ enum field_style {
   FIELD_THREAD,  /* a stream number: shown as the lineage */
   FIELD_BITS,    /* flags: hexadecimal in text, a number in JSON */
   FIELD_TEXT,    /* the tail, as a string */
+  FIELD_MODULE,  /* the tail, as a name and, behind a zero byte, a build id */
   FIELD_FRAMES,  /* the tail, as a list of frame numbers */
 };
 
@@ -38,6 +39,9 @@ const struct event_field *event_fields(uint32_t type, unsigned *count);
 
 /* The next frame number of a tail of that style, from *p on; false at its end. */
 bool event_next_frame(const uint8_t **p, const uint8_t *end, uint64_t *frame);
+
+/* Where the name of a tail of style FIELD_MODULE ends. */
+size_t event_module_name(const struct event *e);
 
 void event_line_text(const struct event_line *line, const struct event *e);
 

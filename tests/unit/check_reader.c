@@ -289,11 +289,16 @@ START_TEST(lineages)
     enum vt_role role;
     const char *lineage;
   } threads[] = {
-      {VT_NO_THREAD, 0, VT_ROLE_PROGRAM, "0"},  {VT_NO_THREAD, 0, VT_ROLE_SAMPLER, "sampler"},
-      {0, 1, VT_ROLE_PROGRAM, "0.1"},           {0, 2, VT_ROLE_PROGRAM, "0.2"},
-      {2, 1, VT_ROLE_PROGRAM, "0.1.1"},         {2, 2, VT_ROLE_PROGRAM, "0.1.2"},
-      {VT_NO_THREAD, 0, VT_ROLE_ADOPTED, "?6"}, {6, 3, VT_ROLE_PROGRAM, "?6.3"},
-      {9, 1, VT_ROLE_PROGRAM, "?8"},            {8, 1, VT_ROLE_PROGRAM, "?8.1"},
+      {VT_NO_THREAD, 0, VT_ROLE_PROGRAM, "0"},
+      {VT_NO_THREAD, 0, VT_ROLE_SAMPLER, "sampler"},
+      {0, 1, VT_ROLE_PROGRAM, "0.1"},
+      {0, 2, VT_ROLE_PROGRAM, "0.2"},
+      {2, 1, VT_ROLE_PROGRAM, "0.1.1"},
+      {2, 2, VT_ROLE_PROGRAM, "0.1.2"},
+      {VT_NO_THREAD, 0, VT_ROLE_ADOPTED, "?6"},
+      {6, 3, VT_ROLE_PROGRAM, "?6.3"},
+      {9, 1, VT_ROLE_PROGRAM, "?8"},
+      {8, 1, VT_ROLE_PROGRAM, "?8.1"},
       {77, 1, VT_ROLE_PROGRAM, "?10"},
   };
   struct reader *r;

@@ -61,9 +61,18 @@ static struct three three_threads(const char *path)
       ck_assert(i_ == 0 || got[i_].time >= got[i_ - 1].time);                                                          \
     }                                                                                                                  \
   } while (0)
-#define A(thread, addr) {VT_R_ALLOC, thread, addr, 0}
-#define F(thread, addr) {VT_R_FREE, thread, addr, 0}
-#define R(thread, addr) {VT_R_REALLOC, thread, addr, 0}
+#define A(thread, addr)                                                                                                \
+  {                                                                                                                    \
+    VT_R_ALLOC, thread, addr, 0                                                                                        \
+  }
+#define F(thread, addr)                                                                                                \
+  {                                                                                                                    \
+    VT_R_FREE, thread, addr, 0                                                                                         \
+  }
+#define R(thread, addr)                                                                                                \
+  {                                                                                                                    \
+    VT_R_REALLOC, thread, addr, 0                                                                                      \
+  }
 
 START_TEST(by_time_then_by_stream)
 {
