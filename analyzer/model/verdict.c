@@ -259,6 +259,8 @@ struct present {
 /* Hidden, and bit 56 does not tell it from the others either.  A page merged by KSM is nobody's own. */
 static bool is_vague(const struct sighting *s)
 {
+  if (!(s->state & VT_PG_PRESENT))
+    return false; /* no frame at all */
   if (s->state & VT_PG_KSM)
     return true;
   return !s->pfn && !(s->state & (VT_PG_EXCLUSIVE | VT_PG_ZERO));
@@ -272,7 +274,7 @@ static struct present compare_present(const struct kin *kin, const struct sighti
   size_t n = 0;
 
   for (size_t i = 0; i < count; i++) {
-    if (sightings[i].current && sightings[i].state & VT_PG_PRESENT)
+    if (sightings[i].current)
       order[n++] = &sightings[i];
   }
   qsort_r(order, n, sizeof *order, compare_by_time, (void *)kin);

@@ -133,11 +133,9 @@ static void folded_cell(const struct row *row, char *buf, size_t size)
     distinct += !i || frames[i] != frames[i - 1];
   free(frames);
   if (n)
-    snprintf(buf, size, "%zu %s in %zu", distinct, distinct == 1 ? "frame" : "frames", row->holders);
-  else if (hidden)
-    snprintf(buf, size, "hidden in %zu", row->holders);
+    snprintf(buf, size, "%zu %s in %zu processes", distinct, distinct == 1 ? "frame" : "frames", row->holders);
   else
-    snprintf(buf, size, "none in %zu", row->holders);
+    snprintf(buf, size, "%s in %zu processes", hidden ? "hidden" : "none", row->holders);
 }
 
 static void address_cell(const struct table *t, const struct row *row, char *buf, size_t size)
@@ -233,6 +231,14 @@ static void flush_row(struct table *t)
   t->row.count = 0;
 }
 
+/* Whether two frames' cells read alike but for the number. */
+static bool same_cell(const struct sighting *a, const struct sighting *b)
+{
+  const uint32_t shown = VT_PG_PRESENT | VT_PG_ZERO | VT_PG_SWAPPED | (a->pfn ? 0 : VT_PG_EXCLUSIVE);
+
+  return a->process == b->process && !a->pfn == !b->pfn && (a->state & shown) == (b->state & shown);
+}
+
 /* Whether a run reads as a continuation of the row before it. */
 static bool continues(const struct table *t, const struct page_run *run)
 {
@@ -248,7 +254,7 @@ static bool continues(const struct table *t, const struct page_run *run)
   for (size_t i = 0; i < run->sighting_count; i++) {
     if (!run->sightings[i].current)
       continue;
-    if (n == row->holders || row->sightings[n].process != run->sightings[i].process)
+    if (n == row->holders || !same_cell(&row->sightings[n], &run->sightings[i]))
       return false;
     n++;
   }

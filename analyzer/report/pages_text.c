@@ -91,13 +91,16 @@ static void put_tally(FILE *out, const struct pages_tally *tally, const char *wh
   fputs(".\n", out);
 }
 
-static int put_sums(FILE *out, const struct page_set *set, const struct pages_view *view)
+/* before: what stands in front, when there is anything to sum up. */
+static int put_sums(FILE *out, const struct page_set *set, const struct pages_view *view, const char *before)
 {
   struct sums sums = {.set = set};
   char who[64];
 
   if (page_set_walk(set, view->first, view->end, add_run, &sums) < 0)
     return -1;
+  if (sums.by_all.total + sums.by_some.total + sums.by_one.total)
+    fputs(before, out);
   if (set->count == 1) {
     put_tally(out, &sums.by_one, "it has");
     return 0;
@@ -135,7 +138,7 @@ int pages_text_short(FILE *out, const struct page_set *set)
   const struct pages_view everything = {.end = PAGES_EVERYTHING};
 
   put_headline(out, set);
-  return put_sums(out, set, &everything);
+  return put_sums(out, set, &everything, "");
 }
 
 int pages_text(FILE *out, const struct page_set *set, const struct pages_view *view)
@@ -144,8 +147,8 @@ int pages_text(FILE *out, const struct page_set *set, const struct pages_view *v
   putc('\n', out);
   if (pages_table(out, set, view) < 0)
     return -1;
-  putc('\n', out);
-  if (put_sums(out, set, view) < 0 || pages_elsewhere_table(out, set, view) < 0 || pages_values_table(out, set) < 0)
+  if (put_sums(out, set, view, "\n") < 0 || pages_elsewhere_table(out, set, view) < 0 ||
+      pages_values_table(out, set) < 0)
     return -1;
   put_limits(out, set);
   return 0;

@@ -199,6 +199,21 @@ START_TEST(swapped_pages)
 }
 END_TEST
 
+/* What was shared and is now on the swap device in one of them: nobody knows whether it still is. */
+START_TEST(swapped_in_one)
+{
+  struct claim claim;
+
+  see(0, ANON, 100, 0, END);
+  see(1, ANON, 100, 0, 500);
+  see(1, VT_PG_SWAPPED, 0, 500, END);
+  claim = judge();
+  ck_assert_int_eq(claim.verdict, VERDICT_UNKNOWN);
+  ck_assert(claim.changed);
+  ck_assert_int_eq(claim.before, VERDICT_SHARED_COW);
+}
+END_TEST
+
 START_TEST(broken_copy_on_write)
 {
   struct claim claim;
@@ -359,6 +374,7 @@ int main(void)
   tcase_add_test(tcase, zero_page_is_no_sharing);
   tcase_add_test(tcase, zero_page_differs_from_others);
   tcase_add_test(tcase, swapped_pages);
+  tcase_add_test(tcase, swapped_in_one);
   tcase_add_test(tcase, broken_copy_on_write);
   tcase_add_test(tcase, short_child_between_two_looks);
   tcase_add_test(tcase, exclusive_frame_that_was_given_up);
