@@ -1,7 +1,8 @@
 /*
  * The time table of watched values: who counted to what, when.  A column is a
- * step of time from the first process's start, a row is a process; the cell is the
- * last value seen in that step.  Called by report/pages_text.c.
+ * second of time since the first process's start (in long runs not every second), a
+ * row is a process; the cell is the last value seen in that second or before.
+ * Called by report/pages_text.c.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -34,16 +35,15 @@ static const struct value_seen *value_before(const struct picture *p, uint64_t a
   return found;
 }
 
-/* What stands in a process's row at a time: blank when it did not run, "-" before the first value. */
-static const char *value_cell(const struct page_set *set, size_t process, uint64_t addr, uint64_t from, uint64_t to,
-                              char *buf)
+/* What stands in a process's row for the second from then on: blank when it did not run, "-" before the first value. */
+static const char *value_cell(const struct page_set *set, size_t process, uint64_t addr, uint64_t from, char *buf)
 {
   const struct picture *p = set->pictures[process];
   const struct value_seen *v;
 
-  if (p->start_ns >= to || p->end_ns <= from)
+  if (p->start_ns >= from + SECOND || p->end_ns <= from)
     return "";
-  v = value_before(p, addr, to);
+  v = value_before(p, addr, from + SECOND);
   return v ? pages_value_text(buf, v->type, v->bits) : "-";
 }
 
@@ -68,7 +68,7 @@ static void value_rows(FILE *out, const struct page_set *set, uint64_t addr, uin
     else if ((int)strlen(buf) > *name_width)
       *name_width = (int)strlen(buf);
     for (uint64_t c = 0; c < columns; c++) {
-      const char *cell = value_cell(set, i, addr, set->start_ns + c * step, set->start_ns + (c + 1) * step, buf);
+      const char *cell = value_cell(set, i, addr, set->start_ns + c * step, buf);
 
       if (out)
         fprintf(out, "  %*s", *cell_width, cell);
