@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "must.h"
 #include "vmtrace/codec.h"
 
 static uint64_t random_next(void)
@@ -55,10 +56,10 @@ START_TEST(leb_round_trip)
     uint64_t v = i < 64 ? UINT64_C(1) << i : i < 128 ? (UINT64_C(2) << (i - 64)) - 1 : random_length(64), back = 0;
     uint8_t *end = vt_put_leb(buf, v);
 
-    ck_assert_ptr_eq(vt_get_leb(buf, end, &back), end);
-    ck_assert_uint_eq(back, v);
+    must(vt_get_leb(buf, end, &back) == end, "the end of a number");
+    must(back == v, "0x%lx in place of 0x%lx", (unsigned long)back, (unsigned long)v);
     for (const uint8_t *cut = buf; cut < end; cut++)
-      ck_assert_ptr_null(vt_get_leb(buf, cut, &back));
+      must(!vt_get_leb(buf, cut, &back), "a cut number was read");
   }
 }
 END_TEST
@@ -96,10 +97,9 @@ static unsigned put(struct vt_codec *c, const struct hot *hot, uint8_t *p)
   uint64_t word = hot->kind == VT_K_FREE ? vt_pack_free(c, hot->unit, &len)
                                          : vt_pack_alloc(c, hot->kind, hot->unit, hot->size, &len);
 
-  ck_assert_uint_ge(len, 1);
-  ck_assert_uint_le(len, VT_HOT_MAX);
-  ck_assert_uint_eq(word & 3, hot->kind);
-  ck_assert_msg(len == 8 || word >> (8 * len) == 0, "bytes past the length are not zero");
+  must(len >= 1 && len <= VT_HOT_MAX, "a length of %u", len);
+  must((word & 3) == hot->kind, "a wrong kind");
+  must(len == 8 || word >> (8 * len) == 0, "bytes past the length are not zero");
   memcpy(p, &word, sizeof word);
   return len;
 }
@@ -132,12 +132,12 @@ START_TEST(hot_records_round_trip)
     uint32_t size = 0;
     uint64_t word = vt_hot_word(p, (size_t)(end - p), &len);
 
-    ck_assert_uint_eq(word & 3, hot[i].kind);
+    must((word & 3) == hot[i].kind, "kind of record %u", i);
     if (hot[i].kind == VT_K_FREE) {
-      ck_assert_uint_eq(vt_unpack_free(&out, word), hot[i].unit);
+      must(vt_unpack_free(&out, word) == hot[i].unit, "address of record %u", i);
     } else {
-      ck_assert_uint_eq(vt_unpack_alloc(&out, word, &size), hot[i].unit);
-      ck_assert_uint_eq(size, hot[i].size);
+      must(vt_unpack_alloc(&out, word, &size) == hot[i].unit, "address of record %u", i);
+      must(size == hot[i].size, "size of record %u", i);
     }
     p += len;
   }

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "must.h"
 #include "trace/trace_fast.h"
 
 enum { FREE, ALLOC, ALIGNED, REALLOC, MUNMAP, NAME };
@@ -106,17 +107,16 @@ void ops_expect(struct ops *ops, const struct decoded_event *e)
 {
   struct op op = op_next(ops);
 
-  ck_assert_uint_eq(e->number, number_of[op.kind]);
-  ck_assert_uint_eq(e->field[0], op.a);
+  must(e->number == number_of[op.kind], "record %u in place of %u", e->number, number_of[op.kind]);
+  must(e->field[0] == op.a, "address 0x%lx in place of 0x%lx", (unsigned long)e->field[0], (unsigned long)op.a);
   if (op.kind == NAME) {
-    ck_assert_uint_eq(e->tail_len, op.b);
-    ck_assert_int_eq(memcmp(e->tail, tail_bytes(), op.b), 0);
+    must(e->tail_len == op.b && memcmp(e->tail, tail_bytes(), op.b) == 0, "a tail of %zu bytes", e->tail_len);
     return;
   }
   if (op.kind != FREE)
-    ck_assert_uint_eq(e->field[1], op.b);
+    must(e->field[1] == op.b, "field 1 of record %u", e->number);
   if (op.kind == ALIGNED || op.kind == REALLOC)
-    ck_assert_uint_eq(e->field[2], op.c);
+    must(e->field[2] == op.c, "field 2 of record %u", e->number);
 }
 
 uint64_t ops_expect_stream(uint64_t seed, const struct decoded_stream *stream)
@@ -130,9 +130,9 @@ uint64_t ops_expect_stream(uint64_t seed, const struct decoded_stream *stream)
     const struct decoded_event *e = &stream->event[i];
 
     ops_expect(&ops, e);
-    ck_assert_uint_eq(e->seq, seq);
+    must(e->seq == seq, "event %zu has number %lu", i, (unsigned long)e->seq);
     seq += e->number == 2 || e->number == 4;
-    ck_assert_uint_ge(e->time, time);
+    must(e->time >= time, "time goes back at event %zu", i);
     time = e->time;
   }
   return stream->count - 1;
