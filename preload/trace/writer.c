@@ -33,12 +33,18 @@
 #define MADV_POPULATE_WRITE 23 /* Linux 5.14 */
 #endif
 
-/* Writers are made in slabs that are never given back.  This list is not wiped in children, the writers are. */
+/* Writers are made in slabs that are never given back.  This list is not wiped in children, the writers are.  Read
+ * without the lock. */
 struct slab {
   struct slab *next;
   struct trace_writer *writers;
 };
 static struct slab *slabs;
+
+static struct slab *slabs_first(void)
+{
+  return __atomic_load_n(&slabs, __ATOMIC_ACQUIRE);
+}
 
 struct trace_writer trace_none;
 
@@ -276,7 +282,7 @@ static bool slab_make(void)
   if (trace_state->wiped)
     sys_madvise(slab->writers, blocks(size), MADV_WIPEONFORK);
   slab->next = slabs;
-  slabs = slab;
+  __atomic_store_n(&slabs, slab, __ATOMIC_RELEASE);
   return true;
 }
 
@@ -291,7 +297,7 @@ static struct trace_writer *take_idle(void)
     return w;
   }
   for (int again = 0; again < 2; again++) {
-    for (struct slab *slab = slabs; slab; slab = slab->next)
+    for (struct slab *slab = slabs_first(); slab; slab = slab->next)
       for (unsigned i = 0; i < SLAB_WRITERS; i++)
         if (!slab->writers[i].magic)
           return &slab->writers[i];
@@ -373,7 +379,7 @@ void writer_report_all(void)
 {
   struct vt_file_header *header = trace_state->header;
 
-  for (struct slab *slab = slabs; slab; slab = slab->next)
+  for (struct slab *slab = slabs_first(); slab; slab = slab->next)
     for (unsigned i = 0; i < SLAB_WRITERS; i++)
       __atomic_fetch_add(&header->lost, __atomic_exchange_n(&slab->writers[i].lost, 0, __ATOMIC_RELAXED),
                          __ATOMIC_RELAXED);
@@ -382,7 +388,7 @@ void writer_report_all(void)
 /* Busy ones are passed over: their owner is writing the stage itself. */
 void writer_sync_all(void)
 {
-  for (struct slab *slab = slabs; slab; slab = slab->next)
+  for (struct slab *slab = slabs_first(); slab; slab = slab->next)
     for (unsigned i = 0; i < SLAB_WRITERS; i++) {
       struct trace_writer *w = &slab->writers[i];
 
@@ -396,7 +402,7 @@ void writer_sync_all(void)
 
 void writer_forget_all(void)
 {
-  for (struct slab *slab = slabs; slab; slab = slab->next) {
+  for (struct slab *slab = slabs_first(); slab; slab = slab->next) {
     for (unsigned i = 0; i < SLAB_WRITERS; i++)
       own_unmap(slab->writers[i].chunk, slab->writers[i].chunk_size);
     memset(slab->writers, 0, SLAB_WRITERS * sizeof(struct trace_writer));

@@ -301,15 +301,21 @@ END_TEST
 
 START_TEST(no_descriptors)
 {
-  static const struct rlimit three = {3, 3};
+  struct rlimit limit;
+  rlim_t usual;
   char path[4096];
   const char *said;
   bool started;
 
   snprintf(path, sizeof path, "%s", temp_path("trace"));
   stderr_begin(); /* takes its descriptors first */
-  ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &three), 0);
+  getrlimit(RLIMIT_NOFILE, &limit);
+  usual = limit.rlim_cur;
+  limit.rlim_cur = 3;
+  ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
   started = trace_begin(path, 0);
+  limit.rlim_cur = usual;
+  setrlimit(RLIMIT_NOFILE, &limit);
   said = stderr_end();
   ck_assert(!started);
   ck_assert_msg(lines(said) == 1 && strstr(said, "ulimit -n"), "said: %s", said);
