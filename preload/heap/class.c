@@ -44,14 +44,16 @@ static uint8_t pages_for(uint32_t size, unsigned blocks, unsigned least, unsigne
 
 static void fill_info(struct class_info *info, uint32_t size)
 {
-  uint32_t keep = MAGAZINE_BYTES / size;
+  uint8_t keep = MAGAZINE_MIN; /* a power of two, because magazines double */
 
   info->size = size;
   info->reciprocal = (uint32_t)(((UINT64_C(1) << 32) + size - 1) / size);
   info->min_pages = pages_for(size, 1, 1, 4);
   info->first_pages = pages_for(size, size > 4096 ? 1 : 4, 1, 8);
   info->full_pages = pages_for(size, size > 16384 ? 2 : 4, 16, 32);
-  info->magazine = (uint8_t)(keep < MAGAZINE_MIN ? MAGAZINE_MIN : keep > MAGAZINE_MAX ? MAGAZINE_MAX : keep);
+  while (keep < MAGAZINE_MAX && keep * 2 * size <= MAGAZINE_BYTES)
+    keep *= 2;
+  info->magazine = keep;
 }
 
 void class_init(void)
