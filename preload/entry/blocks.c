@@ -144,19 +144,24 @@ static void *nested_alloc(size_t align, size_t size, bool zeroed)
   return p;
 }
 
-static enum heap_verdict nested_resize(void *p, size_t size, void **result)
+/* A new block, and the old one is freed by the hook that was interrupted. */
+static void *nested_resize(const struct hook *h, void *p, size_t size)
 {
   size_t old;
   enum heap_verdict verdict = heap_usable(p, &old);
+  void *q;
 
-  *result = NULL;
-  if (verdict != HEAP_OK)
-    return verdict;
-  *result = heap_nested_alloc(HEAP_MIN_ALIGN, size);
-  if (!*result)
-    return HEAP_OK;
-  memcpy(*result, p, old < size ? old : size);
-  return heap_nested_free(p);
+  if (verdict == HEAP_DOUBLE || verdict == HEAP_INTERIOR || verdict == HEAP_INVALID)
+    report_bad_free(h, verdict, p, "realloc");
+  q = verdict == HEAP_OK ? heap_nested_alloc(HEAP_MIN_ALIGN, size) : NULL;
+  if (!q) {
+    errno = ENOMEM;
+    return NULL;
+  }
+  memcpy(q, p, old < size ? old : size);
+  block_record(h, q, HEAP_MIN_ALIGN, size);
+  block_free(h, p, "realloc");
+  return q;
 }
 
 /* ---- what the hooks call ---- */
@@ -201,6 +206,8 @@ void block_free(const struct hook *h, void *p, const char *call)
     next_free(h, p);
     return;
   }
+  if (h->state == HOOK_NESTED && hook_defer_free(h, p))
+    return;
   verdict = h->state == HOOK_READY ? heap_free_slow(h->thread->heap, p) : heap_nested_free(p);
   if (verdict == HEAP_OK)
     HOOK_RECORD(h, FREE, (uint64_t)(uintptr_t)p);
@@ -220,7 +227,9 @@ void *block_resize(const struct hook *h, void *p, size_t size)
   } else if (process_mode() != PROCESS_PIN) {
     return next_resize(h, p, size);
   } else if (size <= BLOCK_MAX) {
-    verdict = h->state == HOOK_READY ? heap_resize(h->thread->heap, p, size, &q) : nested_resize(p, size, &q);
+    if (h->state == HOOK_NESTED)
+      return nested_resize(h, p, size);
+    verdict = heap_resize(h->thread->heap, p, size, &q);
     if (verdict == HEAP_FOREIGN)
       q = foreign_resize(h, p, size);
     else if (verdict != HEAP_OK)

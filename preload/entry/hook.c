@@ -10,11 +10,14 @@
 
 #include "base/own.h"
 #include "base/sys.h"
+#include "entry/blocks.h"
 #include "entry/process.h"
 #include "trace/trace_fast.h"
 
+#define PENDING_FREE 0x100u /* no record: the block fields[0] is to be freed (and recorded) */
+
 struct pending_event {
-  uint32_t type; /* 0: still being written, or given up in a longjmp */
+  uint32_t type; /* VT_R_* or PENDING_FREE; 0: still being written, or given up in a longjmp */
   uint32_t n;
   uint64_t fields[VT_FIELDS_MAX];
 };
@@ -107,13 +110,11 @@ static void write_event(struct trace_writer *w, uint32_t type, unsigned n, const
 }
 
 /* The interrupted hook is told by the guard's bit 0; everything here may itself be interrupted. */
-static void pend(struct thread *t, uint32_t type, unsigned n, const uint64_t *fields)
+static bool pend(struct thread *t, uint32_t type, unsigned n, const uint64_t *fields)
 {
   struct pending *p = t->pending;
   uint32_t slot;
 
-  if (t->writer == &trace_none)
-    return;
   if (!p) {
     void *none = NULL;
 
@@ -124,10 +125,8 @@ static void pend(struct thread *t, uint32_t type, unsigned n, const uint64_t *fi
     }
   }
   slot = p ? __atomic_fetch_add(&p->count, 1, __ATOMIC_RELAXED) : PENDING_EVENTS;
-  if (slot >= PENDING_EVENTS) {
-    trace_note_lost(VT_LOSS_SIGNAL, 1);
-    return;
-  }
+  if (slot >= PENDING_EVENTS)
+    return false;
   p->event[slot].n = n;
   for (unsigned i = 0; i < n; i++)
     p->event[slot].fields[i] = fields[i];
@@ -135,17 +134,21 @@ static void pend(struct thread *t, uint32_t type, unsigned n, const uint64_t *fi
   p->event[slot].type = type;
   if (guard_of(t) >= GUARD_FRAMES)
     __atomic_fetch_or((uintptr_t *)&t->guard, GUARD_PENDING, __ATOMIC_RELAXED);
+  return true;
 }
 
-static void write_pending(struct thread *t)
+static void write_pending(struct thread *t, uintptr_t frame)
 {
+  const struct hook h = {t, frame, HOOK_READY};
   struct pending *p = t->pending;
   uint32_t count = p ? p->count : 0;
 
   for (uint32_t i = 0; i < count && i < PENDING_EVENTS; i++) {
     struct pending_event *e = &p->event[i];
 
-    if (e->type)
+    if (e->type == PENDING_FREE)
+      block_free(&h, (void *)(uintptr_t)e->fields[0], "free");
+    else if (e->type)
       write_event(t->writer, e->type, e->n, e->fields, NULL, 0);
     e->type = 0;
   }
@@ -161,7 +164,7 @@ COLD void hook_attend(struct thread *t)
   do {
     t->guard = (void *)frame;
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
-    write_pending(t);
+    write_pending(t, frame);
   } while (guard_drop(t, frame));
 }
 
@@ -177,8 +180,15 @@ void hook_record(const struct hook *h, enum vt_record_type type, unsigned n, con
 {
   if (h->state == HOOK_READY)
     write_event(h->thread->writer, type, n, fields, tail, tail_len);
-  else if (h->state == HOOK_NESTED)
-    pend(h->thread, type, n, fields);
+  else if (h->state == HOOK_NESTED && h->thread->writer != &trace_none && !pend(h->thread, type, n, fields))
+    trace_note_lost(VT_LOSS_SIGNAL, 1);
+}
+
+bool hook_defer_free(const struct hook *h, void *p)
+{
+  const uint64_t field = (uint64_t)(uintptr_t)p;
+
+  return pend(h->thread, PENDING_FREE, 1, &field);
 }
 
 COLD void event_record(enum vt_record_type type, unsigned n, const uint64_t *fields, const void *tail, size_t tail_len)

@@ -145,7 +145,10 @@ void hook_record(const struct hook *h, enum vt_record_type type, unsigned n, con
     hook_record((h), VT_R_##NAME, sizeof hook_fields_ / sizeof *hook_fields_, hook_fields_, NULL, 0);                  \
   } while (0)
 
-/* The same for callers that hold no guard. */
+/* Nested: has the interrupted hook free p, which is not NULL, when it leaves.  False: it cannot take any more. */
+bool hook_defer_free(const struct hook *h, void *p);
+
+/* The same as hook_record for callers that hold no guard. */
 void event_record(enum vt_record_type type, unsigned n, const uint64_t *fields, const void *tail, size_t tail_len);
 #define EVENT(NAME, ...)                                                                                               \
   do {                                                                                                                 \
