@@ -1,0 +1,418 @@
+/*
+ * The pinned heap among threads: frees by others, memory that stays bounded
+ * when one thread allocates and another frees, regions of children, threads that end and are joined.
+ */
+#include <check.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "heap/heap_fast.h"
+
+/* Instrumented code is an order of magnitude slower. */
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+#define SHARE 20
+#else
+#define SHARE 1
+#endif
+
+#define need(condition)                                                                                                \
+  do {                                                                                                                 \
+    if (!(condition))                                                                                                  \
+      ck_abort_msg("%s", #condition);                                                                                  \
+  } while (0)
+
+static size_t resident(void)
+{
+  unsigned long size = 0, pages = 0;
+  FILE *f = fopen("/proc/self/statm", "r");
+
+  need(f && fscanf(f, "%lu %lu", &size, &pages) == 2);
+  fclose(f);
+  return pages * 4096;
+}
+
+static unsigned mappings(void)
+{
+  unsigned lines = 0;
+  FILE *f = fopen("/proc/self/maps", "r");
+
+  for (int c; (c = fgetc(f)) != EOF;)
+    lines += c == '\n';
+  fclose(f);
+  return lines;
+}
+
+/* A bounded queue between one thread that puts and one that takes. */
+#define RING 4096
+
+struct ring {
+  void *items[RING];
+  unsigned long depth; /* items that it holds at most; 0: RING */
+  unsigned long head __attribute__((aligned(64))), tail __attribute__((aligned(64)));
+};
+
+static void ring_put(struct ring *r, void *p)
+{
+  while (r->head - __atomic_load_n(&r->tail, __ATOMIC_ACQUIRE) == (r->depth ? r->depth : RING))
+    sched_yield();
+  r->items[r->head % RING] = p;
+  __atomic_store_n(&r->head, r->head + 1, __ATOMIC_RELEASE);
+}
+
+static void *ring_get(struct ring *r)
+{
+  void *p;
+
+  while (__atomic_load_n(&r->head, __ATOMIC_ACQUIRE) == r->tail)
+    sched_yield();
+  p = r->items[r->tail % RING];
+  __atomic_store_n(&r->tail, r->tail + 1, __ATOMIC_RELEASE);
+  return p;
+}
+
+struct consumer {
+  struct ring *ring;
+  struct heap *heap;
+  unsigned keep; /* every so many blocks one is kept; 0: none */
+};
+
+static void *consume(void *arg)
+{
+  struct consumer *c = arg;
+  unsigned long n = 0;
+  void *p;
+
+  while ((p = ring_get(c->ring))) {
+    need(*(void **)p == p);
+    if (!c->keep || n++ % c->keep)
+      need(heap_free(c->heap, p) == HEAP_OK);
+  }
+  heap_thread_end(c->heap);
+  return NULL;
+}
+
+struct flow {
+  unsigned long blocks;
+  size_t least, most;
+  unsigned keep, depth;
+  size_t growth_mib; /* at most */
+};
+
+static const struct flow flows[] = {
+    {5000000 / SHARE, 16, 200, 0, 4096, 48},
+    {1000000 / SHARE, 16, 4000, 0, 4096, 64},
+    {300000 / SHARE, 8, 60000, 0, 256, 96},
+    {20000 / SHARE, 40000, 500000, 0, 16, 96},
+    {3000 / SHARE, 600000, 3000000, 0, 16, 160},
+    {2000000 / SHARE, 16, 200, 1000, 4096, 64},
+};
+
+/* The bounds allow for the blocks in the queue. */
+START_TEST(memory_is_bounded_when_others_free)
+{
+  const struct flow *flow = &flows[_i];
+  struct ring *ring = mmap(NULL, sizeof *ring, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  struct heap *heap = heap_main();
+  struct consumer c = {ring, heap_child(heap), flow->keep};
+  size_t most = 0, before = resident();
+  unsigned most_mappings = 0;
+  uint64_t x = 12345;
+  pthread_t thread;
+
+  ring->depth = flow->depth;
+  ck_assert_int_eq(pthread_create(&thread, NULL, consume, &c), 0);
+  for (unsigned long i = 0; i < flow->blocks; i++) {
+    size_t size = flow->least + (size_t)((x = x * 6364136223846793005u + 1) >> 33) % (flow->most - flow->least);
+    void **p = heap_alloc(heap, size);
+
+    need(p);
+    memset(p, 1, size);
+    *p = p;
+    ring_put(ring, p);
+    if (i % (flow->blocks / 64 + 1) == 0) {
+      size_t now = resident();
+      unsigned maps = mappings();
+
+      most = now > most ? now : most;
+      most_mappings = maps > most_mappings ? maps : most_mappings;
+    }
+  }
+  ring_put(ring, NULL);
+  pthread_join(thread, NULL);
+  ck_assert_msg(most - before < flow->growth_mib << 20, "grew by %zu MiB", (most - before) >> 20);
+  ck_assert_uint_lt(most_mappings, 10000);
+}
+END_TEST
+
+#define TEAM 4
+#define ROUNDS (200000 / SHARE)
+
+struct member {
+  struct heap *heap;
+  struct ring *in, *out;
+  unsigned number;
+};
+
+/* Everybody allocates, passes half of it on, and frees what came from the neighbour. */
+static void *pass_on(void *arg)
+{
+  struct member *m = arg;
+  uint64_t x = m->number + 1;
+  void *own[64] = {0};
+
+  for (unsigned i = 0; i < ROUNDS; i++) {
+    size_t size = 16 + ((x = x * 6364136223846793005u + 1) >> 33) % (i % 500 ? 1500 : 100000);
+    uint64_t *p = heap_alloc(m->heap, size);
+    void *theirs;
+
+    need(p);
+    p[0] = (uintptr_t)p;
+    p[1] = m->number;
+    if (i % 2) {
+      ring_put(m->out, p);
+      theirs = ring_get(m->in);
+      need(*(uint64_t *)theirs == (uintptr_t)theirs && ((uint64_t *)theirs)[1] == (m->number + TEAM - 1) % TEAM);
+      if (i % 7 == 0)
+        need(heap_resize(m->heap, theirs, 3000, &theirs) == HEAP_OK && theirs);
+      need(heap_free(m->heap, theirs) == HEAP_OK);
+    } else {
+      if (own[x >> 40 & 63])
+        need(heap_free(m->heap, own[x >> 40 & 63]) == HEAP_OK);
+      own[x >> 40 & 63] = p;
+    }
+  }
+  heap_thread_end(m->heap);
+  return NULL;
+}
+
+START_TEST(everybody_frees_the_neighbours_blocks)
+{
+  struct ring *rings = mmap(NULL, TEAM * sizeof *rings, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  struct member team[TEAM];
+  pthread_t threads[TEAM];
+
+  for (unsigned i = 0; i < TEAM; i++)
+    team[i] = (struct member){heap_child(heap_main()), &rings[i], &rings[(i + 1) % TEAM], i};
+  for (unsigned i = 0; i < TEAM; i++)
+    ck_assert_int_eq(pthread_create(&threads[i], NULL, pass_on, &team[i]), 0);
+  for (unsigned i = 0; i < 20; i++) {
+    heap_trim(i % 2 ? 0 : 1000000);
+    usleep(1000);
+  }
+  for (unsigned i = 0; i < TEAM; i++)
+    pthread_join(threads[i], NULL);
+}
+END_TEST
+
+START_TEST(blocks_freed_by_others_do_not_come_back)
+{
+  struct heap *heap = heap_main(), *other = heap_child(heap);
+  char *first = heap_alloc(heap, 100), *second;
+
+  ck_assert_int_eq(heap_free(other, first), HEAP_OK);
+  ck_assert_int_eq(heap_free(other, first), HEAP_DOUBLE);
+  ck_assert_int_eq(heap_free(heap, first), HEAP_DOUBLE);
+  for (unsigned i = 0; i < 10000; i++) {
+    second = heap_alloc(heap, 100);
+    ck_assert_ptr_ne(first, second);
+    if (i % 2)
+      heap_free(heap, second);
+  }
+}
+END_TEST
+
+START_TEST(dead_segments_are_remembered)
+{
+  enum { COUNT = 400000 };
+  struct heap *heap = heap_main(), *other = heap_child(heap);
+  void **blocks = mmap(NULL, COUNT * sizeof *blocks, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+  for (unsigned i = 0; i < COUNT; i++)
+    blocks[i] = heap_alloc(heap, 120);
+  for (unsigned i = 0; i < COUNT; i++)
+    need(heap_free(other, blocks[i]) == HEAP_OK);
+  for (unsigned i = 0; i < COUNT; i++)
+    need(heap_free(i % 2 ? other : heap, blocks[i]) == HEAP_DOUBLE);
+}
+END_TEST
+
+/* A heap of its own to each of many threads, all alive at once. */
+START_TEST(a_thousand_children)
+{
+  enum { COUNT = 1000 };
+  static struct heap *children[COUNT];
+  static uintptr_t first[COUNT];
+  size_t before = resident();
+
+  for (unsigned i = 0; i < COUNT; i++) {
+    children[i] = heap_child(heap_main());
+    ck_assert_ptr_nonnull(children[i]);
+  }
+  for (unsigned i = 0; i < COUNT; i++) {
+    first[i] = (uintptr_t)heap_alloc(children[i], 50);
+    memset((void *)first[i], 1, 50);
+    for (unsigned k = 0; k < i; k += 37)
+      need(first[k] + SEGMENT_SIZE <= first[i] || first[i] + SEGMENT_SIZE <= first[k]);
+  }
+  ck_assert_msg(resident() - before < (size_t)COUNT * 64 << 10, "%zu KiB each", (resident() - before) / 1024 / COUNT);
+}
+END_TEST
+
+/* The same lineage gets the same addresses. */
+static uint64_t tree_digest(void)
+{
+  struct heap *heap = heap_main(), *a = heap_child(heap), *b, *c;
+  uint64_t digest = 0;
+
+  heap_alloc(heap, 10);
+  b = heap_child(a);
+  c = heap_child(heap);
+  for (struct heap **h = (struct heap *[]){a, b, c, NULL}; *h; h++) {
+    digest = digest * 31 + (uintptr_t)heap_alloc(*h, 100);
+    digest = digest * 31 + (uintptr_t)heap_alloc(*h, 3u << 20);
+  }
+  heap_thread_end(c);
+  heap_join(heap, c);
+  b = heap_child(heap);
+  return digest * 31 + (uintptr_t)heap_alloc(b, 100);
+}
+
+START_TEST(lineage_decides_the_region)
+{
+  uint64_t digests[2];
+  int ends[2];
+
+  ck_assert_int_eq(pipe(ends), 0);
+  for (int i = 0; i < 2; i++) {
+    if (!fork()) {
+      if (i) {
+        mmap(NULL, 100 << 20, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        heap_trim(0);
+      }
+      digests[0] = tree_digest();
+      _exit(write(ends[1], digests, sizeof *digests) != sizeof *digests);
+    }
+    ck_assert_int_eq(read(ends[0], &digests[i], sizeof *digests), sizeof *digests);
+  }
+  ck_assert_uint_eq(digests[0], digests[1]);
+}
+END_TEST
+
+START_TEST(joined_regions_are_taken_up_again)
+{
+  struct heap *heap = heap_main(), *a = heap_child(heap), *b = heap_child(heap);
+  char *kept = heap_alloc(a, 40), *freed = heap_alloc(a, 40), *theirs = heap_alloc(b, 40);
+
+  strcpy(kept, "kept");
+  heap_free(a, freed);
+  heap_thread_end(a);
+  heap_thread_end(b);
+  heap_join(heap, a);
+  heap_join(heap, b);
+  ck_assert_ptr_eq(heap_child(heap), b); /* the latest first */
+  ck_assert_ptr_eq(heap_child(heap), a);
+  ck_assert_ptr_eq(heap_alloc(a, 40), freed); /* goes on where it was */
+  ck_assert_str_eq(kept, "kept");
+  ck_assert_int_eq(heap_free(a, kept), HEAP_OK);
+  ck_assert_int_eq(heap_free(b, theirs), HEAP_OK);
+}
+END_TEST
+
+START_TEST(cancelled_children_leave_no_trace)
+{
+  struct heap *heap = heap_main(), *a = heap_child(heap), *again;
+
+  heap_child_cancel(heap, a);
+  again = heap_child(heap);
+  ck_assert_ptr_eq(a, again);
+  ck_assert_ptr_ne(heap_child(heap), a);
+}
+END_TEST
+
+/* Whether an ended heap was wiped or kept, its next thread sees the same addresses. */
+START_TEST(wiped_heaps_go_on_like_kept_ones)
+{
+  enum { COUNT = 40 };
+  struct heap *heap = heap_main(), *children[COUNT];
+  uintptr_t first[COUNT][2];
+
+  for (unsigned i = 0; i < COUNT; i++) {
+    children[i] = heap_child(heap);
+    for (unsigned k = 0; k < 2; k++) {
+      void *p = heap_alloc(children[i], k ? 200000 : 70);
+
+      first[i][k] = (uintptr_t)p;
+      memset(p, 1, 70);
+    }
+    for (unsigned k = 0; k < 2; k++)
+      heap_free(children[i], (void *)first[i][k]);
+  }
+  for (unsigned i = 0; i < COUNT; i++) {
+    heap_thread_end(children[i]);
+    if (i == 5)
+      heap_trim(0);
+  }
+  for (unsigned i = 0; i < COUNT; i++)
+    heap_join(heap, children[COUNT - 1 - i]);
+  for (unsigned i = 0; i < COUNT; i++) {
+    struct heap *child = heap_child(heap);
+
+    ck_assert_ptr_eq(child, children[i]);
+    ck_assert_uint_eq((uintptr_t)heap_alloc(child, 70), first[i][0]);
+    ck_assert_uint_eq((uintptr_t)heap_alloc(child, 200000), first[i][1]);
+  }
+}
+END_TEST
+
+START_TEST(many_detached_threads_cost_little)
+{
+  enum { COUNT = 20000 / SHARE };
+  struct heap *heap = heap_main();
+  size_t before = 0;
+
+  for (unsigned i = 0; i < COUNT; i++) {
+    struct heap *child = heap_child(heap);
+    void *p = heap_alloc(child, 500);
+
+    need(p);
+    memset(p, 1, 500);
+    need(heap_free(child, p) == HEAP_OK);
+    heap_thread_end(child);
+    if (i == 100)
+      before = resident();
+  }
+  ck_assert_msg(resident() - before < (size_t)COUNT * 1024, "%zu bytes each", (resident() - before) / COUNT);
+  ck_assert_uint_lt(mappings(), 1000);
+}
+END_TEST
+
+int main(void)
+{
+  Suite *suite = suite_create("heap_threads");
+  TCase *tests = tcase_create("heap_threads");
+  SRunner *runner;
+  int failed;
+
+  suite_add_tcase(suite, tests);
+  tcase_set_timeout(tests, 120);
+  tcase_add_loop_test(tests, memory_is_bounded_when_others_free, 0, sizeof flows / sizeof *flows);
+  tcase_add_test(tests, everybody_frees_the_neighbours_blocks);
+  tcase_add_test(tests, blocks_freed_by_others_do_not_come_back);
+  tcase_add_test(tests, dead_segments_are_remembered);
+  tcase_add_test(tests, a_thousand_children);
+  tcase_add_test(tests, lineage_decides_the_region);
+  tcase_add_test(tests, joined_regions_are_taken_up_again);
+  tcase_add_test(tests, cancelled_children_leave_no_trace);
+  tcase_add_test(tests, wiped_heaps_go_on_like_kept_ones);
+  tcase_add_test(tests, many_detached_threads_cost_little);
+  runner = srunner_create(suite);
+  srunner_run_all(runner, CK_NORMAL);
+  failed = srunner_ntests_failed(runner);
+  srunner_free(runner);
+  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
