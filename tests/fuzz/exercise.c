@@ -1,0 +1,94 @@
+/*
+ * The body of mutate and fuzz_reader: the commands' own code on one file,
+ * within this process.
+ */
+#include "exercise.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "model/digest.h"
+#include "model/page_set.h"
+#include "report/event_line.h"
+#include "report/info_report.h"
+#include "report/pages_report.h"
+
+static FILE *nowhere(void)
+{
+  static FILE *out;
+
+  if (!out)
+    out = fopen("/dev/null", "w");
+  if (!out)
+    abort();
+  return out;
+}
+
+static void info(const char *path)
+{
+  struct reader *r = reader_open(path, READER_ALL);
+  struct digest digest;
+  json_t *object;
+
+  if (!r)
+    return;
+  digest_read(&digest, r, NULL, NULL);
+  info_text(nowhere(), &digest);
+  object = info_json(&digest);
+  json_dumpf(object, nowhere(), JSON_INDENT(2));
+  json_decref(object);
+  reader_close(r);
+}
+
+static void dump(const char *path)
+{
+  static struct emit emit;
+  struct event_line line = {.emit = &emit, .reader = reader_open(path, READER_ALL), .old_size = 7};
+  const struct event *e;
+
+  if (!line.reader)
+    return;
+  emit_init(&emit, nowhere());
+  while ((e = reader_next((struct reader *)line.reader))) {
+    if (!reader_op_name(e->type))
+      continue;
+    event_line_text(&line, e);
+    event_line_json(&line, e);
+  }
+  emit_flush(&emit);
+  reader_close((struct reader *)line.reader);
+}
+
+/* The same trace as two processes, so that there is something to compare. */
+static void pages(const char *path)
+{
+  struct picture **pictures = calloc(2, sizeof(struct picture *));
+  const struct pages_view view = {.end = PAGES_EVERYTHING, .all = true};
+  struct page_set *set;
+  size_t n = 0;
+
+  if (!pictures)
+    abort();
+  for (unsigned i = 0; i < 2; i++) {
+    pictures[n] = picture_load(path);
+    n += pictures[n] != NULL;
+  }
+  if (!n) {
+    free(pictures);
+    return;
+  }
+  set = page_set_new(pictures, n);
+  if (!set)
+    return;
+  pages_json(nowhere(), set, &view);
+  pages_text(nowhere(), set, &view);
+  page_set_free(set);
+}
+
+void exercise(const char *path)
+{
+  info(path);
+  dump(path);
+  pages(path);
+}

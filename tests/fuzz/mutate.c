@@ -1,0 +1,179 @@
+/*
+ * mutate [-n COUNT] [-s SEED] [-j JOBS] [TRACE...]: changes traces in COUNT
+ * (100,000) random ways and has the analyzer read each result, in this
+ * process.  Without TRACEs it makes some.  A crash, a sanitizer's report, ten seconds without an end or memory
+ * beyond reason ends it with exit code 1 and the command that repeats the case.
+ *
+ * Meant to be built with -fsanitize=address,undefined (make fuzz).
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "capture.h"
+#include "exercise.h"
+#include "mutation.h"
+#include "trace_maker.h"
+
+#define JOBS_MAX 64
+#define ROOM_MORE 65536
+#define SECONDS_MAX 10
+
+/* One allocation of 256 MiB would be out of all proportion to traces of some 100 KiB. */
+const char *__asan_default_options(void);
+const char *__asan_default_options(void)
+{
+  return "max_allocation_size_mb=256:hard_rss_limit_mb=2048:detect_leaks=1:allocator_may_return_null=0";
+}
+
+struct options {
+  uint64_t count, seed;
+  unsigned jobs;
+};
+
+static void die(const char *what)
+{
+  fprintf(stderr, "mutate: %s: %s\n", what, strerror(errno));
+  exit(2);
+}
+
+static struct image load(const char *path)
+{
+  struct image image = {0};
+  struct stat st;
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+  if (fd < 0 || fstat(fd, &st) < 0)
+    die(path);
+  image.size = (size_t)st.st_size;
+  image.room = image.size + ROOM_MORE;
+  image.bytes = malloc(image.room);
+  if (!image.bytes || read(fd, image.bytes, image.size) != st.st_size)
+    die(path);
+  close(fd);
+  return image;
+}
+
+/* Traces of every kind, small, because most of the time goes into reading them. */
+static unsigned make_traces(struct image *images)
+{
+  static const struct maker_shape shapes[] = {
+      {.seed = 1, .threads = 1, .events = 1500, .grain = 16},
+      {.seed = 2, .threads = 4, .events = 3000, .grain = 16, .sampler = true},
+      {.seed = 3, .threads = 3, .events = 3000, .grain = 5, .sampler = true, .packed = true},
+      {.seed = 4, .threads = 12, .events = 2000, .grain = 0, .sampler = true},
+  };
+  unsigned n = 0;
+
+  for (; n < sizeof shapes / sizeof *shapes; n++) {
+    maker_random(temp_path("seed.vmt"), &shapes[n]);
+    images[n] = load(temp_path("seed.vmt"));
+  }
+  return n;
+}
+
+static void timed_out(int signo)
+{
+  static const char text[] = "mutate: no end after 10 seconds\n";
+
+  (void)signo;
+  if (write(STDERR_FILENO, text, sizeof text - 1) < 0)
+    _exit(3);
+  abort();
+}
+
+/* Every jobs-th mutation from job on; *at tells the parent which one is running. */
+static void work(const struct options *o, unsigned job, const struct image *images, unsigned n, volatile uint64_t *at)
+{
+  int fd = memfd_create("trace", MFD_CLOEXEC);
+  char path[64];
+
+  snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+  signal(SIGALRM, timed_out);
+  stderr = fopen("/dev/null", "w"); /* messages of the analyzer; sanitizers write to the descriptor */
+  for (uint64_t i = job; i < o->count; i += o->jobs) {
+    const struct image *from = &images[i % n];
+    struct image image = {.size = from->size, .room = from->room, .bytes = malloc(from->room)};
+
+    if (!image.bytes)
+      abort();
+    *at = i;
+    memcpy(image.bytes, from->bytes, from->size);
+    mutate_image(&image, o->seed + i);
+    if (ftruncate(fd, 0) < 0 || pwrite(fd, image.bytes, image.size, 0) != (ssize_t)image.size)
+      abort();
+    free(image.bytes);
+    alarm(SECONDS_MAX);
+    exercise(path);
+    alarm(0);
+  }
+  exit(EXIT_SUCCESS);
+}
+
+static int run(const struct options *o, const struct image *images, unsigned n, int argc, char **traces)
+{
+  uint64_t *at = mmap(NULL, JOBS_MAX * sizeof *at, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  pid_t pids[JOBS_MAX];
+  int failed = 0;
+
+  if (at == MAP_FAILED)
+    die("mmap");
+  fflush(NULL);
+  for (unsigned j = 0; j < o->jobs; j++) {
+    pids[j] = fork();
+    if (pids[j] < 0)
+      die("fork");
+    if (pids[j] == 0)
+      work(o, j, images, n, &at[j]);
+  }
+  for (unsigned j = 0; j < o->jobs; j++) {
+    int status;
+
+    if (waitpid(pids[j], &status, 0) == pids[j] && status == 0)
+      continue;
+    failed++;
+    fprintf(stderr, "mutate: failed at mutation %lu; to repeat: mutate -j 1 -n %u -s %lu", at[j], n,
+            o->seed + at[j] - at[j] % n);
+    for (int i = 0; i < argc; i++)
+      fprintf(stderr, " %s", traces[i]);
+    fputc('\n', stderr);
+  }
+  printf("%lu mutations of %u traces, %d failed\n", o->count, n, failed);
+  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+int main(int argc, char **argv)
+{
+  struct options o = {.count = 100000, .seed = 1, .jobs = (unsigned)sysconf(_SC_NPROCESSORS_ONLN)};
+  struct image images[256];
+  unsigned n = 0;
+  int option;
+
+  while ((option = getopt(argc, argv, "n:s:j:")) != -1) {
+    if (option == 'n')
+      o.count = strtoull(optarg, NULL, 0);
+    else if (option == 's')
+      o.seed = strtoull(optarg, NULL, 0);
+    else if (option == 'j')
+      o.jobs = (unsigned)strtoul(optarg, NULL, 0);
+    else
+      return 2;
+  }
+  if (o.jobs < 1 || o.jobs > JOBS_MAX)
+    o.jobs = o.jobs < 1 ? 1 : JOBS_MAX;
+  for (int i = optind; i < argc && n < 256; i++)
+    images[n++] = load(argv[i]);
+  if (!n)
+    n = make_traces(images);
+  option = run(&o, images, n, argc - optind, argv + optind);
+  for (unsigned i = 0; i < n; i++)
+    free(images[i].bytes);
+  return option;
+}
