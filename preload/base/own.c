@@ -101,9 +101,11 @@ void *own_alloc(size_t size)
 {
   unsigned shift = shift_of(size);
   struct own_object *object;
+  uint64_t mask;
 
   if (shift > MAX_SHIFT)
     return own_map(size);
+  mask = sys_block_signals();
   lock_take(&own_lock);
   object = own_lists[shift];
   if (object)
@@ -111,6 +113,7 @@ void *own_alloc(size_t size)
   else
     object = cut((size_t)1 << shift);
   lock_release(&own_lock);
+  sys_restore_signals(mask);
   if (object)
     memset(object, 0, (size_t)1 << shift);
   return object;
@@ -120,6 +123,7 @@ void own_free(void *p, size_t size)
 {
   unsigned shift = shift_of(size);
   struct own_object *object = p;
+  uint64_t mask;
 
   if (!p)
     return;
@@ -127,10 +131,12 @@ void own_free(void *p, size_t size)
     own_unmap(p, size);
     return;
   }
+  mask = sys_block_signals();
   lock_take(&own_lock);
   object->next = own_lists[shift];
   own_lists[shift] = object;
   lock_release(&own_lock);
+  sys_restore_signals(mask);
 }
 
 void own_before_fork(void)

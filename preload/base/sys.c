@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -169,6 +170,19 @@ void sys_random(void *buf, size_t size)
     z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
     p[i] = (unsigned char)(z ^ z >> 31);
   }
+}
+
+uint64_t sys_block_signals(void)
+{
+  uint64_t all = ~UINT64_C(0), mask = 0;
+
+  sys_call(SYS_rt_sigprocmask, SIG_SETMASK, (long)&all, (long)&mask, sizeof mask, 0, 0);
+  return mask;
+}
+
+void sys_restore_signals(uint64_t mask)
+{
+  sys_call(SYS_rt_sigprocmask, SIG_SETMASK, (long)&mask, 0, sizeof mask, 0, 0);
 }
 
 int sys_futex_wait(uint32_t *word, uint32_t expected, int64_t timeout_ns)

@@ -54,6 +54,14 @@ uint64_t sys_clock_ns(int clock); /* CLOCK_*, in nanoseconds */
 uint64_t sys_now(void);           /* CLOCK_MONOTONIC, in nanoseconds, through the vDSO */
 void sys_random(void *buf, size_t size);
 
+/*
+ * Between the two no signal handler runs in this thread.  Around code that
+ * holds a lock and may be reached in the middle of a hook: a handler that
+ * leaves by longjmp would take the lock with it for ever.  They nest.
+ */
+uint64_t sys_block_signals(void);
+void sys_restore_signals(uint64_t mask);
+
 /* Futex on a word of this process.  timeout_ns < 0: none. */
 int sys_futex_wait(uint32_t *word, uint32_t expected, int64_t timeout_ns);
 int sys_futex_wake(uint32_t *word, int count);

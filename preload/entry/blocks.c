@@ -10,9 +10,7 @@
 #include "entry/blocks.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/syscall.h>
 
 #include "base/sys.h"
 #include "entry/process.h"
@@ -23,34 +21,21 @@
 /* ---- libc's own blocks ---- */
 
 /* The internal arena has a lock: a handler in this thread must not come in between. */
-static uint64_t block_signals(void)
-{
-  uint64_t all = ~UINT64_C(0), mask = 0;
-
-  sys_call(SYS_rt_sigprocmask, SIG_SETMASK, (long)&all, (long)&mask, sizeof mask, 0, 0);
-  return mask;
-}
-
-static void restore_signals(uint64_t mask)
-{
-  sys_call(SYS_rt_sigprocmask, SIG_SETMASK, (long)&mask, 0, sizeof mask, 0, 0);
-}
-
 static void *internal_alloc(size_t align, size_t size)
 {
-  uint64_t mask = block_signals();
+  uint64_t mask = sys_block_signals();
   void *p = heap_internal_alloc(align, size);
 
-  restore_signals(mask);
+  sys_restore_signals(mask);
   return p;
 }
 
 static void internal_free(void *p)
 {
-  uint64_t mask = block_signals();
+  uint64_t mask = sys_block_signals();
 
   heap_internal_free(p);
-  restore_signals(mask);
+  sys_restore_signals(mask);
 }
 
 /* A block of libc's own stays one, whoever resizes it. */

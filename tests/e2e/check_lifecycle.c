@@ -282,6 +282,7 @@ START_TEST(paths_become_absolute)
   struct e2e_spec spec = {
       .argv = E2E_ARGV("/bin/sh", "-c", "mkdir d && cd d && /bin/sh -c 'echo $LD_PRELOAD; echo $VMTRACE_OUT; ls /' "),
       .env = E2E_ARGV("VMTRACE_OUT=%e.%p.vmt"),
+      .cwd = e2e_dir(),
   };
   struct e2e_result result;
   char *library = strdup(e2e_copy(e2e_library())), expected[4096];
