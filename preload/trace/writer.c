@@ -210,9 +210,11 @@ static int stage_grow(struct trace_writer *w)
   return error;
 }
 
+/* All or nothing, also for a signal handler that comes in between and leaves by longjmp. */
 static int next_chunk(struct trace_writer *w, size_t need)
 {
   bool fits = need <= w->chunk_size - sizeof(struct vt_chunk_header);
+  uint64_t mask = sys_block_signals();
   int error = -ENOMEM;
 
   lock_take(&w->copying);
@@ -228,6 +230,7 @@ static int next_chunk(struct trace_writer *w, size_t need)
     chunk_begin(w);
   }
   lock_release(&w->copying);
+  sys_restore_signals(mask);
   return error;
 }
 
