@@ -21,8 +21,10 @@ STD := -std=gnu17 -D_GNU_SOURCE -DVMTRACE_VERSION='"$(VERSION)"' -Iinclude
 COMPILE = $(CC) $(STD) $(CFLAGS) $(SAN_FLAGS) $(WARN) -MMD -MP
 LINK = $(CC) $(CFLAGS) $(SAN_FLAGS) $(LDFLAGS)
 # The library is called from the middle of everything: no stack protector (it needs TLS that may not be there),
-# initial-exec TLS (no call to __tls_get_addr, which allocates), no built-in knowledge of malloc inside malloc.
-PRELOAD_FLAGS := -Ipreload -fPIC -fvisibility=hidden -ftls-model=initial-exec -fno-builtin-malloc -fno-stack-protector
+# initial-exec TLS (no call to __tls_get_addr, which allocates), no built-in knowledge of malloc inside malloc, and no
+# sibling calls: a hook's frame is there as long as what it called runs.
+PRELOAD_FLAGS := -Ipreload -fPIC -fvisibility=hidden -ftls-model=initial-exec -fno-builtin-malloc \
+  -fno-stack-protector -fno-optimize-sibling-calls
 
 # NAME_x86_64.c and NAME_aarch64.c: only the one of this machine is built.
 OTHER_ARCH := $(filter-out %_$(ARCH).c,$(wildcard preload/*/*_x86_64.c preload/*/*_aarch64.c))
@@ -120,7 +122,7 @@ check: all $(CHECKED) $(PROGS) ## run the tests; T=name runs one of them, with a
 	$(Q)E2E_BUILD=$(BUILD) tests/run.sh $(if $(T),-v) $(CHECKED)
 
 check-unit: $(UNIT)
-	$(Q)tests/run.sh $(UNIT)
+	$(Q)E2E_BUILD=$(BUILD) tests/run.sh $(UNIT)
 
 bench: all $(BENCH) ## measure against other allocators and tracers; BENCH_ARGS= goes to the driver
 	$(Q)$(BUILD)/tests/bench/bench $(BENCH_ARGS)
@@ -147,13 +149,14 @@ fuzz: ## 100,000 mutated traces through the analyzer, under both sanitizers
 	$(Q)$(MAKE) --no-print-directory BUILD=build/fuzz OUT=build/fuzz/ SAN=address,undefined CFLAGS="-O1 -g" fuzz-run
 
 fuzz-run: $(FUZZ)
-	$(Q)$(BUILD)/tests/fuzz/mutate
+	$(Q)$(BUILD)/tests/fuzz/mutate -j $(shell nproc)
 
 san-run: $(UNIT) $(FUZZ) $(OUT)vmtrace
-	$(Q)tests/run.sh $(UNIT)
+	$(Q)E2E_BUILD=$(BUILD) tests/run.sh $(UNIT)
+	$(Q)$(BUILD)/tests/fuzz/mutate -n 5000 -j $(shell nproc)
 
 tsan-run: $(filter $(TSAN_TESTS:%=$(BUILD)/tests/unit/%),$(UNIT))
-	$(Q)tests/run.sh $^
+	$(Q)E2E_BUILD=$(BUILD) tests/run.sh $^
 
 install: all ## install under $(DESTDIR)$(PREFIX)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(PREFIX)/include/vmtrace
