@@ -188,6 +188,52 @@ START_TEST(library_of_the_next_process)
 }
 END_TEST
 
+/* Part of a run: what stands elsewhere moves along. */
+START_TEST(library_from_the_middle)
+{
+  json_t *json, *elsewhere;
+  char va[32];
+
+  with_library(10, LIBC_A, 0, 1000);
+  with_library(11, LIBC_B, 0, 1000);
+  json = report_range((LIBC_A >> 12) + 2, (LIBC_A >> 12) + 4);
+  ck_assert_uint_eq(json_array_size(json_object_get(json, "pages")), 2);
+  for (uint64_t i = 2; i < 4; i++) {
+    elsewhere = json_array_get(json_object_get(page_at(json, LIBC_A + i * 4096), "elsewhere"), 0);
+    snprintf(va, sizeof va, "0x%" PRIx64, LIBC_B + i * 4096);
+    ck_assert_str_eq(string(elsewhere, "with_va"), va);
+  }
+  json_decref(json);
+}
+END_TEST
+
+/* One process that maps a file twice shares it with nobody; nor do processes of different boots. */
+START_TEST(nobody_else_has_the_frame)
+{
+  for (int other_boot = 0; other_boot < 2; other_boot++) {
+    struct trace_maker *m;
+    json_t *json;
+
+    with_library(10, LIBC_A, 0, 1000);
+    if (!other_boot) {
+      pages_vma(LIBC_B, 4096, RX, 77, "/lib/libc.so.6");
+      pages_run(LIBC_B, 1, STATE_FILE, 0x41);
+    }
+    m = pages_process(11, 0, 1000);
+    if (other_boot)
+      memset(m->header.boot_id, 1, sizeof m->header.boot_id);
+    pages_sample(0, VT_SAMPLE_PFN);
+    pages_vma(LIBC_B, 4096, RX, 77, "/lib/libc.so.6");
+    if (other_boot)
+      pages_run(LIBC_B, 1, STATE_FILE, 0x41);
+    json = report();
+    ck_assert_ptr_null(json_object_get(page_at(json, LIBC_A + 2 * 4096), "elsewhere"));
+    ck_assert_str_eq(string(page_at(json, LIBC_A + 2 * 4096), "evidence"), "page-flags");
+    json_decref(json);
+  }
+}
+END_TEST
+
 START_TEST(memory_at_different_addresses)
 {
   json_t *json;
@@ -305,6 +351,26 @@ START_TEST(mappings_change)
 }
 END_TEST
 
+/* Mappings and pages are not looked at in the same instant: the mapping may be known to be gone before the page is. */
+START_TEST(mapping_goes_first)
+{
+  json_t *json;
+
+  pages_process(10, 0, 1000);
+  pages_sample(0, VT_SAMPLE_PFN);
+  pages_vma(LIBC_A, 4096, RX, 5, "/lib/x");
+  pages_run(LIBC_A, 1, STATE_FILE, 0x500);
+  pages_sample(100, VT_SAMPLE_PFN);
+  pages_vma_gone(LIBC_A, 4096);
+  pages_sample(200, VT_SAMPLE_PFN);
+  pages_run(LIBC_A, 1, 0, 0);
+  json = report();
+  ck_assert_str_eq(string(page_at(json, LIBC_A), "what"), "x");
+  ck_assert_str_eq(verdict_at(json, LIBC_A), "shared-file");
+  json_decref(json);
+}
+END_TEST
+
 /* Tracing that stopped early says nothing about what came after. */
 START_TEST(stopped_tracing)
 {
@@ -355,14 +421,15 @@ START_TEST(impossible_records)
   pages_run(HEAP, 1, 1 << 20, 1);
   pages_run(HEAP, 0, STATE_OWN, 1);
   pages_list(HEAP | 1, STATE_OWN, 3, frames);
+  pages_bytes(HEAP + 4096, STATE_OWN, 3, "\x02\x80\x80", 3); /* one frame, then a number that does not end */
   pages_vma(UINT64_MAX - 4095, UINT64_MAX, RW, 0, "x");
   pages_vma(0, UINT64_C(1) << 50, RW, 0, "\"\\\n\xff\xc3\xa9");
   pages_value(0, HEAP, VT_VALUE_TYPES, 1);
   pages_value(0, HEAP, VT_VALUE_DOUBLE, UINT64_C(0x7ff8000000000000)); /* not a number */
   pages_run(HEAP, 1, STATE_OWN, 9);
   json = report();
-  ck_assert_int_eq(number(json_array_get(json_object_get(json, "processes"), 0), "refused_records"), 9);
-  ck_assert_uint_eq(json_array_size(json_object_get(json, "pages")), 1);
+  ck_assert_int_eq(number(json_array_get(json_object_get(json, "processes"), 0), "refused_records"), 10);
+  ck_assert_uint_eq(json_array_size(json_object_get(json, "pages")), 2);
   ck_assert_str_eq(string(page_at(json, HEAP), "what"), "\"\\?\xef\xbf\xbd\xc3\xa9");
   json_decref(json);
 }
@@ -401,12 +468,15 @@ int main(void)
   tcase_add_test(tcase, schema);
   tcase_add_test(tcase, range_of_addresses);
   tcase_add_test(tcase, library_at_random_addresses);
+  tcase_add_test(tcase, library_from_the_middle);
+  tcase_add_test(tcase, nobody_else_has_the_frame);
   tcase_add_test(tcase, library_of_the_next_process);
   tcase_add_test(tcase, memory_at_different_addresses);
   tcase_add_test(tcase, copy_on_write);
   tcase_add_test(tcase, family);
   tcase_add_test(tcase, pages_that_go_and_come);
   tcase_add_test(tcase, mappings_change);
+  tcase_add_test(tcase, mapping_goes_first);
   tcase_add_test(tcase, stopped_tracing);
   tcase_add_test(tcase, killed);
   tcase_add_test(tcase, impossible_records);

@@ -109,6 +109,27 @@ START_TEST(boots_are_never_compared)
 }
 END_TEST
 
+START_TEST(pairs_of_sightings)
+{
+  see(0, ANON, 100, 0, END);
+  see(1, ANON, 100, 0, END);
+  see(OTHER_BOOT, ANON, 100, 0, END);
+  ck_assert(sightings_overlap(kin, &sightings[0], &sightings[1]));
+  ck_assert(sightings_share(kin, &sightings[0], &sightings[1]).found);
+  ck_assert(!sightings_overlap(kin, &sightings[0], &sightings[2]));
+  ck_assert(!sightings_share(kin, &sightings[0], &sightings[2]).found);
+}
+END_TEST
+
+/* Two states of one page found at one instant of the clock: no process shares with itself. */
+START_TEST(alone_with_itself)
+{
+  see(0, ANON | VT_PG_HUGE, 100, 100, 100);
+  see(0, ANON, 100, 100, END);
+  expect(VERDICT_UNKNOWN, EVIDENCE_NONE);
+}
+END_TEST
+
 START_TEST(hidden_numbers_are_never_equal)
 {
   see(0, ANON, 0, 0, END);
@@ -368,6 +389,8 @@ int main(void)
   tcase_add_test(tcase, reuse_is_no_sharing);
   tcase_add_test(tcase, one_after_the_other_is_never_private);
   tcase_add_test(tcase, boots_are_never_compared);
+  tcase_add_test(tcase, pairs_of_sightings);
+  tcase_add_test(tcase, alone_with_itself);
   tcase_add_test(tcase, hidden_numbers_are_never_equal);
   tcase_add_test(tcase, one_hidden_one_visible);
   tcase_add_test(tcase, kinds_of_sharing);

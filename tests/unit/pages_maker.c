@@ -52,9 +52,15 @@ void pages_run(uint64_t addr, uint64_t count, uint32_t state, uint64_t pfn)
   MAKE(stream, PAGES, addr, count, state, pfn);
 }
 
-void pages_list(uint64_t addr, uint32_t state, uint64_t count, const uint64_t *pfns)
+void pages_bytes(uint64_t addr, uint32_t state, uint64_t count, const void *tail, size_t len)
 {
   const uint64_t fields[] = {addr, count, state};
+
+  maker_record(stream, VT_R_PFNS, 3, fields, tail, len);
+}
+
+void pages_list(uint64_t addr, uint32_t state, uint64_t count, const uint64_t *pfns)
+{
   uint8_t *tail = malloc(count * 10), *end = tail;
   uint64_t before = 0;
 
@@ -64,7 +70,7 @@ void pages_list(uint64_t addr, uint32_t state, uint64_t count, const uint64_t *p
     end = vt_put_leb(end, vt_zigzag((int64_t)(pfns[i] - before)));
     before = pfns[i];
   }
-  maker_record(stream, VT_R_PFNS, 3, fields, tail, (size_t)(end - tail));
+  pages_bytes(addr, state, count, tail, (size_t)(end - tail));
   free(tail);
 }
 

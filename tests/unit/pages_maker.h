@@ -25,6 +25,8 @@ struct trace_maker *pages_process(int pid, uint64_t start_ms, uint64_t end_ms);
 void pages_sample(uint64_t at_ms, uint32_t flags);
 void pages_run(uint64_t addr, uint64_t count, uint32_t state, uint64_t pfn);
 void pages_list(uint64_t addr, uint32_t state, uint64_t count, const uint64_t *pfns);
+/* The same with any tail. */
+void pages_bytes(uint64_t addr, uint32_t state, uint64_t count, const void *tail, size_t len);
 void pages_vma(uint64_t addr, uint64_t size, uint32_t flags, uint64_t inode, const char *path);
 void pages_vma_gone(uint64_t addr, uint64_t size);
 void pages_value(uint64_t at_ms, uint64_t addr, enum vt_value_type type, uint64_t bits);
