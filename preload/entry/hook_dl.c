@@ -2,10 +2,13 @@
  * dlopen and dlclose: modules come and go.
  *
  * The loader searches by the RUNPATH and in the namespace of whoever calls
- * dlopen, which it tells by the return address.  A name that is searched for is therefore
- * passed on by a jump, without a frame of ours; the change is then recorded at
- * the next occasion (modules_update).  A name with a slash is taken as it is, whoever asks.
+ * dlopen, which it tells by the return address.  A name that is searched for
+ * is therefore passed on by a jump, without a frame of ours; the change is
+ * then recorded at the next occasion (modules_update).  A name with a slash is
+ * taken as it is, whoever asks.
  */
+#include "entry/hook_dl.h"
+
 #include <dlfcn.h>
 #include <string.h>
 
@@ -19,7 +22,7 @@ static bool depends_on_caller(const char *name)
   return !name || !strchr(name, '/') || strchr(name, '$');
 }
 
-static COLD void *open_path(const char *name, int mode)
+static void *open_path(const char *name, int mode)
 {
   void *handle = next_libc.dlopen(name, mode);
 
@@ -28,12 +31,11 @@ static COLD void *open_path(const char *name, int mode)
   return handle;
 }
 
-EXPORT void *dlopen(const char *name, int mode)
+dlopen_fn dlopen_target(const char *name, int mode)
 {
+  (void)mode;
   hook_thread();
-  if (depends_on_caller(name))
-    return next_libc.dlopen(name, mode);
-  return open_path(name, mode);
+  return depends_on_caller(name) ? next_libc.dlopen : open_path;
 }
 
 EXPORT int dlclose(void *handle)

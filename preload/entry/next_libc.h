@@ -61,7 +61,6 @@
   X(int, setns, (int, int))                                                                                            \
   X(int, prctl, (int, unsigned long, unsigned long, unsigned long, unsigned long))                                     \
   X(void *, dlopen, (const char *, int))                                                                               \
-  X(void *, dlmopen, (Lmid_t, const char *, int))                                                                      \
   X(int, dlclose, (void *))
 
 struct next_libc {
