@@ -1,0 +1,15 @@
+/*
+ * dlopen's two halves: the entry, which is assembler for each architecture
+ * (hook_dl_<architecture>.c), and the choice of where it goes.
+ */
+#ifndef VMTRACE_HOOK_DL_H
+#define VMTRACE_HOOK_DL_H
+
+/*
+ * Where a call of dlopen(name, mode) is to jump, with its arguments and its
+ * return address unchanged.
+ */
+typedef void *(*dlopen_fn)(const char *name, int mode);
+__attribute__((visibility("hidden"))) dlopen_fn dlopen_target(const char *name, int mode);
+
+#endif
