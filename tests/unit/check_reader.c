@@ -226,6 +226,46 @@ START_TEST(many_chunks)
 }
 END_TEST
 
+/* Long records at all positions within one large chunk, in a few streams or in so many that windows are small. */
+START_TEST(long_records)
+{
+  static uint8_t tail[VT_TAIL_MAX];
+  const unsigned streams = _i / 2 ? 100 : 1;
+  const char *path = temp_path("tails.vmt");
+  struct trace_maker *m = maker_new(path);
+  struct reader *r;
+  const struct event *e;
+  unsigned n = 0;
+
+  m->packed = _i % 2;
+  for (unsigned i = 0; i < streams; i++) {
+    struct maker_stream *s = maker_bare(m, i);
+
+    s->chunk_size = VT_CHUNK_MAX;
+    MAKE(s, THREAD, VT_NO_THREAD, 0, 1, VT_ROLE_PROGRAM);
+    for (unsigned k = 0; i == streams - 1 && k < 200; k++) {
+      maker_record(s, VT_R_MARK, 0, NULL, memset(tail, (int)k, sizeof tail), VT_TAIL_MAX - k * 17);
+      maker_alloc(s, 0x200000 + k * 16, k);
+    }
+    maker_end_chunk(s);
+  }
+  maker_finish(m);
+  r = open_ok(path);
+  while ((e = reader_next(r))) {
+    if (e->type == VT_R_MARK) {
+      ck_assert_uint_eq(e->tail_len, VT_TAIL_MAX - n * 17);
+      ck_assert_uint_eq(e->tail[0], n % 256);
+      ck_assert_uint_eq(e->tail[e->tail_len - 1], n % 256);
+    } else if (e->type == VT_R_ALLOC) {
+      ck_assert_uint_eq(e->field[1], n++);
+    }
+  }
+  ck_assert_uint_eq(n, 200);
+  assert_undamaged(r);
+  reader_close(r);
+}
+END_TEST
+
 START_TEST(chunks_in_any_order)
 {
   const char *path = temp_path("anyorder.vmt");
@@ -465,6 +505,7 @@ int main(void)
   tcase_add_test(tcase, every_kind_of_record);
   tcase_add_test(tcase, unknown_record_is_passed_on);
   tcase_add_loop_test(tcase, many_chunks, 0, 2);
+  tcase_add_loop_test(tcase, long_records, 0, 4);
   tcase_add_test(tcase, chunks_in_any_order);
   tcase_add_test(tcase, lost_events_of_a_chunk);
   tcase_add_test(tcase, lineages);

@@ -113,6 +113,24 @@ START_TEST(free_waits_for_its_allocation)
 }
 END_TEST
 
+/* The allocation carries the very time until which the free may wait, and comes in a later stream. */
+START_TEST(free_waits_to_the_last_moment)
+{
+  const char *path = temp_path("moment.vmt");
+  struct three t = three_threads(path);
+
+  maker_time(t.b, START + 1);
+  maker_free(t.b, 0x2000);
+  maker_time(t.b, START + 50);
+  maker_free(t.b, 0x2010);
+  maker_time(t.c, START + 50);
+  maker_alloc(t.c, 0x2000, 1);
+  maker_alloc(t.c, 0x2010, 1);
+  maker_finish(t.m);
+  ASSERT_ORDER(path, A(2, 0x2000), F(1, 0x2000), A(2, 0x2010), F(1, 0x2010));
+}
+END_TEST
+
 START_TEST(allocation_waits_for_the_previous_free)
 {
   const char *path = temp_path("reuse.vmt");
@@ -319,6 +337,7 @@ int main(void)
   tcase_set_timeout(tcase, 120);
   tcase_add_test(tcase, by_time_then_by_stream);
   tcase_add_test(tcase, free_waits_for_its_allocation);
+  tcase_add_test(tcase, free_waits_to_the_last_moment);
   tcase_add_test(tcase, allocation_waits_for_the_previous_free);
   tcase_add_test(tcase, waits_chain);
   tcase_add_test(tcase, realloc_is_free_and_allocation);
