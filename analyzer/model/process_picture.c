@@ -17,6 +17,8 @@
 /* One record never covers more pages than this (1 TiB of 4 KiB pages): a larger number is damage. */
 #define RUN_LIMIT (UINT64_C(1) << 28)
 #define RANGE_MAX UINT32_MAX
+/* A run of more pages than this is believed only if the process had that many, by the sample's own count. */
+#define RUN_UNCHECKED (UINT64_C(1) << 16)
 /* 146 years since the machine started: later times are damage. */
 #define TIME_LIMIT (UINT64_C(1) << 62)
 
@@ -124,10 +126,27 @@ static int make_room(void **items, size_t count, size_t *room, size_t size)
   return 0;
 }
 
+/* Takes out long runs of the sample at hand that hold more pages than the process had. */
+static void check_sample(struct picture *p, uint64_t present)
+{
+  size_t kept = p->sample_pages;
+
+  for (size_t i = p->sample_pages; i < p->pages.count; i++) {
+    const struct range *r = &p->pages.items[i];
+
+    if (PICTURE_STATE(r->value) && r->count > RUN_UNCHECKED && r->count > present)
+      p->refused++;
+    else
+      p->pages.items[kept++] = *r;
+  }
+  p->pages.count = p->sample_pages = kept;
+}
+
 static int add_sample(struct picture *p, uint64_t time_ns, uint32_t flags)
 {
   struct sample *s;
 
+  check_sample(p, 0); /* the one before, if it has no end */
   time_ns = plausible_time(time_ns);
   if (p->sample_count && time_ns < p->samples[p->sample_count - 1].begin_ns)
     time_ns = p->samples[p->sample_count - 1].begin_ns;
@@ -268,6 +287,9 @@ int picture_event(struct picture *p, const struct event *e)
   switch (e->type) {
   case VT_R_SAMPLE:
     return add_sample(p, e->time_ns, (uint32_t)e->field[1]);
+  case VT_R_SAMPLE_END:
+    check_sample(p, e->field[1]);
+    return 0;
   case VT_R_PAGES:
     return add_pages(p, e);
   case VT_R_PFNS:
@@ -287,6 +309,7 @@ void picture_finish(struct picture *p)
 {
   uint64_t last = p->sample_count ? p->samples[p->sample_count - 1].begin_ns : 0;
 
+  check_sample(p, 0);
   if (p->end_ns < last)
     p->end_ns = last;
   if (p->seen_ns < last)

@@ -66,8 +66,9 @@ struct picture {
   size_t sample_count, sample_room;
   struct value_seen *values; /* in order of time */
   size_t value_count, value_room;
-  uint64_t refused; /* records that cannot be true (damage) and were left out */
-  void *names;      /* tree of the paths */
+  size_t sample_pages; /* where in pages the records of the sample at hand begin */
+  uint64_t refused;    /* records that cannot be true (damage) and were left out */
+  void *names;         /* tree of the paths */
 };
 
 /* Empty, with the facts of the header.  NULL after a message: out of memory. */

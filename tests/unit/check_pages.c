@@ -435,6 +435,31 @@ START_TEST(impossible_records)
 }
 END_TEST
 
+/* A run that is longer than all that the process had, by the sample's own count, is damage. */
+START_TEST(runs_beyond_the_count)
+{
+  json_t *json;
+
+  pages_process(10, 0, 1000);
+  pages_sample(0, VT_SAMPLE_PFN);
+  pages_run(HEAP, 1, STATE_OWN, 0x500);
+  pages_run(LIBC_A, 65537, STATE_FILE, 0);
+  pages_sample_end(65536);
+  pages_sample(100, VT_SAMPLE_PFN);
+  pages_run(LIBC_B, 65537, STATE_FILE, 0);
+  pages_sample_end(65537);
+  pages_sample(200, VT_SAMPLE_PFN);
+  pages_run(LIBC_B, 100, STATE_OWN, 0x600);
+  pages_run(LIBC_A, 65537, STATE_FILE, 0); /* of a sample that was cut off */
+  json = report();
+  ck_assert_str_eq(verdict_at(json, HEAP), "exclusive");
+  ck_assert_str_eq(verdict_at(json, LIBC_A), "none");
+  ck_assert_str_eq(verdict_at(json, LIBC_B), "exclusive");
+  ck_assert_int_eq(number(json, "total_pages"), 65538);
+  json_decref(json);
+}
+END_TEST
+
 /* Ten processes, each with its own frame, and one more on another boot. */
 START_TEST(ten_processes)
 {
@@ -465,6 +490,7 @@ int main(void)
   int failed;
 
   suite_add_tcase(suite, tcase);
+  tcase_set_timeout(tcase, 60); /* a guard against hangs */
   tcase_add_test(tcase, schema);
   tcase_add_test(tcase, range_of_addresses);
   tcase_add_test(tcase, library_at_random_addresses);
@@ -480,6 +506,7 @@ int main(void)
   tcase_add_test(tcase, stopped_tracing);
   tcase_add_test(tcase, killed);
   tcase_add_test(tcase, impossible_records);
+  tcase_add_test(tcase, runs_beyond_the_count);
   tcase_add_test(tcase, ten_processes);
   srunner_run_all(runner, CK_ENV);
   failed = srunner_ntests_failed(runner);

@@ -47,6 +47,11 @@ void pages_sample(uint64_t at_ms, uint32_t flags)
   MAKE(stream, SAMPLE, VT_SAMPLE_TICK, flags, 0);
 }
 
+void pages_sample_end(uint64_t pages)
+{
+  MAKE(stream, SAMPLE_END, 0, pages, 0);
+}
+
 void pages_run(uint64_t addr, uint64_t count, uint32_t state, uint64_t pfn)
 {
   MAKE(stream, PAGES, addr, count, state, pfn);

@@ -23,6 +23,7 @@ struct trace_maker *pages_process(int pid, uint64_t start_ms, uint64_t end_ms);
 
 /* Records of the trace begun last. */
 void pages_sample(uint64_t at_ms, uint32_t flags);
+void pages_sample_end(uint64_t pages);
 void pages_run(uint64_t addr, uint64_t count, uint32_t state, uint64_t pfn);
 void pages_list(uint64_t addr, uint32_t state, uint64_t count, const uint64_t *pfns);
 /* The same with any tail. */
