@@ -21,7 +21,8 @@
 
 /*
  * One event.  type is VT_R_*: hot records appear as VT_R_ALLOC (align 16) and
- * VT_R_FREE, an align of 0 as 16.  VT_R_TIME never appears.  A chunk that says that
+ * VT_R_FREE, an align of 0 as 16.  VT_R_TIME and VT_R_STACK never
+ * appear: what they say is in time_ns and stack.  A chunk that says that
  * events before it were lost begins with a VT_R_LOSS of reason 0.
  */
 struct event {

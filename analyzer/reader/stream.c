@@ -94,7 +94,7 @@ static bool fill(struct stream *s)
   s->cur = s->window;
   s->end = s->window + kept + got;
   memset(s->window + kept + got, 0, WINDOW_PAD);
-  s->fast_end = s->end - s->cur > 8 ? s->end - 8 : s->cur;
+  s->fast_end = s->end - s->cur > VT_HOT_MAX ? s->end - VT_HOT_MAX : s->cur;
   s->clock_at = NULL;
   return got > 0;
 }
@@ -205,9 +205,19 @@ static enum stream_step general_apply(struct stream *s)
     s->allocs++;
     e->stack = s->stack;
     return STREAM_EVENT;
+  case VT_R_MMAP:
+  case VT_R_MUNMAP:
+  case VT_R_MREMAP:
+  case VT_R_MPROTECT:
+  case VT_R_MADVISE:
+  case VT_R_BRK:
+  case VT_R_SHMAT:
+  case VT_R_SHMDT:
+    e->stack = s->stack;
+    return STREAM_EVENT;
   case VT_R_STACK:
     s->stack = (uint32_t)e->field[0];
-    return STREAM_EVENT;
+    return STREAM_CLOCK;
   default:
     return STREAM_EVENT;
   }
@@ -254,14 +264,28 @@ static enum stream_step general_step(struct stream *s)
   return general_apply(s);
 }
 
+/* The length of the hot record at p, with the number behind the word if there is one; 0 when it does not end before
+ * end. */
+static size_t hot_length(const uint8_t *p, const uint8_t *end)
+{
+  size_t len = (size_t)(p[0] >> 2 & 7) + 1;
+
+  if ((p[0] & 3) == VT_K_ALLOC_STACK) {
+    while (len < (size_t)(end - p) && len < VT_HOT_MAX && p[len] & 0x80)
+      len++;
+    len++;
+  }
+  return len <= (size_t)(end - p) ? len : 0;
+}
+
 /* A hot record within the last bytes of a chunk. */
 static enum stream_step last_step(struct stream *s)
 {
   const uint8_t *fast_end = s->fast_end;
 
-  if ((size_t)(s->cur[0] >> 2 & 7) + 1 > (size_t)(s->end - s->cur))
+  if (!hot_length(s->cur, s->end))
     return chunk_damaged(s);
-  s->fast_end = s->end; /* the padding makes eight bytes readable */
+  s->fast_end = s->end; /* the padding makes the whole word readable */
   stream_hot(s);
   s->fast_end = fast_end;
   return STREAM_EVENT;
@@ -293,7 +317,11 @@ static const uint8_t *clock_search(const struct stream *s, const uint8_t *p)
 {
   while (p < s->end) {
     if ((*p & 3) != VT_K_GENERAL) {
-      p += (*p >> 2 & 7) + 1;
+      size_t len = hot_length(p, s->end);
+
+      if (!len)
+        return p;
+      p += len;
     } else {
       size_t len;
       const uint8_t *payload = general_payload(s, p, &len);

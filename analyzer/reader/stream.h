@@ -61,7 +61,7 @@ void stream_release(struct stream *s);
 
 enum stream_step {
   STREAM_EVENT, /* s->event is the next one */
-  STREAM_CLOCK, /* nothing yet, but the clock has moved */
+  STREAM_CLOCK, /* nothing yet, but the clock may have moved */
   STREAM_END
 };
 enum stream_step stream_step(struct stream *s);
@@ -72,6 +72,22 @@ enum stream_step stream_step(struct stream *s);
  * time_ns by anything up to this.  UINT64_MAX when it is not known.
  */
 uint64_t stream_next_clock(struct stream *s);
+
+/* The LEB128 number behind the word of an ALLOC_STACK, which s->cur has passed; as many bytes as a number of 33 bits
+ * takes are readable there, be it zeros behind the window's end. */
+static inline uint64_t stream_stack(struct stream *s)
+{
+  uint64_t difference = 0;
+
+  for (unsigned shift = 0; shift < 35; shift += 7) {
+    uint8_t byte = *s->cur++;
+
+    difference |= (uint64_t)(byte & 0x7f) << shift;
+    if (!(byte & 0x80))
+      break;
+  }
+  return difference;
+}
 
 /* Takes one hot record; false when the next record is none, or needs stream_step for another reason. */
 static inline bool stream_hot(struct stream *s)
@@ -89,11 +105,11 @@ static inline bool stream_hot(struct stream *s)
   word &= ~UINT64_C(0) >> (64 - 8 * len);
   s->cur += len;
   e->seq = s->allocs;
-  e->stack = (word & 3) == VT_K_ALLOC_STACK ? s->stack : 0;
   e->tail = NULL;
   e->tail_len = 0;
   if ((word & 3) == VT_K_FREE) {
     e->type = VT_R_FREE;
+    e->stack = 0;
     e->fields = 1;
     e->field[0] = vt_unpack_free(&s->codec, word) << s->shift;
   } else {
@@ -105,6 +121,8 @@ static inline bool stream_hot(struct stream *s)
     e->field[1] = size;
     e->field[2] = STREAM_ALIGN;
     s->allocs++;
+    vt_unpack_stack(&s->codec, size, (word & 3) == VT_K_ALLOC_STACK ? stream_stack(s) : 0);
+    e->stack = s->codec.stack;
   }
   return true;
 }

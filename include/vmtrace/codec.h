@@ -19,12 +19,15 @@
  * nor change it.
  */
 #define VT_CONTEXTS 14
+#define VT_GUESSES 256
 struct vt_codec {
-  uint64_t prev;              /* address of the latest hot record */
-  uint64_t last[VT_CONTEXTS]; /* address of the latest hot alloc per context (vt_context) */
+  uint64_t prev;                /* address of the latest hot record */
+  uint32_t stack;               /* call stack of the latest hot alloc */
+  uint64_t last[VT_CONTEXTS];   /* address of the latest hot alloc per context (vt_context) */
+  uint32_t guesses[VT_GUESSES]; /* call stack of the latest hot alloc per situation (vt_guess) */
 };
 
-#define VT_HOT_MAX 8            /* bytes of a hot record: one word */
+#define VT_HOT_MAX 16           /* bytes that writing a hot record may touch; it takes at most 13 of them */
 #define VT_HOT_SIZE_LIMIT 4096u /* an alloc of this size or more is a general record */
 
 static inline uint64_t vt_zigzag(int64_t v)
@@ -52,8 +55,8 @@ static inline unsigned vt_word_bytes(uint64_t word)
 /*
  * A hot record is one little-endian word of 1 to 8 bytes: bits 0-1 the kind,
  * bits 2-4 its length in bytes less one, then the payload.  Each vt_pack_*
- * returns the word and stores its length; 8 bytes may be written, the bytes
- * past the length are zero.
+ * returns the word and stores its length; the bytes past the length are zero.
+ * In a VT_K_ALLOC_STACK the word is followed by a LEB128 number, which the length in the word does not count.
  */
 static inline uint64_t vt_pack_free(struct vt_codec *c, uint64_t unit, unsigned *len)
 {
@@ -64,16 +67,53 @@ static inline uint64_t vt_pack_free(struct vt_codec *c, uint64_t unit, unsigned 
   return word | (uint64_t)(*len - 1) << 2;
 }
 
-/* size < VT_HOT_SIZE_LIMIT; kind is VT_K_ALLOC or VT_K_ALLOC_STACK. */
-static inline uint64_t vt_pack_alloc(struct vt_codec *c, enum vt_kind kind, uint64_t unit, uint32_t size, unsigned *len)
+/*
+ * Programs repeat themselves: after the same call stack, for a block of the
+ * same size, most often the same call stack comes.  This is where that guess is kept.
+ */
+static inline uint32_t *vt_guess(struct vt_codec *c, uint32_t size)
+{
+  return &c->guesses[(c->stack * UINT32_C(0x9e3779b1) + size * UINT32_C(0x85ebca6b)) >> 24];
+}
+
+/* What the bytes of a hot alloc are; the first 8 are to be stored last, so that a kill leaves all or nothing. */
+struct vt_hot {
+  uint64_t first, second;
+};
+
+/* A stack other than the guess: a LEB128 number behind the word.  The cold half of vt_pack_alloc. */
+static inline struct vt_hot vt_add_stack(uint64_t word, uint32_t guess, uint32_t stack, unsigned *len)
+{
+  uint64_t left = vt_zigzag((int64_t)stack - (int64_t)guess), leb = 0;
+  unsigned bits = 8 * *len, used = 0;
+
+  for (; left >= 0x80; left >>= 7, used += 8)
+    leb |= ((left & 0x7f) | 0x80) << used;
+  leb |= left << used;
+  *len += used / 8 + 1;
+  if (bits == 64)
+    return (struct vt_hot){word, leb};
+  return (struct vt_hot){word | leb << bits, leb >> (64 - bits)};
+}
+
+/* size < VT_HOT_SIZE_LIMIT. */
+static inline struct vt_hot vt_pack_alloc(struct vt_codec *c, uint64_t unit, uint32_t size, uint32_t stack,
+                                          unsigned *len)
 {
   uint64_t *last = &c->last[vt_context(size)];
-  uint64_t word = vt_zigzag((int64_t)(unit - *last)) << 17 | (uint64_t)size << 5 | (uint64_t)kind;
+  uint64_t word = vt_zigzag((int64_t)(unit - *last)) << 17 | (uint64_t)size << 5 | VT_K_ALLOC;
+  uint32_t *place = vt_guess(c, size);
+  uint32_t guess = *place;
 
   *last = unit;
   c->prev = unit;
   *len = vt_word_bytes(word);
-  return word | (uint64_t)(*len - 1) << 2;
+  word |= (uint64_t)(*len - 1) << 2;
+  c->stack = stack;
+  if (__builtin_expect(stack == guess, 1))
+    return (struct vt_hot){word, 0};
+  *place = stack;
+  return vt_add_stack(word | VT_K_ALLOC_STACK, guess, stack, len);
 }
 
 /* Reads the word of a hot record at p, of which avail bytes (1 or more) may be read; 0 when it is cut. */
@@ -98,6 +138,7 @@ static inline uint64_t vt_unpack_free(struct vt_codec *c, uint64_t word)
   return c->prev;
 }
 
+/* Of either kind of alloc; vt_unpack_stack must follow, difference 0 for a VT_K_ALLOC. */
 static inline uint64_t vt_unpack_alloc(struct vt_codec *c, uint64_t word, uint32_t *size)
 {
   uint64_t *last;
@@ -107,6 +148,15 @@ static inline uint64_t vt_unpack_alloc(struct vt_codec *c, uint64_t word, uint32
   *last += (uint64_t)vt_unzigzag(word >> 17);
   c->prev = *last;
   return *last;
+}
+
+/* Moves c->stack on: to the guess, or, with difference (the number behind the word), away from it. */
+static inline void vt_unpack_stack(struct vt_codec *c, uint32_t size, uint64_t difference)
+{
+  uint32_t *place = vt_guess(c, size);
+
+  *place += (uint32_t)vt_unzigzag(difference);
+  c->stack = *place;
 }
 
 /* LEB128, at most 10 bytes.  Returns the end of what was written. */

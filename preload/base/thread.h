@@ -16,14 +16,16 @@
 
 struct heap;
 struct trace_writer;
+struct unwind_thread;
 
 struct thread {
-  void *guard;                 /* entry: frame of the hook that is running in this thread; NULL: none */
-  struct heap *heap;           /* the thread's pinned heap; never NULL */
-  struct trace_writer *writer; /* the thread's event stream; never NULL */
-  uint32_t number;             /* the thread's stream number in the trace; VT_NO_THREAD: none yet */
-  uint32_t internal;           /* > 0: libc is working for itself (pthread_create); served apart, not recorded */
-  uint32_t children;           /* threads created so far: the next one's ordinal is children + 1 */
+  void *guard;                  /* entry: frame of the hook that is running in this thread; NULL: none */
+  struct heap *heap;            /* the thread's pinned heap; never NULL */
+  struct trace_writer *writer;  /* the thread's event stream; never NULL */
+  struct unwind_thread *unwind; /* call stacks; NULL: none are taken */
+  uint32_t number;              /* the thread's stream number in the trace; VT_NO_THREAD: none yet */
+  uint32_t internal;            /* > 0: libc is working for itself (pthread_create); served apart, not recorded */
+  uint32_t children;            /* threads created so far: the next one's ordinal is children + 1 */
   int tid;
   struct thread *parent;  /* who created it, NULL for the first and for adopted threads; may be gone */
   struct thread *next;    /* entry: list of all threads */

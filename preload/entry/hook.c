@@ -12,6 +12,7 @@
 #include "base/sys.h"
 #include "entry/blocks.h"
 #include "entry/process.h"
+#include "entry/stacks.h"
 #include "trace/trace_fast.h"
 
 #define PENDING_FREE 0x100u /* no record: the block fields[0] is to be freed (and recorded) */
@@ -86,23 +87,33 @@ COLD struct thread *hook_thread(void)
 }
 
 /* One event in the thread's own stream; the guard is held. */
-static void write_event(struct trace_writer *w, uint32_t type, unsigned n, const uint64_t *f, const void *tail,
-                        size_t tail_len)
+static void write_event(struct trace_writer *w, uint32_t stack, uint32_t type, unsigned n, const uint64_t *f,
+                        const void *tail, size_t tail_len)
 {
   if (w == &trace_none)
     return;
   switch (type) {
   case VT_R_ALLOC:
     if (f[2] > 16)
-      trace_alloc_aligned(w, f[0], f[1], f[2]);
+      trace_alloc_aligned(w, f[0], f[1], f[2], stack);
     else
-      trace_alloc(w, f[0], f[1]);
+      trace_alloc(w, f[0], f[1], stack);
     break;
   case VT_R_FREE:
     trace_free(w, f[0]);
     break;
   case VT_R_REALLOC:
-    trace_realloc(w, f[0], f[1], f[2]);
+    trace_realloc(w, f[0], f[1], f[2], stack);
+    break;
+  case VT_R_MMAP:
+  case VT_R_MUNMAP:
+  case VT_R_MREMAP:
+  case VT_R_MPROTECT:
+  case VT_R_MADVISE:
+  case VT_R_BRK:
+  case VT_R_SHMAT:
+  case VT_R_SHMDT:
+    trace_record_stack(w, (enum vt_record_type)type, n, f, stack);
     break;
   default:
     trace_record(w, (enum vt_record_type)type, n, f, tail, tail_len);
@@ -149,7 +160,7 @@ static void write_pending(struct thread *t, uintptr_t frame)
     if (e->type == PENDING_FREE)
       block_free(&h, (void *)(uintptr_t)e->fields[0], "free");
     else if (e->type)
-      write_event(t->writer, e->type, e->n, e->fields, NULL, 0);
+      write_event(t->writer, VT_STACK_NONE, e->type, e->n, e->fields, NULL, 0);
     e->type = 0;
   }
   /* A handler that interrupted this loop added behind count: keep those for the next round. */
@@ -175,11 +186,17 @@ void hook_release(struct thread *t)
   t->guard = (void *)(p && p->count ? GUARD_PENDING : GUARD_FREE);
 }
 
+static bool has_stack(enum vt_record_type type)
+{
+  return type == VT_R_ALLOC || (type >= VT_R_REALLOC && type <= VT_R_SHMDT);
+}
+
 void hook_record(const struct hook *h, enum vt_record_type type, unsigned n, const uint64_t *fields, const void *tail,
                  size_t tail_len)
 {
   if (h->state == HOOK_READY)
-    write_event(h->thread->writer, type, n, fields, tail, tail_len);
+    write_event(h->thread->writer, has_stack(type) ? stack_of(h->thread, h->frame) : VT_STACK_NONE, type, n, fields,
+                tail, tail_len);
   else if (h->state == HOOK_NESTED && h->thread->writer != &trace_none && !pend(h->thread, type, n, fields))
     trace_note_lost(VT_LOSS_SIGNAL, 1);
 }

@@ -11,13 +11,14 @@
 #include "entry/libc_names.h"
 #include "entry/process.h"
 #include "entry/report.h"
+#include "entry/stacks.h"
 #include "heap/heap_fast.h"
 #include "trace/trace_fast.h"
 
 /* The guard was not free, or (held) the heap gave nothing: an allocator of another kind, or no memory. */
-static COLD void *malloc_slow(size_t size)
+static COLD void *malloc_slow(size_t size, uintptr_t frame)
 {
-  struct hook h = hook_begin(HOOK_FRAME);
+  struct hook h = hook_begin(frame);
   void *p = block_alloc(&h, HEAP_MIN_ALIGN, size, false);
 
   hook_end(&h);
@@ -31,20 +32,20 @@ EXPORT void *malloc(size_t size)
   void *p;
 
   if (unlikely(!hook_enter(t, frame)))
-    return malloc_slow(size);
+    return malloc_slow(size, frame);
   p = heap_alloc(t->heap, size);
   if (unlikely(!p)) {
     hook_leave(t, frame);
-    return malloc_slow(size);
+    return malloc_slow(size, frame);
   }
-  trace_alloc(t->writer, (uintptr_t)p, size);
+  trace_alloc(t->writer, (uintptr_t)p, size, stack_of(t, frame));
   hook_leave(t, frame);
   return p;
 }
 
-static COLD void free_slow(void *p, const char *call)
+static COLD void free_slow(void *p, const char *call, uintptr_t frame)
 {
-  struct hook h = hook_begin(HOOK_FRAME);
+  struct hook h = hook_begin(frame);
 
   block_free(&h, p, call);
   hook_end(&h);
@@ -58,12 +59,12 @@ HOT void free_block(void *p, const char *call, uintptr_t frame)
   if (!p)
     return;
   if (unlikely(!hook_enter(t, frame))) {
-    free_slow(p, call);
+    free_slow(p, call, frame);
     return;
   }
   if (unlikely(heap_free(t->heap, p) != HEAP_OK)) {
     hook_leave(t, frame);
-    free_slow(p, call);
+    free_slow(p, call, frame);
     return;
   }
   trace_free(t->writer, (uintptr_t)p);
@@ -105,9 +106,9 @@ EXPORT void free_aligned_sized(void *p, size_t align, size_t size)
   free_block(p, "free_aligned_sized", HOOK_FRAME);
 }
 
-static COLD void *calloc_slow(size_t size)
+static COLD void *calloc_slow(size_t size, uintptr_t frame)
 {
-  struct hook h = hook_begin(HOOK_FRAME);
+  struct hook h = hook_begin(frame);
   void *p = block_alloc(&h, HEAP_MIN_ALIGN, size, true);
 
   hook_end(&h);
@@ -126,20 +127,20 @@ EXPORT void *calloc(size_t count, size_t size)
     return NULL;
   }
   if (unlikely(!hook_enter(t, frame)))
-    return calloc_slow(bytes);
+    return calloc_slow(bytes, frame);
   p = heap_alloc_zeroed(t->heap, bytes);
   if (unlikely(!p)) {
     hook_leave(t, frame);
-    return calloc_slow(bytes);
+    return calloc_slow(bytes, frame);
   }
-  trace_alloc(t->writer, (uintptr_t)p, bytes);
+  trace_alloc(t->writer, (uintptr_t)p, bytes, stack_of(t, frame));
   hook_leave(t, frame);
   return p;
 }
 
-static COLD void *resize_slow(void *p, size_t size)
+static COLD void *resize_slow(void *p, size_t size, uintptr_t frame)
 {
-  struct hook h = hook_begin(HOOK_FRAME);
+  struct hook h = hook_begin(frame);
   void *q = NULL;
 
   if (!p)
@@ -158,12 +159,12 @@ HOT void *resize(void *p, size_t size, uintptr_t frame)
   void *q = NULL;
 
   if (unlikely(!p) || unlikely(size - 1 >= BLOCK_MAX) || t->heap == &heap_none || unlikely(!hook_enter(t, frame)))
-    return resize_slow(p, size);
+    return resize_slow(p, size, frame);
   if (unlikely(heap_resize(t->heap, p, size, &q) != HEAP_OK) || unlikely(!q)) {
     hook_leave(t, frame);
-    return resize_slow(p, size);
+    return resize_slow(p, size, frame);
   }
-  trace_realloc(t->writer, (uintptr_t)p, (uintptr_t)q, size);
+  trace_realloc(t->writer, (uintptr_t)p, (uintptr_t)q, size, stack_of(t, frame));
   hook_leave(t, frame);
   return q;
 }

@@ -15,6 +15,7 @@
 #include "entry/hook.h"
 #include "entry/process.h"
 #include "heap/heap.h"
+#include "unwind/unwind.h"
 
 #ifndef MAP_FIXED_NOREPLACE
 #define MAP_FIXED_NOREPLACE 0x100000 /* Linux 4.17 */
@@ -135,6 +136,8 @@ EXPORT int munmap(void *addr, size_t size)
   result = sys_munmap(addr, size);
   if (result == 0 && !first)
     HOOK_RECORD(&h, MUNMAP, ADDRESS(addr), size);
+  if (result == 0)
+    unwind_mappings_changed();
   if (result == 0 && may_pin(&h))
     heap_range_release(h.thread->heap, ADDRESS(addr), whole_pages(size));
   hook_end(&h);
@@ -221,6 +224,7 @@ EXPORT void *mremap(void *old, size_t old_size, size_t size, int flags, ...)
   }
   p = remap(&h, old, old_size, size, flags, to);
   if (!sys_failed(p)) {
+    unwind_mappings_changed();
     HOOK_RECORD(&h, MREMAP, ADDRESS(old), old_size, ADDRESS(p), size, (uint64_t)(unsigned)flags);
     if (may_pin(&h))
       release_old(&h, ADDRESS(old), whole_pages(old_size), ADDRESS(p), whole_pages(size), flags);

@@ -18,6 +18,7 @@
 #include "base/sys.h"
 #include "entry/hook.h"
 #include "entry/process.h"
+#include "unwind/unwind.h"
 
 #define BUILD_ID_MAX 32
 #define NAME_MAX_BYTES 1024
@@ -195,8 +196,10 @@ static void compare(const struct snapshot *s)
   for (size_t i = 0; i < known_count; i++) {
     if (known[i].seen)
       known[kept++] = known[i];
-    else
+    else {
       EVENT(MODULE_GONE, known[i].addr, known[i].size);
+      unwind_forget(known[i].addr, known[i].addr + known[i].size);
+    }
   }
   known_count = kept;
 }

@@ -26,12 +26,16 @@
 #include "entry/modules.h"
 #include "entry/next_libc.h"
 #include "entry/process_state.h"
+#include "entry/stacks.h"
 #include "entry/threads.h"
 #include "frames/sampler.h"
 #include "heap/heap.h"
 #include "heap/next.h"
 #include "trace/samples.h"
 #include "trace/trace.h"
+
+/* Memory that was free for so long goes back to the kernel at the next tick of the sampler. */
+#define TRIM_AGE_NS (UINT64_C(1000) * 1000000)
 
 /* The last sample of a process may take this long. */
 #define END_SAMPLE_NS (200 * UINT64_C(1000000))
@@ -200,15 +204,15 @@ static void adopt(void)
   thread_current = t;
   if (process.traced)
     process_open_stream(t, VT_NO_THREAD, VT_ROLE_ADOPTED);
+  stacks_open(t, false);
   threads_watch_end(t);
 }
 
 COLD struct thread *process_know_thread(void)
 {
-  uint64_t all = ~UINT64_C(0), mask;
+  uint64_t mask = sys_block_signals();
   int error = errno;
 
-  sys_call(SYS_rt_sigprocmask, SIG_SETMASK, (long)&all, (long)&mask, sizeof mask, 0, 0);
   if (thread_self() == &thread_none) {
     lock_take(&start_lock);
     if (process.mode == PROCESS_NEW)
@@ -217,9 +221,16 @@ COLD struct thread *process_know_thread(void)
   }
   if (thread_self() == &thread_none)
     adopt();
-  sys_call(SYS_rt_sigprocmask, SIG_SETMASK, (long)&mask, 0, sizeof mask, 0, 0);
+  sys_restore_signals(mask);
   errno = error;
   return thread_self();
+}
+
+/* Runs in the sampler's helper. */
+static void trim(uint64_t now_ns)
+{
+  (void)now_ns;
+  heap_trim(TRIM_AGE_NS);
 }
 
 /* What has to wait for a process that is set up: the environment, the modules, the sampler. */
@@ -234,7 +245,10 @@ __attribute__((constructor)) static void construct(void)
   internal_end(t);
   if (!process.traced)
     return;
+  stacks_start(t);
   modules_update();
+  if (process.mode == PROCESS_PIN)
+    samples_on_tick(trim);
   process.sampling = samples_start(options_get());
 }
 

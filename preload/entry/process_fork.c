@@ -20,6 +20,7 @@
 #include "heap/heap.h"
 #include "trace/samples.h"
 #include "trace/trace.h"
+#include "unwind/unwind.h"
 
 static bool locked; /* the handlers run: set and read by the forking thread alone, under all locks */
 
@@ -37,6 +38,7 @@ void process_before_fork(void)
   heap_before_fork();
   threads_before_fork();
   modules_before_fork();
+  unwind_before_fork();
   trace_before_fork();
   own_before_fork();
   locked = true;
@@ -47,6 +49,7 @@ static void renew_child(struct thread *t)
 {
   own_after_fork(true);
   trace_after_fork(true);
+  unwind_after_fork(true);
   modules_after_fork(true);
   threads_after_fork(true, t);
   heap_after_fork(true);
@@ -80,6 +83,7 @@ void process_after_fork(bool child)
   } else {
     own_after_fork(false);
     trace_after_fork(false);
+    unwind_after_fork(false);
     modules_after_fork(false);
     threads_after_fork(false, t);
     heap_after_fork(false);

@@ -16,6 +16,7 @@
 #include "base/sys.h"
 #include "entry/hook.h"
 #include "entry/process.h"
+#include "entry/stacks.h"
 #include "heap/heap.h"
 
 #define BUCKETS 1024u
@@ -61,6 +62,7 @@ static bool table_remove(struct thread *t)
 
 static void free_thread(struct thread *t)
 {
+  stacks_close(t);
   if (t->pending)
     own_unmap(t->pending, PENDING_PAGE);
   t->pending = NULL;
@@ -190,6 +192,7 @@ void threads_begin(struct thread *t)
   threads_add_self(t);
   if (parent != VT_NO_THREAD)
     process_open_stream(t, parent, VT_ROLE_PROGRAM);
+  stacks_open(t, true);
   threads_watch_end(t);
   internal_end(t);
 }

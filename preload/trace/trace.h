@@ -96,16 +96,19 @@ struct trace_writer *trace_writer_open(uint32_t parent, uint32_t ordinal, int ti
 void trace_writer_close(struct trace_writer *w);
 
 /* Cold halves; see trace_fast.h. */
-void trace_alloc_slow(struct trace_writer *w, uint64_t addr, uint64_t size);
+void trace_alloc_slow(struct trace_writer *w, uint64_t addr, uint64_t size, uint32_t stack);
 void trace_free_slow(struct trace_writer *w, uint64_t addr);
 
 /* An allocation with more than the usual alignment, and a resize (old and addr may be equal). */
-void trace_alloc_aligned(struct trace_writer *w, uint64_t addr, uint64_t size, uint64_t align);
-void trace_realloc(struct trace_writer *w, uint64_t old, uint64_t addr, uint64_t size);
+void trace_alloc_aligned(struct trace_writer *w, uint64_t addr, uint64_t size, uint64_t align, uint32_t stack);
+void trace_realloc(struct trace_writer *w, uint64_t old, uint64_t addr, uint64_t size, uint32_t stack);
 
 /* Any general record but VT_R_ALLOC and VT_R_REALLOC, at the present time.  tail may be NULL with 0. */
 void trace_record(struct trace_writer *w, enum vt_record_type type, unsigned n, const uint64_t *fields,
                   const void *tail, size_t tail_len);
+/* The same for an event of the program's that has a call stack (a mapping). */
+void trace_record_stack(struct trace_writer *w, enum vt_record_type type, unsigned n, const uint64_t *fields,
+                        uint32_t stack);
 /* The same in a row of numbers: TRACE(w, MUNMAP, addr, size). */
 #define TRACE(w, NAME, ...)                                                                                            \
   do {                                                                                                                 \

@@ -20,20 +20,31 @@ static inline void trace_put_word(struct trace_writer *w, uint64_t word, unsigne
   w->cur += len;
 }
 
-/* A block at addr of size bytes, with the usual alignment.  Called after the allocation. */
-static inline void trace_alloc(struct trace_writer *w, uint64_t addr, uint64_t size)
+static inline void trace_put_hot(struct trace_writer *w, struct vt_hot hot, unsigned len)
+{
+  if (unlikely(hot.second)) {
+    __builtin_memcpy(w->cur + sizeof hot.first, &hot.second, sizeof hot.second);
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+  }
+  __builtin_memcpy(w->cur, &hot.first, sizeof hot.first);
+  w->cur += len;
+}
+
+/* A block at addr of size bytes, with the usual alignment, allocated by call stack `stack`.  Called after the
+ * allocation. */
+static inline void trace_alloc(struct trace_writer *w, uint64_t addr, uint64_t size, uint32_t stack)
 {
   unsigned len;
-  uint64_t word;
+  struct vt_hot hot;
 
   if (trace_is_due(w) || unlikely(size >= VT_HOT_SIZE_LIMIT)) {
     if (w != &trace_none)
-      trace_alloc_slow(w, addr, size);
+      trace_alloc_slow(w, addr, size, stack);
     return;
   }
-  word = vt_pack_alloc(&w->codec, VT_K_ALLOC, addr >> TRACE_PIN_SHIFT, (uint32_t)size, &len);
+  hot = vt_pack_alloc(&w->codec, addr >> TRACE_PIN_SHIFT, (uint32_t)size, stack, &len);
   w->allocs++;
-  trace_put_word(w, word, len);
+  trace_put_hot(w, hot, len);
 }
 
 /* The block at addr is about to be freed.  Called before the free. */

@@ -63,28 +63,40 @@ static void put_general(struct trace_writer *w, enum vt_record_type type, unsign
   w->cur += vt_pack_general(w->cur, type, n, fields, NULL, 0);
 }
 
-void trace_alloc_slow(struct trace_writer *w, uint64_t addr, uint64_t size)
+/* General records take their call stack from the latest STACK record.  There is room for STACK_ROOM. */
+static void put_stack(struct trace_writer *w, uint32_t stack)
 {
-  trace_alloc_aligned(w, addr, size, 0);
+  const uint64_t id = stack;
+
+  if (w->stack == stack)
+    return;
+  w->stack = stack;
+  put_general(w, VT_R_STACK, 1, &id);
 }
 
-void trace_alloc_aligned(struct trace_writer *w, uint64_t addr, uint64_t size, uint64_t align)
+void trace_alloc_slow(struct trace_writer *w, uint64_t addr, uint64_t size, uint32_t stack)
+{
+  trace_alloc_aligned(w, addr, size, 0, stack);
+}
+
+void trace_alloc_aligned(struct trace_writer *w, uint64_t addr, uint64_t size, uint64_t align, uint32_t stack)
 {
   const uint64_t fields[] = {addr, size, align};
   bool due;
 
   w = writer_ready(w);
-  if (!w || !writer_room(w, TIME_ROOM + VT_GENERAL_MAX(0)))
+  if (!w || !writer_room(w, TIME_ROOM + STACK_ROOM + VT_GENERAL_MAX(0)))
     return;
   due = trace_is_due(w);
   if (due)
     put_time(w);
   if (align == 0 && size < VT_HOT_SIZE_LIMIT && is_hot(addr)) {
     unsigned len;
-    uint64_t word = vt_pack_alloc(&w->codec, VT_K_ALLOC, addr >> trace_state->shift, (uint32_t)size, &len);
+    struct vt_hot hot = vt_pack_alloc(&w->codec, addr >> trace_state->shift, (uint32_t)size, stack, &len);
 
-    trace_put_word(w, word, len);
+    trace_put_hot(w, hot, len);
   } else {
+    put_stack(w, stack);
     put_general(w, VT_R_ALLOC, 3, fields);
   }
   w->allocs++;
@@ -97,7 +109,7 @@ void trace_free_slow(struct trace_writer *w, uint64_t addr)
   bool due;
 
   w = writer_ready(w);
-  if (!w || !writer_room(w, TIME_ROOM + VT_GENERAL_MAX(0)))
+  if (!w || !writer_room(w, TIME_ROOM + STACK_ROOM + VT_GENERAL_MAX(0)))
     return;
   due = trace_is_due(w);
   if (due)
@@ -114,17 +126,18 @@ void trace_free_slow(struct trace_writer *w, uint64_t addr)
     rearm(w);
 }
 
-void trace_realloc(struct trace_writer *w, uint64_t old, uint64_t addr, uint64_t size)
+void trace_realloc(struct trace_writer *w, uint64_t old, uint64_t addr, uint64_t size, uint32_t stack)
 {
   const uint64_t fields[] = {old, addr, size};
   bool due;
 
   w = writer_ready(w);
-  if (!w || !writer_room(w, TIME_ROOM + VT_GENERAL_MAX(0)))
+  if (!w || !writer_room(w, TIME_ROOM + STACK_ROOM + VT_GENERAL_MAX(0)))
     return;
   due = trace_is_due(w);
   if (due)
     put_time(w);
+  put_stack(w, stack);
   put_general(w, VT_R_REALLOC, 3, fields);
   w->allocs++;
   if (due)
@@ -141,5 +154,17 @@ void trace_record(struct trace_writer *w, enum vt_record_type type, unsigned n, 
     return;
   put_time(w);
   w->cur += vt_pack_general(w->cur, type, n, fields, tail, tail_len);
+  rearm(w);
+}
+
+void trace_record_stack(struct trace_writer *w, enum vt_record_type type, unsigned n, const uint64_t *fields,
+                        uint32_t stack)
+{
+  w = writer_ready(w);
+  if (!w || !writer_room(w, TIME_ROOM + STACK_ROOM + VT_GENERAL_MAX(0)))
+    return;
+  put_time(w);
+  put_stack(w, stack);
+  put_general(w, type, n, fields);
   rearm(w);
 }

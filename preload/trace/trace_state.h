@@ -48,6 +48,8 @@ void trace_grown(uint64_t size);
 
 /* Space that a time record and a hot record may need. */
 #define TIME_ROOM 12u
+/* Bytes that a STACK record can take: type, length, 32-bit number. */
+#define STACK_ROOM 7u
 #define HOT_ROOM (TIME_ROOM + VT_HOT_MAX)
 
 /* writer.c: */

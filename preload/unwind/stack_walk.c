@@ -248,10 +248,22 @@ static uint32_t keep(struct unwind_thread *u, unsigned prefix, unsigned count, u
   return node;
 }
 
+static unsigned walk_plain(struct unwind_thread *u, const struct frame_state *from, uint32_t *root, bool learn)
+{
+  unsigned n;
+
+  if (config.plain)
+    config.plain(u->user, true);
+  n = frame_walk_plain(from, u->plain, u->limit, root, learn);
+  if (config.plain)
+    config.plain(u->user, false);
+  return n;
+}
+
 static uint32_t capture_plain(struct unwind_thread *u, const struct frame_state *from)
 {
   uint32_t root;
-  unsigned n = frame_walk_plain(from, u->plain, u->limit, &root, config.mode != UNWIND_PLAIN);
+  unsigned n = walk_plain(u, from, &root, config.mode != UNWIND_PLAIN);
 
   __atomic_fetch_add(&stats.plain_walks, 1, __ATOMIC_RELAXED);
   for (unsigned i = 0; i < n; i++)
@@ -314,7 +326,7 @@ static bool walk(struct unwind_thread *u, struct frame_state state, unsigned *co
 static void compare(struct unwind_thread *u, const struct frame_state *from)
 {
   uint32_t root;
-  unsigned n = frame_walk_plain(from, u->plain, u->limit, &root, false);
+  unsigned n = walk_plain(u, from, &root, false);
   bool equal = n == u->count && root == u->root;
   unsigned at = 0;
 

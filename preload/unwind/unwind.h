@@ -29,10 +29,14 @@ enum unwind_mode { UNWIND_CACHED, UNWIND_PLAIN, UNWIND_COMPARE };
 /* Told of every new node once, in the thread that met it first; another thread may be given the id a moment earlier. */
 typedef void (*unwind_node_fn)(void *user, uint32_t id, uint32_t parent, uint64_t pc);
 
+/* Told when libunwind itself is about to be used in a thread, and when that is over. */
+typedef void (*unwind_plain_fn)(void *user, bool begins);
+
 struct unwind_config {
   unsigned max_frames; /* innermost frames kept, 1 to 1024 */
   enum unwind_mode mode;
   unwind_node_fn node;
+  unwind_plain_fn plain; /* or NULL */
 };
 
 /*

@@ -82,7 +82,7 @@ static uint64_t churn_run(struct churn *c, struct trace_writer *w, unsigned long
     c->size[other] ^= at == other ? 0 : c->size[at];
     sum += c->addr[at];
     if (w)
-      trace_alloc(w, c->addr[at], c->size[at] ? c->size[at] : 16);
+      trace_alloc(w, c->addr[at], c->size[at] ? c->size[at] : 16, 0);
   }
   return sum;
 }

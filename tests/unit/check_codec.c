@@ -76,9 +76,9 @@ START_TEST(leb_of_more_than_64_bits_is_refused)
 END_TEST
 
 struct hot {
-  enum vt_kind kind;
+  bool is_free;
   uint64_t unit;
-  uint32_t size;
+  uint32_t size, stack;
 };
 
 static struct hot random_hot(void)
@@ -86,7 +86,8 @@ static struct hot random_hot(void)
   uint64_t r = random_next();
   struct hot hot = {.unit = random_length(46), .size = (uint32_t)(r >> 8) & (VT_HOT_SIZE_LIMIT - 1)};
 
-  hot.kind = r & 1 ? VT_K_FREE : r & 2 ? VT_K_ALLOC : VT_K_ALLOC_STACK;
+  hot.is_free = r & 1;
+  hot.stack = r & 2 ? 0 : r & 4 ? (uint32_t)(r >> 40) & 15 : (uint32_t)random_length(32);
   hot.size >>= (r >> 32) % 13;
   return hot;
 }
@@ -94,14 +95,41 @@ static struct hot random_hot(void)
 static unsigned put(struct vt_codec *c, const struct hot *hot, uint8_t *p)
 {
   unsigned len;
-  uint64_t word = hot->kind == VT_K_FREE ? vt_pack_free(c, hot->unit, &len)
-                                         : vt_pack_alloc(c, hot->kind, hot->unit, hot->size, &len);
+  struct vt_hot words = {0};
+  uint8_t bytes[sizeof words];
 
-  must(len >= 1 && len <= VT_HOT_MAX, "a length of %u", len);
-  must((word & 3) == hot->kind, "a wrong kind");
-  must(len == 8 || word >> (8 * len) == 0, "bytes past the length are not zero");
-  memcpy(p, &word, sizeof word);
+  if (hot->is_free)
+    words.first = vt_pack_free(c, hot->unit, &len);
+  else
+    words = vt_pack_alloc(c, hot->unit, hot->size, hot->stack, &len);
+  must(len >= 1 && len <= 13, "a length of %u", len);
+  memcpy(bytes, &words, sizeof bytes);
+  for (unsigned i = len; i < sizeof bytes; i++)
+    must(bytes[i] == 0, "bytes past the length are not zero");
+  memcpy(p, bytes, sizeof bytes);
   return len;
+}
+
+/* Reads one record as FORMAT.md says, and checks it; its length. */
+static size_t take(struct vt_codec *c, const struct hot *hot, const uint8_t *p, const uint8_t *end)
+{
+  unsigned len;
+  uint32_t size = 0;
+  uint64_t word = vt_hot_word(p, (size_t)(end - p), &len), difference = 0;
+  const uint8_t *after = p + len;
+
+  must(((word & 3) == VT_K_FREE) == hot->is_free, "a wrong kind");
+  if (hot->is_free) {
+    must(vt_unpack_free(c, word) == hot->unit, "a wrong address");
+    return len;
+  }
+  must(vt_unpack_alloc(c, word, &size) == hot->unit && size == hot->size, "a wrong address or size");
+  if ((word & 3) == VT_K_ALLOC_STACK)
+    after = vt_get_leb(after, end, &difference);
+  must(after != NULL, "a number is missing");
+  vt_unpack_stack(c, size, difference);
+  must(c->stack == hot->stack, "stack %u in place of %u", c->stack, hot->stack);
+  return (size_t)(after - p);
 }
 
 START_TEST(hot_records_round_trip)
@@ -122,25 +150,13 @@ START_TEST(hot_records_round_trip)
     lengths[len]++;
     p += len;
   }
-  for (unsigned len = 1; len <= VT_HOT_MAX; len++)
+  for (unsigned len = 1; len <= 12; len++)
     ck_assert_msg(lengths[len] > 0, "no record of %u bytes", len);
 
   const uint8_t *end = p;
   p = bytes;
-  for (unsigned i = 0; i < COUNT; i++) {
-    unsigned len;
-    uint32_t size = 0;
-    uint64_t word = vt_hot_word(p, (size_t)(end - p), &len);
-
-    must((word & 3) == hot[i].kind, "kind of record %u", i);
-    if (hot[i].kind == VT_K_FREE) {
-      must(vt_unpack_free(&out, word) == hot[i].unit, "address of record %u", i);
-    } else {
-      must(vt_unpack_alloc(&out, word, &size) == hot[i].unit, "address of record %u", i);
-      must(size == hot[i].size, "size of record %u", i);
-    }
-    p += len;
-  }
+  for (unsigned i = 0; i < COUNT; i++)
+    p += take(&out, &hot[i], p, end);
   ck_assert_ptr_eq(p, end);
   free(hot);
   free(bytes);
@@ -150,8 +166,8 @@ END_TEST
 START_TEST(a_cut_hot_record_is_refused)
 {
   struct vt_codec c = {0};
-  uint8_t bytes[16] = {0};
-  struct hot hot = {VT_K_ALLOC, UINT64_C(1) << 45, 4095};
+  uint8_t bytes[VT_HOT_MAX] = {0};
+  struct hot hot = {.unit = UINT64_C(1) << 45, .size = 4095};
   unsigned len = put(&c, &hot, bytes), seen;
 
   ck_assert_uint_eq(len, 8);
@@ -171,11 +187,26 @@ START_TEST(the_same_place_again_is_short)
   struct vt_codec c = {0};
   unsigned len;
 
-  vt_pack_alloc(&c, VT_K_ALLOC, 0x20000, 32, &len);
+  vt_pack_alloc(&c, 0x20000, 32, 0, &len);
   vt_pack_free(&c, 0x20000, &len);
   ck_assert_uint_eq(len, 1);
-  vt_pack_alloc(&c, VT_K_ALLOC, 0x20002, 32, &len);
+  vt_pack_alloc(&c, 0x20002, 32, 0, &len);
   ck_assert_uint_eq(len, 3);
+}
+END_TEST
+
+START_TEST(repeated_stacks_cost_nothing)
+{
+  struct vt_codec c = {0};
+  unsigned len, plain;
+
+  vt_pack_alloc(&c, 2, 32, 0, &len);
+  vt_pack_alloc(&c, 2, 32, 0, &plain);
+  for (unsigned i = 0; i < 40; i++)
+    vt_pack_alloc(&c, 2, 32, 1000 + i % 3, &len);
+  ck_assert_uint_eq(len, plain);
+  vt_pack_alloc(&c, 2, 32, 5000, &len);
+  ck_assert_uint_gt(len, plain);
 }
 END_TEST
 
@@ -237,6 +268,7 @@ int main(void)
   tcase_add_test(tc, hot_records_round_trip);
   tcase_add_test(tc, a_cut_hot_record_is_refused);
   tcase_add_test(tc, the_same_place_again_is_short);
+  tcase_add_test(tc, repeated_stacks_cost_nothing);
   tcase_add_test(tc, general_records_round_trip);
   tcase_add_test(tc, a_chunk_header_is_told_from_its_damage);
   suite_add_tcase(suite, tc);

@@ -174,12 +174,12 @@ START_TEST(plain_events_are_hot)
 
   ck_assert(trace_begin(temp_path("trace"), 0));
   w = trace_first_writer();
-  trace_alloc(w, 0x200000, 0);
-  trace_alloc(w, 0x200010, VT_HOT_SIZE_LIMIT - 1);
+  trace_alloc(w, 0x200000, 0, 0);
+  trace_alloc(w, 0x200010, VT_HOT_SIZE_LIMIT - 1, 0);
   trace_free(w, 0x200000);
-  trace_alloc(w, 0x300000, VT_HOT_SIZE_LIMIT);
-  trace_alloc_aligned(w, 0x400000, 64, 64);
-  trace_realloc(w, 0x400000, 0x400000, 65);
+  trace_alloc(w, 0x300000, VT_HOT_SIZE_LIMIT, 0);
+  trace_alloc_aligned(w, 0x400000, 64, 64, 0);
+  trace_realloc(w, 0x400000, 0x400000, 65, 0);
   decode(&d, trace_path());
   e = d.stream[0].event;
   ck_assert_uint_eq(d.stream[0].count, 7);
@@ -202,7 +202,7 @@ START_TEST(in_next_mode_every_event_has_its_time)
   w = trace_first_writer();
   for (unsigned i = 0; i < 200; i++) {
     before[i] = sys_now();
-    trace_alloc(w, 0x1000 + 8 * i, i);
+    trace_alloc(w, 0x1000 + 8 * i, i, 0);
   }
   decode(&d, trace_path());
   ck_assert_uint_eq(decoded_u32(&d, H_SHIFT), 3);
@@ -237,7 +237,7 @@ START_TEST(time_keeps_up)
       __atomic_add_fetch(&trace_tick, 1, __ATOMIC_RELAXED);
     }
     before[i] = sys_now();
-    trace_alloc(w, 16 * i, 16);
+    trace_alloc(w, 16 * i, 16, 0);
   }
   decode(&d, trace_path());
   ck_assert_uint_eq(d.stream[0].count, 301);

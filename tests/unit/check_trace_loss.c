@@ -392,7 +392,7 @@ START_TEST(without_memory_the_small_stage_goes_on)
   limit.rlim_cur = pages * (unsigned long)sysconf(_SC_PAGESIZE) + 16384;
   ck_assert_int_eq(setrlimit(RLIMIT_AS, &limit), 0);
   for (unsigned long i = 0; i < MANY; i++)
-    trace_alloc(w, i * 16, i & 1023);
+    trace_alloc(w, i * 16, i & 1023, 0);
   limit.rlim_cur = RLIM_INFINITY;
   setrlimit(RLIMIT_AS, &limit);
   fclose(f);

@@ -299,7 +299,7 @@ START_TEST(many_streams_are_cheap)
 
     ck_assert_uint_eq(w->thread, i);
     for (unsigned k = 0; k < EVENTS; k++)
-      trace_alloc(w, UINT64_C(0x1000) * k, 100);
+      trace_alloc(w, UINT64_C(0x1000) * k, 100, 0);
     trace_writer_close(w);
   }
   ck_assert_int_eq(stat(trace_path(), &st), 0);
@@ -308,7 +308,7 @@ START_TEST(many_streams_are_cheap)
     live[i] = trace_writer_open(0, i + 1, 1, VT_ROLE_PROGRAM);
     for (unsigned k = 0; k < i; k++)
       must(live[i] != live[k], "a writer was given out twice");
-    trace_alloc(live[i], 4096, i);
+    trace_alloc(live[i], 4096, i, 0);
   }
   ck_assert_int_eq(stat(trace_path(), &st), 0);
   ck_assert_int_lt(st.st_size, LATER * 4096 + LIVE * 8192 + 65536);

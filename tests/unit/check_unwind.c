@@ -125,7 +125,7 @@ __attribute__((noinline)) static void realigned_with_alloca(int size)
 
 static void start(enum unwind_mode mode)
 {
-  const struct unwind_config config = {LIMIT, mode, on_node};
+  const struct unwind_config config = {LIMIT, mode, on_node, NULL};
   char *frame = __builtin_frame_address(0);
 
   ck_assert_int_eq(unwind_start(&config), 0);

@@ -82,6 +82,7 @@ static unsigned significant_bits(uint64_t v)
 struct state {
   const uint8_t *p, *end;
   uint64_t clock, seq, prev, last[13];
+  uint32_t stack, hot_stack, guess[256];
   unsigned shift;
 };
 
@@ -137,6 +138,11 @@ static void hot_record(struct state *s, struct decoded_event *e)
     e->number = 2;
     e->fields = 3;
     e->field[1] = size;
+    k = (s->hot_stack * 0x9e3779b1u + size * 0x85ebca6bu) >> 24;
+    if (kind == 3)
+      s->guess[k] += (uint32_t)unzigzag(leb(s, s->end));
+    s->hot_stack = s->guess[k];
+    e->stack = s->hot_stack;
     s->seq++;
   }
   e->field[0] = s->prev << s->shift;
@@ -171,6 +177,10 @@ static void general_record(struct state *s, struct decoded_event *e)
   must(shape[number].tail || !e->tail_len, "record %u has a tail", number);
   s->p = end;
   s->seq += number == 2 || number == 4;
+  if (number == 35)
+    s->stack = (uint32_t)e->field[0];
+  if (number == 2 || (number >= 4 && number <= 12))
+    e->stack = s->stack;
 }
 
 static void chunk_decode(const struct decoded *d, struct decoded_stream *stream, size_t offset)
@@ -192,10 +202,10 @@ static void chunk_decode(const struct decoded *d, struct decoded_stream *stream,
       hot_record(&s, e);
     else
       general_record(&s, e);
-    if (e->number == 1) {
+    if (e->number == 1)
       s.clock += e->field[0];
+    if (e->number == 1 || e->number == 35)
       stream->count--;
-    }
     e->time = s.clock;
   }
 }

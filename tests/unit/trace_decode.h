@@ -14,6 +14,7 @@ struct decoded_event {
   unsigned hot;    /* length of a hot record, else 0 */
   uint64_t time;
   uint64_t seq; /* allocation events of the stream before it */
+  uint32_t stack; /* of the records that have one */
   unsigned fields;
   uint64_t field[6];
   const uint8_t *tail;

@@ -167,19 +167,27 @@ static void put_word(struct maker_stream *s, uint64_t word, unsigned len)
   s->used += len;
 }
 
-void maker_alloc(struct maker_stream *s, uint64_t addr, uint64_t size)
+void maker_alloc_stack(struct maker_stream *s, uint64_t addr, uint64_t size, uint32_t stack)
 {
   unsigned shift = s->maker->header.addr_shift, len;
-  uint64_t word;
+  struct vt_hot hot;
 
   if (size >= VT_HOT_SIZE_LIMIT || addr & ((1u << shift) - 1)) {
+    if (stack)
+      MAKE(s, STACK, stack);
     MAKE(s, ALLOC, addr, size, UINT64_C(1) << shift);
   } else {
     room_for(s, VT_HOT_MAX);
-    word = vt_pack_alloc(&s->codec, VT_K_ALLOC, addr >> shift, (uint32_t)size, &len);
-    put_word(s, word, len);
+    hot = vt_pack_alloc(&s->codec, addr >> shift, (uint32_t)size, stack, &len);
+    memcpy(s->data + s->used, &hot, len);
+    s->used += len;
   }
   s->allocs++;
+}
+
+void maker_alloc(struct maker_stream *s, uint64_t addr, uint64_t size)
+{
+  maker_alloc_stack(s, addr, size, VT_STACK_NONE);
 }
 
 void maker_free(struct maker_stream *s, uint64_t addr)

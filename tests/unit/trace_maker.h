@@ -53,6 +53,7 @@ struct maker_stream *maker_bare(struct trace_maker *m, uint32_t thread);
 /* Events from here on happen at ns (a time record is written when that is later). */
 void maker_time(struct maker_stream *s, uint64_t ns);
 void maker_alloc(struct maker_stream *s, uint64_t addr, uint64_t size);
+void maker_alloc_stack(struct maker_stream *s, uint64_t addr, uint64_t size, uint32_t stack);
 void maker_free(struct maker_stream *s, uint64_t addr);
 void maker_realloc(struct maker_stream *s, uint64_t old, uint64_t addr, uint64_t size);
 void maker_record(struct maker_stream *s, enum vt_record_type type, unsigned n, const uint64_t *fields,

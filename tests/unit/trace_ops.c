@@ -13,6 +13,7 @@ enum { FREE, ALLOC, ALIGNED, REALLOC, MUNMAP, NAME };
 struct op {
   int kind;
   uint64_t a, b, c;
+  uint32_t stack;
 };
 
 static uint64_t next(struct ops *ops)
@@ -37,6 +38,9 @@ static struct op op_next(struct ops *ops)
 {
   uint64_t r = next(ops);
   struct op op = {.a = address(ops)};
+
+  /* Mostly the stack that came before, as in programs; sometimes one of a few, sometimes none, sometimes any. */
+  op.stack = r >> 8 & 3 ? (uint32_t)(r >> 62) * 17 : r >> 10 & 1 ? 0 : (uint32_t)(r >> 20) >> (r >> 11 & 31);
 
   op.kind = r % 256 >= 6 ? (int)(r % 2) : (int)(r % 256);
   switch (op.kind) {
@@ -84,16 +88,16 @@ void ops_write(struct ops *ops, struct trace_writer *w)
     (odd ? trace_free_slow : trace_free)(w, op.a);
     break;
   case ALLOC:
-    (odd ? trace_alloc_slow : trace_alloc)(w, op.a, op.b);
+    (odd ? trace_alloc_slow : trace_alloc)(w, op.a, op.b, op.stack);
     break;
   case ALIGNED:
-    trace_alloc_aligned(w, op.a, op.b, op.c);
+    trace_alloc_aligned(w, op.a, op.b, op.c, op.stack);
     break;
   case REALLOC:
-    trace_realloc(w, op.a, op.b, op.c);
+    trace_realloc(w, op.a, op.b, op.c, op.stack);
     break;
   case MUNMAP:
-    TRACE(w, MUNMAP, op.a, op.b);
+    trace_record_stack(w, VT_R_MUNMAP, 2, (const uint64_t[]){op.a, op.b}, op.stack);
     break;
   default:
     trace_record(w, VT_R_THREAD_NAME, 1, &op.a, tail_bytes(), op.b);
@@ -113,6 +117,7 @@ void ops_expect(struct ops *ops, const struct decoded_event *e)
     must(e->tail_len == op.b && memcmp(e->tail, tail_bytes(), op.b) == 0, "a tail of %zu bytes", e->tail_len);
     return;
   }
+  must(e->stack == (op.kind == FREE ? 0 : op.stack), "stack %u in place of %u", e->stack, op.stack);
   if (op.kind != FREE)
     must(e->field[1] == op.b, "field 1 of record %u", e->number);
   if (op.kind == ALIGNED || op.kind == REALLOC)

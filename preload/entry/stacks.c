@@ -1,0 +1,101 @@
+/*
+ * Call stacks of events.  See stacks.h.  Before the constructor ran, events
+ * have no stacks: loading the unwinder from inside the loader's own calls of malloc is not safe.
+ */
+#include "entry/stacks.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/resource.h>
+
+#include "base/log.h"
+#include "base/option.h"
+#include "entry/process.h"
+
+/*
+ * The kernel keeps at least 128 MiB free below the first thread's stack
+ * (mmap_base in arch/x86/mm/mmap.c), so what lies in half of that is the stack itself.
+ */
+#define MAIN_STACK_MAX (UINT64_C(64) << 20)
+
+static bool enabled;
+
+/* A new node goes to the stream of the thread that met it. */
+static void on_node(void *user, uint32_t id, uint32_t parent, uint64_t pc)
+{
+  struct thread *t = user;
+
+  TRACE(t->writer, STACK_NODE, id, parent, pc);
+}
+
+/* libunwind maps memory of its own now and then: that is no event. */
+static void on_plain_walk(void *user, bool begins)
+{
+  struct thread *t = user;
+
+  t->internal += begins ? 1 : UINT32_MAX;
+}
+
+/* Above all frames of the first thread lie its arguments, environment and auxiliary vector. */
+static void open_main(struct thread *t)
+{
+  uintptr_t top = getauxval(AT_RANDOM) & ~(uintptr_t)7;
+  struct rlimit limit;
+  uint64_t size = MAIN_STACK_MAX;
+
+  if (getrlimit(RLIMIT_STACK, &limit) == 0 && limit.rlim_cur < size)
+    size = limit.rlim_cur;
+  t->unwind = top > size ? unwind_thread_open(t, (void *)(top - size), (void *)top) : NULL;
+}
+
+static void open_libc_thread(struct thread *t)
+{
+  pthread_attr_t attr;
+  void *low = NULL;
+  size_t size = 0;
+
+  if (pthread_getattr_np(pthread_self(), &attr) == 0) {
+    if (pthread_attr_getstack(&attr, &low, &size) != 0)
+      size = 0;
+    pthread_attr_destroy(&attr);
+  }
+  t->unwind = unwind_thread_open(t, low, (char *)low + size);
+}
+
+void stacks_open(struct thread *t, bool known)
+{
+  if (!enabled || t->unwind || !process_is_traced())
+    return;
+  if (known)
+    open_libc_thread(t);
+  else
+    t->unwind = unwind_thread_open(t, NULL, NULL);
+}
+
+void stacks_start(struct thread *t)
+{
+  static const enum unwind_mode modes[] = {UNWIND_CACHED, UNWIND_PLAIN, UNWIND_COMPARE};
+  const struct options *o = options_get();
+  const struct unwind_config config = {o->stack_frames, modes[o->unwind], on_node, on_plain_walk};
+  int error;
+
+  if (!o->stack_frames)
+    return;
+  internal_begin(t);
+  error = unwind_start(&config);
+  internal_end(t);
+  if (error) {
+    log_warn("no call stacks: %s", error == -ENOENT ? "libunwind.so.8 is not installed" : "out of memory");
+    return;
+  }
+  enabled = true;
+  open_main(t);
+}
+
+void stacks_close(struct thread *t)
+{
+  unwind_thread_close(t->unwind);
+  t->unwind = NULL;
+}
