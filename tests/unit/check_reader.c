@@ -134,7 +134,7 @@ START_TEST(every_kind_of_record)
 
     ck_assert_str_eq(reader_op_name(kinds[i].number), kinds[i].op);
     ck_assert_str_eq(reader_field_names(kinds[i].number), kinds[i].names);
-    if (kinds[i].number == VT_R_TIME)
+    if (kinds[i].number == VT_R_TIME || kinds[i].number == VT_R_STACK)
       continue;
     e = next_is(r, kinds[i].number);
     for (unsigned k = 0; k < e->fields; k++)
