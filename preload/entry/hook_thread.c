@@ -5,6 +5,7 @@
  * vector and what the stack cache gives back are libc's own, and which thread
  * allocates or frees them depends on timing.
  */
+#include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdarg.h>
@@ -147,6 +148,39 @@ EXPORT int thrd_detach(thrd_t thread)
   hook_thread();
   threads_detach(thread);
   return next_libc.thrd_detach(thread);
+}
+
+/*
+ * libc loads its unwinder when the first thread exits by pthread_exit or is
+ * cancelled, and allocates in that thread, whichever it is.  It is loaded
+ * ahead, unrecorded, so that no thread's addresses depend on who was first.
+ */
+static void load_unwinder(void)
+{
+  static bool loaded;
+  struct thread *t = hook_thread();
+  int error = errno;
+
+  if (__atomic_load_n(&loaded, __ATOMIC_ACQUIRE) || process_mode() == PROCESS_PASS)
+    return;
+  internal_begin(t);
+  next_libc.dlopen("libgcc_s.so.1", RTLD_NOW | RTLD_LOCAL);
+  internal_end(t);
+  __atomic_store_n(&loaded, true, __ATOMIC_RELEASE);
+  errno = error;
+}
+
+EXPORT void pthread_exit(void *value)
+{
+  load_unwinder();
+  next_libc.pthread_exit(value);
+  __builtin_unreachable();
+}
+
+EXPORT int pthread_cancel(pthread_t pthread)
+{
+  load_unwinder();
+  return next_libc.pthread_cancel(pthread);
 }
 
 static void record_name(int tid, const char *name)
