@@ -187,6 +187,29 @@ START_TEST(pages_that_go)
 }
 END_TEST
 
+/* Memory of the picture follows what is present, not what ever was. */
+START_TEST(leaves_that_are_empty_are_used_again)
+{
+  const struct picture_pool *pools;
+  char *p = map(LEAF_PAGES * 1000, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS);
+
+  madvise(p, LEAF_SIZE * 1000, MADV_NOHUGEPAGE);
+  *p = 1;
+  sample();
+  pools = sampling->walk.picture.pools;
+  for (size_t i = 0; i < 1000; i++) {
+    madvise(p, LEAF_SIZE * 1000, MADV_DONTNEED);
+    p[i * LEAF_SIZE] = 1;
+    if (i % 8 == 0)
+      sample();
+  }
+  sample();
+  ck_assert_uint_ne(sink_state(p + 999 * LEAF_SIZE), 0);
+  ck_assert_ptr_null(picture_leaf(&sampling->walk.picture, ((uint64_t)(uintptr_t)p >> LEAF_SHIFT) + 2, false));
+  ck_assert_ptr_eq(sampling->walk.picture.pools, pools);
+}
+END_TEST
+
 START_TEST(only_changes_are_reported)
 {
   size_t many = 4096;
@@ -359,6 +382,8 @@ static char *sparse(void)
   madvise(p, n * FRAME_SIZE, MADV_NOHUGEPAGE);
   for (size_t i = 5; i < n; i = i * 17 / 16 + 1)
     *PAGE_AT(p, i) = 1;
+  for (size_t i = 2000; i < 6000; i += 2) /* more ranges than one call of the scan returns */
+    *PAGE_AT(p, i) = 1;
   for (size_t i = 6000; i < 6100; i++)
     ck_assert_int_eq(*(volatile char *)PAGE_AT(p, i), 0);
   memset(PAGE_AT(p, 9000), 1, 700 * FRAME_SIZE);
@@ -418,7 +443,11 @@ START_TEST(list_source_finds_growth)
   char *p = map(n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS);
   char *none = map(n, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS);
 
+  char *closed = map(n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS);
+
   madvise(p, n * FRAME_SIZE, MADV_NOHUGEPAGE);
+  *PAGE_AT(closed, 9000) = 1;
+  mprotect(closed, n * FRAME_SIZE, PROT_NONE);
   files.flags &= ~VT_SAMPLE_SCAN;
   for (size_t i = 0; i < 8; i++) {
     *PAGE_AT(p, i * 3777 + 1) = 1;
@@ -426,6 +455,7 @@ START_TEST(list_source_finds_growth)
     ck_assert_uint_ne(sink_state(PAGE_AT(p, i * 3777 + 1)), 0);
   }
   ck_assert_uint_eq(sink_state(none), 0);
+  ck_assert_uint_ne(sink_state(PAGE_AT(closed, 9000)), 0);
   /* A mapping that was closed to everything has been opened and used. */
   mprotect(PAGE_AT(none, 5000), 16 * FRAME_SIZE, PROT_READ | PROT_WRITE);
   *PAGE_AT(none, 5003) = 1;
@@ -512,6 +542,7 @@ END_TEST
 START_TEST(hidden_numbers)
 {
   char *p = map(PAGES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE);
+  char *zero = map(PAGES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS);
   struct proc_files hidden;
   pid_t child = fork();
   int status;
@@ -525,7 +556,13 @@ START_TEST(hidden_numbers)
       _exit(3);
     *p = 2;
     files = hidden;
+    if (*(volatile char *)zero)
+      _exit(7);
     sample();
+    if (files.flags & VT_SAMPLE_SCAN && !(sink_state(zero) & VT_PG_ZERO))
+      _exit(8);
+    if (sink_state(p) & VT_PG_ZERO || !(sink_state(p) & VT_PG_ZERO_KNOWN))
+      _exit(9);
     if (sink_pfn(p) || !(sink_state(p) & VT_PG_EXCLUSIVE))
       _exit(4);
     if (sink_state(PAGE_AT(p, 1)) & VT_PG_EXCLUSIVE) /* still shared with the parent */
@@ -592,6 +629,7 @@ int main(void)
   tcase_add_test(states, zero_page_is_told_from_written_ones);
   tcase_add_test(states, shared_memory_and_files);
   tcase_add_test(states, pages_that_go);
+  tcase_add_test(states, leaves_that_are_empty_are_used_again);
   tcase_add_test(states, only_changes_are_reported);
   tcase_add_test(states, copy_on_write_after_fork);
   tcase_add_test(states, mappings_as_the_kernel_has_them);
