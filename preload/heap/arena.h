@@ -13,7 +13,7 @@
 struct bin {
   struct run *runs;   /* with blocks available, the one in use first */
   uint32_t pages;     /* pages populated for this class so far: how eager to be */
-  uint32_t run_count; /* runs made so far */
+  uint32_t run_pages; /* pages of all runs made so far */
 };
 
 #define PENDING_COUNT 8
@@ -36,6 +36,7 @@ struct arena {
   uint64_t next_segment;  /* in the window */
   uint64_t released;      /* window addresses below: metadata given back */
   uint64_t used_pages;    /* in runs */
+  uint64_t run_pages;     /* pages of all slab runs made so far */
   uint64_t free_dirty;    /* pages free but resident */
   uint32_t purge_ticks;   /* pages freed since the clock was read */
   uint32_t purge_ordinal; /* next segment to look at */

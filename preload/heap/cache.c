@@ -12,8 +12,9 @@
 #include "heap/segment.h"
 #include "heap/space.h"
 
-/* Kept at most: this much, and as much as is in live huge blocks. */
-#define CACHE_BYTES (UINT64_C(64) << 20)
+/* Kept at most: this much, and this share of what is in live huge blocks. */
+#define CACHE_BYTES (UINT64_C(16) << 20)
+#define CACHE_SHARE 8
 
 static void drop(struct arena *arena, uint64_t start, uint64_t end)
 {
@@ -63,7 +64,7 @@ int cache_map(struct arena *arena, uint64_t addr, uint64_t size, bool *zero, boo
 
 void cache_put(struct arena *arena, uint64_t addr, uint64_t size)
 {
-  uint64_t limit = CACHE_BYTES + arena->huge_bytes;
+  uint64_t limit = CACHE_BYTES + arena->huge_bytes / CACHE_SHARE;
 
   while (arena->cached && arena->cached_bytes + size > limit) {
     const struct extent *oldest = extent_oldest(arena->cached);

@@ -52,6 +52,14 @@ static inline void *heap_alloc(struct heap *heap, size_t size)
   return *top;
 }
 
+/* Whether p lies in a segment of this heap; false for blocks of other threads, perhaps for own large ones too. */
+static inline bool heap_is_own(const struct heap *heap, const void *p)
+{
+  uintptr_t addr = (uintptr_t)p;
+
+  return likely(addr - heap->base < heap->span) || addr - LOW_START < heap->low_span;
+}
+
 /* Frees p, anybody's block and not NULL.  On anything but HEAP_OK nothing changed. */
 static inline enum heap_verdict heap_free(struct heap *heap, void *p)
 {
@@ -61,7 +69,7 @@ static inline enum heap_verdict heap_free(struct heap *heap, void *p)
   uint64_t live, bit;
   void **top;
 
-  if (unlikely(addr - heap->base >= heap->span) && addr - LOW_START >= heap->low_span)
+  if (unlikely(!heap_is_own(heap, p)))
     return heap_free_slow(heap, p);
   magazine = &heap->magazines[*meta_class(addr)];
   top = magazine->top;

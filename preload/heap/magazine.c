@@ -41,9 +41,9 @@ void *magazine_refill(struct arena *arena, unsigned class)
   unsigned count;
 
   magazine_grow(magazine, class);
-  count = (unsigned)(magazine->limit - magazine->bottom) / 2;
+  count = slab_batch(arena, class, (unsigned)(magazine->limit - magazine->bottom) / 2);
   lock_take(&arena->region->lock);
-  count = slab_take(arena, class, blocks, count ? count : 1);
+  count = slab_take(arena, class, blocks, count);
   lock_release(&arena->region->lock);
   if (!count)
     return NULL;

@@ -299,8 +299,10 @@ void heap_thread_end(struct heap *heap)
   slab_release(arena);
   pristine = is_pristine(arena);
   /* A wiped heap and one that is kept go on alike. */
-  if (pristine)
+  if (pristine) {
     memset(arena->bins, 0, sizeof arena->bins);
+    arena->run_pages = 0;
+  }
   region->state = REGION_PARKED;
   region->parked_ns = segment_now();
   if (__atomic_add_fetch(&parked, 1, __ATOMIC_RELAXED) > PARKED_MAX && pristine) {

@@ -18,6 +18,9 @@
 /* Gone blocks on resident pages, in all heaps together: so many more than after the latest sweep, and they are swept.
  */
 #define SWEEP_BYTES (UINT64_C(16) << 20)
+/* Only old segments are swept, because young ones may die soon and are then used again as they are; unless so much is
+ * gone. */
+#define SWEEP_ALL (UINT64_C(64) << 20)
 /* A segment is looked at when at least so much of it has gone since the last time. */
 #define SWEEP_SEGMENT (UINT64_C(64) << 10)
 
@@ -59,7 +62,7 @@ static void count(struct run *run, unsigned n)
     lock_release(&region->lock);
   }
   if (unlikely(__atomic_load_n(&gone_resident, __ATOMIC_RELAXED) > __atomic_load_n(&sweep_at, __ATOMIC_RELAXED)))
-    retire_sweep();
+    retire_sweep(__atomic_load_n(&gone_resident, __ATOMIC_RELAXED) > SWEEP_ALL);
 }
 
 static void settle(struct pending *pending)
@@ -154,22 +157,27 @@ static uint64_t sweep_segment(struct segment *segment)
   return bytes;
 }
 
-uint64_t retire_sweep(void)
+static uint64_t sweep_arena(struct arena *arena, bool all)
+{
+  uint64_t bytes = 0;
+
+  for (uint32_t i = 0; i < arena->segment_count; i++) {
+    if (arena->segments[i] && (all || i + SEGMENT_OLD < arena->segment_count))
+      bytes += sweep_segment(arena->segments[i]);
+  }
+  return bytes;
+}
+
+uint64_t retire_sweep(bool all)
 {
   uint64_t bytes = 0;
 
   if (!lock_try(&sweep_lock))
     return 0;
   for (struct region *region = region_first(); region; region = region->next) {
-    struct arena *arena = arena_of(region_heap(region));
-
     lock_take(&region->lock);
-    if (region->state != REGION_RESET) {
-      for (uint32_t i = 0; i < arena->segment_count; i++) {
-        if (arena->segments[i])
-          bytes += sweep_segment(arena->segments[i]);
-      }
-    }
+    if (region->state != REGION_RESET)
+      bytes += sweep_arena(arena_of(region_heap(region)), all);
     lock_release(&region->lock);
   }
   /* What is left lies on pages with live blocks, a little in each segment: not worth another look before long. */

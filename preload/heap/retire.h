@@ -22,9 +22,9 @@ bool retire_pages(struct segment *segment, unsigned count);
 /* The segment is buried: its gone bytes are no longer resident. */
 void retire_forget(struct segment *segment);
 
-/* Gives back resident pages on which all blocks are gone or available, of every heap; no region's lock is held.  Bytes
- * looked at. */
-uint64_t retire_sweep(void);
+/* Gives back resident pages on which all blocks are gone or available, of every heap's old segments, or of all;
+ * no region's lock is held.  Bytes looked at. */
+uint64_t retire_sweep(bool all);
 
 void retire_before_fork(void);
 void retire_after_fork(bool child);

@@ -17,11 +17,10 @@
 #include "heap/space.h"
 
 /*
- * A segment that is this many segments behind the newest, with at most so many
- * free pages, has its holes given up: nothing fitted them for so long, and
- * only a segment without holes can die when other threads have freed the rest.
+ * An old segment with at most so many free pages has its holes given up:
+ * nothing fitted them for long, and only a segment without holes can die when
+ * other threads have freed the rest.
  */
-#define CLOSE_DISTANCE 8
 #define CLOSE_PAGES 128
 
 /* Free pages are given back to the kernel after this time, looked after every PURGE_TICKS pages freed. */
@@ -129,9 +128,9 @@ static void close_behind(struct arena *arena)
   struct segment *segment;
   unsigned holes;
 
-  if (arena->segment_count <= CLOSE_DISTANCE)
+  if (arena->segment_count <= SEGMENT_OLD)
     return;
-  segment = arena->segments[arena->segment_count - 1 - CLOSE_DISTANCE];
+  segment = arena->segments[arena->segment_count - 1 - SEGMENT_OLD];
   if (!segment || segment->closed || segment->free_pages > CLOSE_PAGES)
     return;
   segment_purge(arena, segment, UINT64_MAX);
@@ -158,6 +157,11 @@ static int open_at(struct arena *arena, uint64_t addr)
     error = space_map(addr, SEGMENT_SIZE, &moved);
   if (error)
     return error;
+  /* A heap whose blocks die elsewhere will fill the segment soon, and its metadata with it. */
+  if (moved) {
+    space_populate((uintptr_t)meta_pair(addr), SEGMENT_SIZE >> 6);
+    space_populate((uintptr_t)meta_run(addr), SEGMENT_PAGES * sizeof(struct run));
+  }
   segment = meta_segment(addr);
   segment->addr = addr;
   segment->region = arena->region;

@@ -33,6 +33,12 @@ bool segment_all_free(const struct arena *arena);
 /* Unmaps every segment and its metadata; the arena is about to be wiped. */
 void segment_reset(struct arena *arena);
 
+/*
+ * A segment that is this many segments behind the newest is old: its holes are
+ * given up when they are few, and what is gone of it is not waited for any more.
+ */
+#define SEGMENT_OLD 8
+
 /* Coarse time, for ages: as of the latest heap_trim or the latest look at the clock. */
 uint64_t segment_now(void);
 void segment_set_now(uint64_t now_ns);

@@ -5,14 +5,8 @@
  */
 #include "heap/slab.h"
 
-#include <sys/mman.h>
-
-#include "base/sys.h"
 #include "heap/segment.h"
-
-#ifndef MADV_POPULATE_WRITE
-#define MADV_POPULATE_WRITE 23 /* Linux 5.14; older kernels refuse it and pages fault in one by one */
-#endif
+#include "heap/space.h"
 
 /*
  * Pages are populated ahead of their use in batches of up to POPULATE_MAX, at
@@ -56,18 +50,44 @@ static uint64_t *avail_word(struct run *run, unsigned i)
   return &run[i / 4].avail[i % 4];
 }
 
+/*
+ * Pages for the next run of a class: its share, so far, of a segment.  Then
+ * the runs of a segment fill, and where others free them die, at about the same time, and rare sizes
+ * take little.
+ */
+static unsigned run_length(const struct arena *arena, const struct class_info *info, const struct bin *bin)
+{
+  uint64_t all = arena->run_pages < SEGMENT_PAGES ? SEGMENT_PAGES : arena->run_pages;
+  uint64_t share = (uint64_t)bin->run_pages * SEGMENT_PAGES / all;
+
+  if (share < info->first_pages)
+    return info->first_pages;
+  return share < info->full_pages ? (unsigned)share : info->full_pages;
+}
+
+unsigned slab_batch(const struct arena *arena, unsigned class, unsigned count)
+{
+  const struct class_info *info = &class_infos[class];
+  unsigned half = run_length(arena, info, &arena->bins[class]) * (unsigned)HEAP_PAGE / info->size / 2;
+
+  if (!half || !count)
+    return 1;
+  return half < count ? half : count;
+}
+
 static struct run *run_new(struct arena *arena, unsigned class)
 {
   const struct class_info *info = &class_infos[class];
   struct bin *bin = &arena->bins[class];
-  unsigned want = bin->run_count ? info->full_pages : info->first_pages;
+  unsigned want = run_length(arena, info, bin);
   unsigned left, words;
   bool clean;
   struct run *run = segment_take(arena, want, info->min_pages, 1, &clean);
 
   if (!run)
     return NULL;
-  bin->run_count++;
+  bin->run_pages += run->last + 1u;
+  arena->run_pages += run->last + 1u;
   left = blocks_in(run, class);
   words = (run->last + 1u) * 4;
   run->free = (uint16_t)left;
@@ -106,7 +126,7 @@ static void populate(struct bin *bin, struct run *run, uint32_t size, unsigned i
   if (end > pages)
     end = pages;
   if (ahead >= POPULATE_MIN && end - first >= POPULATE_MIN)
-    sys_madvise((void *)(run_addr(run) + first * HEAP_PAGE), (end - first) * HEAP_PAGE, MADV_POPULATE_WRITE);
+    space_populate(run_addr(run) + first * HEAP_PAGE, (end - first) * HEAP_PAGE);
   bin->pages += end - first;
   run->populated = (uint8_t)end;
 }

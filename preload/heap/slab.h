@@ -7,6 +7,9 @@
 
 #include "heap/arena.h"
 
+/* Blocks of a class to take at a time, at most count: few of a class that takes little of the heap. */
+unsigned slab_batch(const struct arena *arena, unsigned class, unsigned count);
+
 /* Takes up to count free blocks of a class, lowest first, into blocks.  How many; 0: out of memory. */
 unsigned slab_take(struct arena *arena, unsigned class, void **blocks, unsigned count);
 

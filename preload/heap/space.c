@@ -13,6 +13,10 @@
 #include "base/sys.h"
 #include "heap/meta.h"
 
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23 /* Linux 5.14 */
+#endif
+
 #define POOL_ENTRIES 32
 #define POOL_BYTES (UINT64_C(32) << 20)
 
@@ -111,6 +115,11 @@ void space_unmap(uint64_t addr, uint64_t size, bool moved)
   if (moved)
     __atomic_fetch_sub(&moved_count, 1, __ATOMIC_RELAXED);
   sys_munmap((void *)addr, size);
+}
+
+void space_populate(uint64_t addr, uint64_t size)
+{
+  sys_madvise((void *)addr, size, MADV_POPULATE_WRITE);
 }
 
 uint64_t space_trim(void)

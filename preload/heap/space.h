@@ -24,6 +24,9 @@ void space_unmap(uint64_t addr, uint64_t size, bool moved);
 /* A moved piece is no mapping of its own any more. */
 void space_forget_moved(void);
 
+/* Makes pages resident in one call, where the kernel can; else they fault in one by one. */
+void space_populate(uint64_t addr, uint64_t size);
+
 /* Unmaps everything kept; bytes. */
 uint64_t space_trim(void);
 

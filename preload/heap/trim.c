@@ -53,7 +53,7 @@ size_t heap_trim(uint64_t age_ns)
     region_trim(region, before);
   }
   if (!age_ns)
-    bytes += retire_sweep() + space_trim();
+    bytes += retire_sweep(true) + space_trim();
   return bytes;
 }
 
