@@ -26,6 +26,7 @@
 #define DUTY 100              /* a sample may be this part of the time */
 #define LOOK_AROUND SECOND    /* how often the helper wakes up in any case */
 #define PATIENCE (SECOND / 5) /* beyond the limit: until the helper gets a CPU on a crowded machine */
+#define GRACE (SECOND / 10)   /* and for the end of the sample */
 #define LOCK_PATIENCE SECOND
 
 static struct {
@@ -40,6 +41,7 @@ static struct {
   uint32_t pokes, urgent; /* 1 << reason */
   uint32_t asked, done;   /* sampler_take's requests, and how many of them are done */
   uint64_t limit_ns;      /* of the latest of them */
+  uint64_t deadline;      /* when its caller gives up */
   bool forking;           /* descriptors is held by the thread that forks */
   bool said;              /* what is missing was told */
 } sampler;
@@ -53,6 +55,12 @@ static void wake_helper(void)
 static bool is_stopping(void)
 {
   return __atomic_load_n(&sampler.stop, __ATOMIC_ACQUIRE);
+}
+
+/* A sample that somebody waits for is ended in order, rather than left unfinished by the program's exit. */
+static bool is_late(void)
+{
+  return is_stopping() || sys_now() >= __atomic_load_n(&sampler.deadline, __ATOMIC_RELAXED);
 }
 
 /* The weightiest reason of a set. */
@@ -71,7 +79,7 @@ static void helper_open(void)
 /* Returns before when the next sample must not come. */
 static uint64_t helper_sample(enum vt_sample_reason reason, uint64_t limit_ns)
 {
-  struct sample_request request = {reason, limit_ns, is_stopping};
+  struct sample_request request = {reason, limit_ns, limit_ns ? is_late : is_stopping};
   uint64_t start = sys_now(), cost;
 
   if (sampler.files.pagemap < 0)
@@ -252,10 +260,11 @@ void sampler_poke(enum vt_sample_reason reason)
 /* By the helper: its files are open, and were so before the program gave up privileges or changed its root. */
 static bool take_by_helper(enum vt_sample_reason reason, uint64_t limit_ns)
 {
-  uint64_t until = sys_now() + limit_ns + PATIENCE;
+  uint64_t deadline = sys_now() + limit_ns + PATIENCE, until = deadline + GRACE;
   uint32_t mine, done;
 
   __atomic_store_n(&sampler.limit_ns, limit_ns, __ATOMIC_RELAXED);
+  __atomic_store_n(&sampler.deadline, deadline, __ATOMIC_RELAXED);
   __atomic_fetch_or(&sampler.urgent, UINT32_C(1) << reason, __ATOMIC_ACQ_REL);
   mine = __atomic_add_fetch(&sampler.asked, 1, __ATOMIC_ACQ_REL);
   wake_helper();
