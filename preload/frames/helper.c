@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <linux/futex.h>
 #include <sched.h>
 #include <signal.h>
@@ -17,6 +16,7 @@
 
 #include "base/own.h"
 #include "base/sys.h"
+#include "frames/privileges.h"
 
 #ifndef SYS_close_range
 #define SYS_close_range 436 /* Linux 5.9 */
@@ -79,18 +79,6 @@ static void own_descriptors(int keep)
   }
 }
 
-/*
- * The program may give up its privileges with calls that libc carries out in
- * every thread it knows.  It does not know this one: capabilities go now that the files are open.
- */
-static void drop_capabilities(void)
-{
-  struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
-  struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {{0, 0, 0}};
-
-  sys_call(SYS_capset, (long)&header, (long)none, 0, 0, 0, 0);
-}
-
 static void helper_main(void *arg)
 {
   struct helper *helper = arg;
@@ -101,7 +89,7 @@ static void helper_main(void *arg)
   sys_call(SYS_sched_setscheduler, 0, SCHED_OTHER, (long)&normal, 0, 0, 0);
   sys_call(SYS_prctl, PR_SET_NAME, (long)"vmtrace", 0, 0, 0, 0);
   helper->open();
-  drop_capabilities();
+  privileges_reduce();
   __atomic_store_n(&helper->ready, 1, __ATOMIC_RELEASE);
   sys_futex_wake(&helper->ready, 1);
   helper->run();

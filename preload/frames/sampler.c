@@ -20,6 +20,7 @@
 #include "base/own.h"
 #include "base/sys.h"
 #include "frames/helper.h"
+#include "frames/privileges.h"
 #include "frames/sample.h"
 
 #define SECOND UINT64_C(1000000000)
@@ -185,6 +186,7 @@ static void helper_run(void)
     if (until > now && !is_stopping()) {
       if (program_is_gone())
         follow_program();
+      privileges_follow();
       helper_sleep(&sampler.wake, wake, until);
     }
   }

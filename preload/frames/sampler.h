@@ -50,7 +50,7 @@ struct sampler_config {
 
 /* Starts the helper; waits until it has its own descriptor table.  False: no helper (clone refused); sampler_take still
  * works.  The first sample is taken at once, reason START.  The files of /proc are opened by the helper with the
- * privileges of this moment and stay open; it then has no capabilities. */
+ * privileges of this moment and stay open; it then gives up its own. */
 bool sampler_start(const struct sampler_config *config);
 /* Ends the helper and waits until it is gone: before unshare, setns, and the like.  The kept picture stays. */
 void sampler_stop(void);

@@ -9,6 +9,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
@@ -120,7 +121,7 @@ START_TEST(helper_keeps_out_of_the_way)
   read_status(tid, "SigBlk", value, sizeof value);
   ck_assert_str_eq(value, "fffffffffffbfeff"); /* all but SIGKILL and SIGSTOP */
   read_status(tid, "CapEff", value, sizeof value);
-  ck_assert_str_eq(value, "0000000000000000");
+  ck_assert_uint_eq(strtoull(value, NULL, 16) & ~UINT64_C(0xc0), 0); /* CAP_SETUID and CAP_SETGID, to give up more */
   /* Of the program's descriptors it has the one that it was to keep. */
   list_descriptors(tid, after, sizeof after);
   for (char *fd = strtok(after, " "); fd; fd = strtok(NULL, " ")) {
@@ -241,6 +242,56 @@ START_TEST(pokes_are_answered)
   sampler_stop();
   ck_assert_uint_eq(sink_count(), 5);
   sampler_poke(VT_SAMPLE_FORK);
+}
+END_TEST
+
+/* The program gives up its privileges: so does the helper, which still sees frame numbers, and nothing else changes. */
+static int privileged_child(void)
+{
+  char uid[64], gid[64], groups[64], caps[64];
+  gid_t group = 65533;
+  int tid;
+
+  if (!sampler_start(&config) || !sink_wait(1) || other_threads(&tid) != 1)
+    return 1;
+  if (!(sink_last()->flags & VT_SAMPLE_PFN) || setgroups(1, &group) || setgid(65534) || setuid(65534))
+    return 2;
+  prctl(PR_SET_DUMPABLE, 1);
+  for (int i = 0; i < 10000; i++) {
+    read_status(tid, "CapEff", caps, sizeof caps);
+    if (strcmp(caps, "0000000000000000") == 0)
+      break;
+    usleep(1000);
+  }
+  read_status(tid, "Uid", uid, sizeof uid);
+  read_status(tid, "Gid", gid, sizeof gid);
+  read_status(tid, "Groups", groups, sizeof groups);
+  if (strcmp(caps, "0000000000000000") || strcmp(uid, "65534\t65534\t65534\t65534") ||
+      strcmp(gid, "65534\t65534\t65534\t65534") || atoi(groups) != 65533)
+    return 3;
+  if (prctl(PR_GET_DUMPABLE) != 1)
+    return 4;
+  sampler_take(VT_SAMPLE_EXIT, SECOND);
+  if (!(sink_last()->flags & VT_SAMPLE_PFN) || sink_last()->reason != VT_SAMPLE_EXIT)
+    return 5;
+  sampler_stop();
+  return 0;
+}
+
+START_TEST(helper_follows_the_program)
+{
+  pid_t child;
+  int status;
+
+  if (geteuid() != 0 || !(sampler_probe() & VT_SAMPLE_PFN)) {
+    puts("skip: helper_follows_the_program: nothing to give up for this user");
+    return;
+  }
+  child = fork();
+  if (child == 0)
+    _exit(privileged_child());
+  ck_assert_int_eq(waitpid(child, &status, 0), child);
+  ck_assert_int_eq(status, 0);
 }
 END_TEST
 
@@ -558,6 +609,7 @@ int main(void)
     tcase_add_test(tests, stop_and_start);
     tcase_add_test(tests, stop_keeps_the_picture);
     tcase_add_test(tests, fork_while_sampling);
+    tcase_add_test(tests, helper_follows_the_program);
     tcase_add_test(tests, helper_is_no_reason_to_live);
     tcase_add_test(tests, first_thread_may_end_early);
     tcase_add_test(tests, mappings_change_meanwhile);

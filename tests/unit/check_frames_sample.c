@@ -437,6 +437,40 @@ START_TEST(huge_pages)
 }
 END_TEST
 
+static bool ksm_is_running(void)
+{
+  char run[16];
+
+  return sys_read_file("/sys/kernel/mm/ksm/run", run, sizeof run) > 0 && *run == '1';
+}
+
+/* Equal pages are merged in time; each then looks shared without being so by anybody's will. */
+START_TEST(merged_pages)
+{
+  char *p = map(PAGES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS);
+
+  if (!(files.flags & VT_SAMPLE_FLAGS) || !ksm_is_running()) {
+    puts("skip: merged_pages: KSM is not running, or kpageflags cannot be read");
+    return;
+  }
+  memset(p, 0x5a, PAGES * FRAME_SIZE);
+  ck_assert_int_eq(madvise(p, PAGES * FRAME_SIZE, MADV_MERGEABLE), 0);
+  for (int i = 0; i < 3000; i++) {
+    sample();
+    if (sink_state(p) & VT_PG_KSM && sink_state(PAGE_AT(p, PAGES - 1)) & VT_PG_KSM)
+      break;
+    usleep(10000);
+  }
+  for (int i = 0; i < PAGES; i++) {
+    ck_assert_uint_ne(sink_state(PAGE_AT(p, i)) & VT_PG_KSM, 0);
+    ck_assert_uint_eq(sink_pfn(PAGE_AT(p, i)), sink_pfn(p));
+  }
+  *PAGE_AT(p, 3) = 1;
+  sample();
+  ck_assert_uint_eq(sink_state(PAGE_AT(p, 3)) & (VT_PG_KSM | VT_PG_EXCLUSIVE), VT_PG_EXCLUSIVE);
+}
+END_TEST
+
 START_TEST(list_source_finds_growth)
 {
   size_t n = 1 << 15; /* 128 MiB */
@@ -641,6 +675,7 @@ int main(void)
   tcase_set_timeout(sources, 60);
   tcase_add_test(sources, scan_and_list_agree);
   tcase_add_test(sources, huge_pages);
+  tcase_add_test(sources, merged_pages);
   if (!LIST_IS_SLOW) {
     tcase_add_test(sources, list_source_finds_growth);
     tcase_add_test(sources, list_source_explores_files);
