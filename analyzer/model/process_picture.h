@@ -94,7 +94,8 @@ struct sighting {
   uint64_t last_ns;  /* seen like this for the last time, or the process's end */
   uint64_t until_ns; /* the sample that found it changed, or the process's end */
   const struct vma *vma;
-  bool current; /* the last that is known of this page */
+  bool current;  /* the last that is known of this page */
+  bool standing; /* current, or since then only the state changed and not the (visible) frame */
 };
 
 /*

@@ -44,6 +44,20 @@ static bool same_state(uint32_t a, uint32_t b)
   return (a | VT_PG_ZERO_KNOWN) == (b | VT_PG_ZERO_KNOWN);
 }
 
+/* That a neighbour came or went changes bit 56, but not what stands at the address. */
+static void mark_last(struct sighting *sightings, size_t n)
+{
+  if (!n)
+    return;
+  sightings[n - 1].current = sightings[n - 1].standing = true;
+  for (size_t i = n - 1; i-- > 0;) {
+    if (!sightings[i].pfn || sightings[i].pfn != sightings[i + 1].pfn ||
+        sightings[i].until_ns != sightings[i + 1].first_ns)
+      break;
+    sightings[i].standing = true;
+  }
+}
+
 size_t picture_history(const struct picture *p, uint32_t process, uint64_t page, const struct range *const *pages,
                        size_t page_count, const struct range *const *vmas, size_t vma_count, struct sighting *out)
 {
@@ -78,7 +92,6 @@ size_t picture_history(const struct picture *p, uint32_t process, uint64_t page,
       out[n - 1].last_ns = out[n - 1].until_ns = p->seen_ns;
     }
   }
-  if (n)
-    out[n - 1].current = true;
+  mark_last(out, n);
   return n;
 }

@@ -105,7 +105,7 @@ struct share sightings_share(const struct kin *kin, const struct sighting *a, co
 
   share.found = kin[a->process].boot == kin[b->process].boot && share.from_ns < share.until_ns &&
                 !(a->state & b->state & VT_PG_EXCLUSIVE);
-  share.in_force = a->current && b->current;
+  share.in_force = a->standing && b->standing;
   share.kind = kind_of_share(kin, a, b);
   return share;
 }
@@ -182,12 +182,12 @@ static bool has_frame(const struct sighting *s)
  * Looks for two processes that held the frame of this group (sorted by time) at
  * the same time.  It is enough to compare each with those before it that last
  * longest, of pages mapped once and of others, since the two are held to
- * different ends; and, for what is in force, among current ones.
+ * different ends; and, for what is in force, among those that stand.
  */
 static void share_in_group(const struct kin *kin, const struct sighting *const *group, size_t count,
                            struct shares *shares)
 {
-  struct lasting held[2][2] = {0}; /* by current, by exclusive */
+  struct lasting held[2][2] = {0}; /* by standing, by exclusive */
 
   for (size_t i = 0; i < count; i++) {
     const struct sighting *s = group[i];
@@ -201,7 +201,7 @@ static void share_in_group(const struct kin *kin, const struct sighting *const *
       share = sightings_share(kin, other, s);
       shares_add(shares, &share);
     }
-    lasting_add(&held[s->current][!!(s->state & VT_PG_EXCLUSIVE)], s, share_end(s), s->process);
+    lasting_add(&held[s->standing][!!(s->state & VT_PG_EXCLUSIVE)], s, share_end(s), s->process);
   }
 }
 
@@ -249,7 +249,7 @@ static void find_shares(const struct kin *kin, const struct sighting *sightings,
   }
 }
 
-/* What the current sightings of all processes say together. */
+/* What the standing sightings of all processes say together. */
 struct present {
   bool overlap;   /* two of them at the same time */
   bool different; /* two at the same time have frames that are known to differ */
@@ -266,6 +266,14 @@ static bool is_vague(const struct sighting *s)
   return !s->pfn && !(s->state & (VT_PG_EXCLUSIVE | VT_PG_ZERO));
 }
 
+/* Whether s meets the longest-lasting one of another process. */
+static bool overlaps(const struct kin *kin, const struct lasting *l, const struct sighting *s)
+{
+  const struct sighting *other = lasting_other(l, s->process);
+
+  return other && sightings_overlap(kin, other, s);
+}
+
 static struct present compare_present(const struct kin *kin, const struct sighting *sightings, size_t count,
                                       const struct sighting **order)
 {
@@ -274,7 +282,7 @@ static struct present compare_present(const struct kin *kin, const struct sighti
   size_t n = 0;
 
   for (size_t i = 0; i < count; i++) {
-    if (sightings[i].current)
+    if (sightings[i].standing)
       order[n++] = &sightings[i];
   }
   qsort_r(order, n, sizeof *order, compare_by_time, (void *)kin);
@@ -288,15 +296,14 @@ static struct present compare_present(const struct kin *kin, const struct sighti
       all = known = vague = (struct lasting){0};
       other = NULL;
     }
-    present.overlap |= all.best && sightings_overlap(kin, all.best, s);
-    present.vague |= vague.best && sightings_overlap(kin, vague.best, s);
-    present.vague |= is_vague(s) && all.best && sightings_overlap(kin, all.best, s);
+    present.overlap |= overlaps(kin, &all, s);
+    present.vague |= overlaps(kin, &vague, s) || (is_vague(s) && overlaps(kin, &all, s));
     present.different |= is_known && other && sightings_overlap(kin, other, s);
-    lasting_add(&all, s, hold_end(s), 0);
+    lasting_add(&all, s, hold_end(s), s->process);
     if (is_known)
       lasting_add(&known, s, hold_end(s), frame);
     if (is_vague(s))
-      lasting_add(&vague, s, hold_end(s), 0);
+      lasting_add(&vague, s, hold_end(s), s->process);
   }
   return present;
 }

@@ -283,6 +283,33 @@ START_TEST(copy_on_write)
 }
 END_TEST
 
+/* Only bit 56 changes when the child is gone: what was shared is the last that was known of both. */
+START_TEST(child_that_ends_first)
+{
+  struct trace_maker *child;
+  json_t *json;
+
+  pages_process(10, 0, 1000);
+  pages_sample(0, VT_SAMPLE_PFN);
+  pages_vma(HEAP, 0x200000, RW, 0, "");
+  pages_run(HEAP, 4, STATE_ANON, 0x500);
+  pages_sample(800, VT_SAMPLE_PFN);
+  pages_run(HEAP, 4, STATE_OWN, 0x500);
+  child = pages_process(11, 0, 610);
+  memset(child->header.parent_id, 1, sizeof child->header.parent_id);
+  pages_sample(0, VT_SAMPLE_PFN);
+  pages_vma(HEAP, 0x200000, RW, 0, "");
+  pages_run(HEAP, 4, STATE_ANON, 0x500);
+  pages_sample(600, VT_SAMPLE_PFN);
+  pages_run(HEAP, 1, STATE_OWN, 0x900);
+  json = report();
+  ck_assert_str_eq(verdict_at(json, HEAP), "private");
+  ck_assert_str_eq(verdict_at(json, HEAP + 4096), "shared-cow");
+  ck_assert_ptr_null(json_object_get(page_at(json, HEAP + 4096), "changed"));
+  json_decref(json);
+}
+END_TEST
+
 /* Siblings whose parent was not traced, known by its id; strangers share nothing by fork. */
 START_TEST(family)
 {
@@ -499,6 +526,7 @@ int main(void)
   tcase_add_test(tcase, library_of_the_next_process);
   tcase_add_test(tcase, memory_at_different_addresses);
   tcase_add_test(tcase, copy_on_write);
+  tcase_add_test(tcase, child_that_ends_first);
   tcase_add_test(tcase, family);
   tcase_add_test(tcase, pages_that_go_and_come);
   tcase_add_test(tcase, mappings_change);

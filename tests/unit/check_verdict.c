@@ -47,9 +47,11 @@ static struct sighting *see(uint32_t process, uint32_t state, uint64_t pfn, uint
   if (s->last_ns < from)
     s->last_ns = from;
   s->vma = &anonymous;
-  s->current = true;
+  s->current = s->standing = true;
   if (s > sightings && s[-1].process == process)
     s[-1].current = false;
+  for (struct sighting *before = s; before > sightings && before[-1].process == process; before--)
+    before[-1].standing = before->standing && before->pfn && before[-1].pfn == before->pfn;
   return s;
 }
 
@@ -251,6 +253,23 @@ START_TEST(broken_copy_on_write)
 }
 END_TEST
 
+/* The child writes just before it ends; the parent is found alone with its frame later.  While both lived, it was
+ * broken. */
+START_TEST(broken_at_the_very_end)
+{
+  struct claim claim;
+
+  see(0, ANON, 100, 0, 900);
+  see(0, OWN, 100, 900, END);
+  see(1, ANON, 100, 0, 500);
+  see(1, OWN, 300, 500, 510);
+  expect(VERDICT_PRIVATE, EVIDENCE_FRAMES);
+  claim = judge();
+  ck_assert(claim.changed);
+  ck_assert_uint_eq(claim.before_ns, 500);
+}
+END_TEST
+
 /* The parent is looked at before and after a child that came and went: bit 56 of its page says nothing of between. */
 START_TEST(short_child_between_two_looks)
 {
@@ -399,6 +418,7 @@ int main(void)
   tcase_add_test(tcase, swapped_pages);
   tcase_add_test(tcase, swapped_in_one);
   tcase_add_test(tcase, broken_copy_on_write);
+  tcase_add_test(tcase, broken_at_the_very_end);
   tcase_add_test(tcase, short_child_between_two_looks);
   tcase_add_test(tcase, exclusive_frame_that_was_given_up);
   tcase_add_test(tcase, two_exclusives_of_one_frame);
