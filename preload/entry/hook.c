@@ -13,6 +13,7 @@
 #include "entry/blocks.h"
 #include "entry/process.h"
 #include "entry/stacks.h"
+#include "heap/heap.h"
 #include "trace/trace_fast.h"
 
 #define PENDING_FREE 0x100u /* no record: the block fields[0] is to be freed (and recorded) */
@@ -73,6 +74,7 @@ COLD enum hook_state hook_resolve(uintptr_t frame)
   }
   if (guard < GUARD_FRAMES || !guard_is_stale(guard, frame))
     return HOOK_NESTED;
+  t->heap = heap_recover(t->heap);
   t->guard = (void *)(guard & GUARD_PENDING);
   if (guard & GUARD_PENDING)
     hook_attend(t);
@@ -100,9 +102,11 @@ static void write_event(struct trace_writer *w, uint32_t stack, uint32_t type, u
       trace_alloc(w, f[0], f[1], stack);
     break;
   case VT_R_FREE:
+    trace_clock_due(w);
     trace_free(w, f[0]);
     break;
   case VT_R_REALLOC:
+    trace_clock_due(w);
     trace_realloc(w, f[0], f[1], f[2], stack);
     break;
   case VT_R_MMAP:
@@ -156,12 +160,15 @@ static void write_pending(struct thread *t, uintptr_t frame)
 
   for (uint32_t i = 0; i < count && i < PENDING_EVENTS; i++) {
     struct pending_event *e = &p->event[i];
+    uint32_t type = e->type;
 
-    if (e->type == PENDING_FREE)
-      block_free(&h, (void *)(uintptr_t)e->fields[0], "free");
-    else if (e->type)
-      write_event(t->writer, VT_STACK_NONE, e->type, e->n, e->fields, NULL, 0);
+    /* Not twice, even if a handler leaves by longjmp. */
     e->type = 0;
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    if (type == PENDING_FREE)
+      block_free(&h, (void *)(uintptr_t)e->fields[0], "free");
+    else if (type)
+      write_event(t->writer, VT_STACK_NONE, type, e->n, e->fields, NULL, 0);
   }
   /* A handler that interrupted this loop added behind count: keep those for the next round. */
   if (p && !__atomic_compare_exchange_n(&p->count, &count, 0, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))

@@ -67,6 +67,8 @@ HOT void free_block(void *p, const char *call, uintptr_t frame)
     free_slow(p, call, frame);
     return;
   }
+  if (unlikely(!heap_is_own(t->heap, p)))
+    trace_clock_due(t->writer);
   trace_free(t->writer, (uintptr_t)p);
   hook_leave(t, frame);
 }
@@ -164,6 +166,8 @@ HOT void *resize(void *p, size_t size, uintptr_t frame)
     hook_leave(t, frame);
     return resize_slow(p, size, frame);
   }
+  if (unlikely(!heap_is_own(t->heap, p)))
+    trace_clock_due(t->writer);
   trace_realloc(t->writer, (uintptr_t)p, (uintptr_t)q, size, stack_of(t, frame));
   hook_leave(t, frame);
   return q;

@@ -82,6 +82,7 @@ static inline enum heap_verdict heap_free(struct heap *heap, void *p)
     return heap_free_slow(heap, p);
   __atomic_store_n(&pair->live, live & ~bit, __ATOMIC_RELAXED);
   *top = p;
+  __atomic_signal_fence(__ATOMIC_RELEASE); /* filled before it counts, should a handler leave by longjmp */
   magazine->top = top + 1;
   return HEAP_OK;
 }
