@@ -1,0 +1,108 @@
+/*
+ * The modules of one process.  See modules.h.
+ */
+#include "model/modules.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void modules_init(struct modules *m)
+{
+  memset(m, 0, sizeof *m);
+}
+
+static void module_free(struct module *module)
+{
+  if (!module)
+    return;
+  free(module->path);
+  free(module->build_id);
+  free(module);
+}
+
+void modules_release(struct modules *m)
+{
+  for (size_t i = 0; i < m->count; i++)
+    module_free(m->item[i]);
+  free(m->item);
+  modules_init(m);
+}
+
+/* The tail is the path, a zero byte, the build id; either may be cut short in a damaged trace. */
+static struct module *module_new(const struct event *e)
+{
+  struct module *module = calloc(1, sizeof *module);
+  const uint8_t *zero = e->tail_len ? memchr(e->tail, 0, e->tail_len) : NULL;
+  size_t path_len = zero ? (size_t)(zero - e->tail) : e->tail_len;
+
+  if (!module)
+    return NULL;
+  module->bias = module->start = e->field[0];
+  module->end = e->field[0] + e->field[1];
+  module->from_ns = e->time_ns;
+  module->to_ns = UINT64_MAX;
+  module->path = strndup(path_len ? (const char *)e->tail : "", path_len);
+  module->build_id = zero ? strndup((const char *)zero + 1, e->tail_len - path_len - 1) : strdup("");
+  if (!module->path || !module->build_id) {
+    module_free(module);
+    return NULL;
+  }
+  return module;
+}
+
+static bool add(struct modules *m, struct module *module)
+{
+  if (module && m->count == m->room) {
+    size_t room = m->room ? m->room * 2 : 16;
+    struct module **item = realloc(m->item, room * sizeof *item);
+
+    if (!item) {
+      module_free(module);
+      return false;
+    }
+    m->item = item;
+    m->room = room;
+  }
+  if (!module)
+    return false;
+  m->item[m->count++] = module;
+  return true;
+}
+
+static void gone(struct modules *m, const struct event *e)
+{
+  for (size_t i = m->count; i-- > 0;) {
+    struct module *module = m->item[i];
+
+    if (module->start == e->field[0] && module->to_ns == UINT64_MAX) {
+      module->to_ns = e->time_ns;
+      return;
+    }
+  }
+}
+
+bool modules_event(struct modules *m, const struct event *e)
+{
+  if (e->type == VT_R_MODULE)
+    return add(m, module_new(e));
+  if (e->type == VT_R_MODULE_GONE)
+    gone(m, e);
+  return true;
+}
+
+struct module *modules_find(const struct modules *m, uint64_t addr, uint64_t time_ns)
+{
+  struct module *best = NULL;
+
+  for (size_t i = 0; i < m->count; i++) {
+    struct module *module = m->item[i];
+
+    if (addr < module->start || addr >= module->end)
+      continue;
+    if (time_ns >= module->from_ns && time_ns <= module->to_ns)
+      return module;
+    if (!best || module->from_ns <= time_ns)
+      best = module;
+  }
+  return best;
+}
