@@ -87,7 +87,8 @@ START_TEST(packages_are_named)
                              .cwd = e2e_top()},
           &result);
   e2e_expect_exit(&result, 1);
-  ck_assert_msg(strstr(result.err, "libjansson-dev libzstd-dev libunwind-dev pkg-config check"), "%s", result.err);
+  ck_assert_msg(strstr(result.err, "libjansson-dev libzstd-dev ") && strstr(result.err, " pkg-config check"), "%s",
+                result.err);
   ck_assert_ptr_eq(strchr(result.err, '\n'), result.err + result.err_len - 1);
   e2e_release(&result);
 }
