@@ -316,6 +316,10 @@ START_TEST(mappings_as_the_kernel_has_them)
   ck_assert_uint_ge(sink_last()->vmas_gone, 1);
   ck_assert_uint_eq(sink_vma_at(PAGE_AT(p, 12))->flags, VT_VMA_R);
   assert_mappings();
+  mprotect(PAGE_AT(p, 10), 4 * FRAME_SIZE, PROT_NONE); /* the same range in all but its permissions */
+  sample();
+  ck_assert_uint_eq(sink_vma_at(PAGE_AT(p, 12))->flags, 0);
+  assert_mappings();
   munmap(PAGE_AT(p, 20), 20 * FRAME_SIZE);
   /* More mappings than one read of maps can hold. */
   many = map(2000, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS);
