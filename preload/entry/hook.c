@@ -75,8 +75,9 @@ COLD enum hook_state hook_resolve(uintptr_t frame)
   if (guard < GUARD_FRAMES || !guard_is_stale(guard, frame))
     return HOOK_NESTED;
   t->heap = heap_recover(t->heap);
-  t->guard = (void *)(guard & GUARD_PENDING);
-  if (guard & GUARD_PENDING)
+  trace_writer_recover(t->writer);
+  hook_release(t);
+  if (guard_of(t) == GUARD_PENDING)
     hook_attend(t);
   return HOOK_READY;
 }

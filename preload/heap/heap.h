@@ -48,6 +48,13 @@ void heap_child_cancel(struct heap *parent, struct heap *child);
 /* A heap for a thread whose creator is not known; reported as VT_NONDET_THREAD.  Any thread. */
 struct heap *heap_adopt(void);
 
+/*
+ * A signal handler has left a call on heap half-way by longjmp; called by the
+ * owner before its next call.  Returns the heap to go on with: the same, or,
+ * if that call held a lock, an adopted one.  Blocks of the old one stay as they are.
+ */
+struct heap *heap_recover(struct heap *heap);
+
 /* The owner is about to end: caches that only it could use are given back. */
 void heap_thread_end(struct heap *heap);
 /* child's thread has ended and was joined by the owner of heap: the region is heap's to hand out again. */

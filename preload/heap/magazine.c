@@ -8,10 +8,20 @@
 #include <string.h>
 
 #include "base/own.h"
+#include "base/sys.h"
 #include "heap/slab.h"
 
 #define MAGAZINE_FIRST 8
 #define MAGAZINE_LIMIT 64 /* class.c never asks for more */
+
+/* The slots below top are filled before, and those above are left alone after: a signal handler that leaves by longjmp
+ * may come at any instruction. */
+static void magazine_set_top(struct magazine *magazine, void **top)
+{
+  __atomic_signal_fence(__ATOMIC_SEQ_CST);
+  magazine->top = top;
+  __atomic_signal_fence(__ATOMIC_SEQ_CST);
+}
 
 /* Doubles a magazine up to what its class may keep.  It stays as it is when there is no memory. */
 static void magazine_grow(struct magazine *magazine, unsigned class)
@@ -19,7 +29,8 @@ static void magazine_grow(struct magazine *magazine, unsigned class)
   size_t room = (size_t)(magazine->limit - magazine->bottom);
   size_t wider = room ? 2 * room : MAGAZINE_FIRST;
   size_t filled = (size_t)(magazine->top - magazine->bottom);
-  void **slots;
+  void **slots, **old;
+  uint64_t mask;
 
   if (room >= class_infos[class].magazine)
     return;
@@ -28,16 +39,19 @@ static void magazine_grow(struct magazine *magazine, unsigned class)
     return;
   if (room)
     memcpy(slots, magazine->bottom, filled * sizeof *slots);
-  own_free(magazine->bottom, room * sizeof *slots);
+  old = magazine->bottom;
+  mask = sys_block_signals(); /* three words change together */
   magazine->bottom = slots;
   magazine->top = slots + filled;
   magazine->limit = slots + wider;
+  sys_restore_signals(mask);
+  own_free(old, room * sizeof *slots);
 }
 
 void *magazine_refill(struct arena *arena, unsigned class)
 {
   struct magazine *magazine = &arena->fast.magazines[class];
-  void *blocks[MAGAZINE_LIMIT];
+  void *blocks[MAGAZINE_LIMIT], **top;
   unsigned count;
 
   magazine_grow(magazine, class);
@@ -48,32 +62,36 @@ void *magazine_refill(struct arena *arena, unsigned class)
   if (!count)
     return NULL;
   /* The lowest block goes out first: it is on top, and the first of all is the caller's. */
+  top = magazine->top;
   while (--count)
-    *magazine->top++ = blocks[count];
+    *top++ = blocks[count];
+  magazine_set_top(magazine, top);
   return blocks[0];
 }
 
 void magazine_overflow(struct arena *arena, unsigned class, void *block)
 {
   struct magazine *magazine = &arena->fast.magazines[class];
+  void *blocks[MAGAZINE_LIMIT];
   unsigned filled, half;
 
   magazine_grow(magazine, class);
   if (magazine->top == magazine->limit) {
     filled = (unsigned)(magazine->top - magazine->bottom);
     half = (filled + 1) / 2;
+    memcpy(blocks, magazine->bottom, half * sizeof *blocks);
+    /* Empty while its slots move: should a handler leave by longjmp, blocks are lost, but none is there twice. */
+    magazine_set_top(magazine, magazine->bottom);
+    memmove(magazine->bottom, magazine->bottom + half, (filled - half) * sizeof *magazine->bottom);
+    magazine_set_top(magazine, magazine->bottom + (filled - half));
     lock_take(&arena->region->lock);
-    if (half)
-      slab_put(arena, class, magazine->bottom, half);
-    else
-      slab_put(arena, class, &block, 1);
+    slab_put(arena, class, half ? blocks : &block, half ? half : 1);
     lock_release(&arena->region->lock);
     if (!half)
       return;
-    memmove(magazine->bottom, magazine->bottom + half, (filled - half) * sizeof *magazine->bottom);
-    magazine->top -= half;
   }
-  *magazine->top++ = block;
+  *magazine->top = block;
+  magazine_set_top(magazine, magazine->top + 1);
 }
 
 void magazine_flush_all(struct arena *arena)

@@ -138,14 +138,12 @@ static bool arena_open(struct region *region)
 /* A new region [start, start + size) with a heap that has nothing yet.  NULL: out of memory. */
 static struct region *region_make(uint64_t start, uint64_t size, bool first)
 {
-  uint64_t own = size >= SPLIT_MIN ? size / 8 : size;
-  struct region *region;
+  uint64_t own = size >= SPLIT_MIN ? size / 8 : size, mask = sys_block_signals();
+  struct region *region = NULL;
 
   lock_take(&pool_lock);
-  if ((!pool_start || pool_used == POOL_HEAPS) && !pool_open()) {
-    lock_release(&pool_lock);
-    return NULL;
-  }
+  if ((!pool_start || pool_used == POOL_HEAPS) && !pool_open())
+    goto done;
   region = region_of((struct heap *)(pool_start + POOL_REGIONS + pool_used * HEAP_PAGE));
   region->start = start;
   region->end = start + size;
@@ -160,7 +158,9 @@ static struct region *region_make(uint64_t start, uint64_t size, bool first)
   } else {
     region = NULL;
   }
+done:
   lock_release(&pool_lock);
+  sys_restore_signals(mask);
   return region;
 }
 

@@ -19,7 +19,8 @@
 enum region_state {
   REGION_USED,   /* a thread owns it */
   REGION_PARKED, /* its thread ended; the heap is as it was left */
-  REGION_RESET   /* its thread ended with nothing allocated, and the heap's memory was given back */
+  REGION_RESET,  /* its thread ended with nothing allocated, and the heap's memory was given back */
+  REGION_LOST    /* its thread left a call on the heap half-way: only its blocks are still used (heap_recover) */
 };
 
 /* What outlives the heap of a thread that ended.  lock guards the heap's slow-path state. */
@@ -39,6 +40,12 @@ struct region {
 
 struct heap;
 struct arena;
+
+/* Under the lock: whether the heap's slow-path state is there and whole. */
+static inline bool region_is_whole(const struct region *region)
+{
+  return region->state == REGION_USED || region->state == REGION_PARKED;
+}
 
 /* The region that belongs to a heap (never heap_none), and back. */
 struct region *region_of(const struct heap *heap);

@@ -58,7 +58,8 @@ static void count(struct run *run, unsigned n)
     struct region *region = segment->region;
 
     lock_take(&region->lock);
-    segment_bury(arena_of(region_heap(region)), segment);
+    if (region_is_whole(region))
+      segment_bury(arena_of(region_heap(region)), segment);
     lock_release(&region->lock);
   }
   if (unlikely(__atomic_load_n(&gone_resident, __ATOMIC_RELAXED) > __atomic_load_n(&sweep_at, __ATOMIC_RELAXED)))
@@ -170,19 +171,22 @@ static uint64_t sweep_arena(struct arena *arena, bool all)
 
 uint64_t retire_sweep(bool all)
 {
-  uint64_t bytes = 0;
+  uint64_t bytes = 0, mask = sys_block_signals();
 
-  if (!lock_try(&sweep_lock))
+  if (!lock_try(&sweep_lock)) {
+    sys_restore_signals(mask);
     return 0;
+  }
   for (struct region *region = region_first(); region; region = region->next) {
     lock_take(&region->lock);
-    if (region->state != REGION_RESET)
+    if (region_is_whole(region))
       bytes += sweep_arena(arena_of(region_heap(region)), all);
     lock_release(&region->lock);
   }
   /* What is left lies on pages with live blocks, a little in each segment: not worth another look before long. */
   __atomic_store_n(&sweep_at, __atomic_load_n(&gone_resident, __ATOMIC_RELAXED) + SWEEP_BYTES, __ATOMIC_RELAXED);
   lock_release(&sweep_lock);
+  sys_restore_signals(mask);
   return bytes;
 }
 

@@ -41,10 +41,11 @@ static bool may_move(void)
 /* Takes size bytes out of the pool: the latest piece that is large enough.  0: there is none. */
 static uint64_t pool_take(uint64_t size)
 {
-  uint64_t addr = 0;
+  uint64_t addr = 0, mask;
 
   if (__atomic_load_n(&pool_bytes, __ATOMIC_RELAXED) < size)
     return 0;
+  mask = sys_block_signals();
   lock_take(&pool_lock);
   for (unsigned i = pool_count; i-- > 0 && !addr;) {
     if (pool[i].size < size)
@@ -57,11 +58,13 @@ static uint64_t pool_take(uint64_t size)
       memmove(&pool[i], &pool[i + 1], (--pool_count - i) * sizeof *pool);
   }
   lock_release(&pool_lock);
+  sys_restore_signals(mask);
   return addr;
 }
 
 static bool pool_put(uint64_t addr, uint64_t size)
 {
+  uint64_t mask = sys_block_signals();
   bool kept;
 
   lock_take(&pool_lock);
@@ -71,6 +74,7 @@ static bool pool_put(uint64_t addr, uint64_t size)
     __atomic_store_n(&pool_bytes, pool_bytes + size, __ATOMIC_RELAXED);
   }
   lock_release(&pool_lock);
+  sys_restore_signals(mask);
   return kept;
 }
 
@@ -124,7 +128,7 @@ void space_populate(uint64_t addr, uint64_t size)
 
 uint64_t space_trim(void)
 {
-  uint64_t bytes;
+  uint64_t bytes, mask = sys_block_signals();
 
   lock_take(&pool_lock);
   for (unsigned i = 0; i < pool_count; i++)
@@ -133,6 +137,7 @@ uint64_t space_trim(void)
   __atomic_store_n(&pool_bytes, 0, __ATOMIC_RELAXED);
   pool_count = 0;
   lock_release(&pool_lock);
+  sys_restore_signals(mask);
   return bytes;
 }
 

@@ -20,7 +20,7 @@ static size_t trim_segments(struct region *region, uint64_t before_ns)
 
   for (uint32_t i = 0; more; i += TRIM_SEGMENTS) {
     lock_take(&region->lock);
-    more = region->state != REGION_RESET && arena->free_dirty && i < arena->segment_count;
+    more = region_is_whole(region) && arena->free_dirty && i < arena->segment_count;
     for (uint32_t j = i; more && j < i + TRIM_SEGMENTS && j < arena->segment_count; j++) {
       if (arena->segments[j])
         bytes += segment_purge(arena, arena->segments[j], before_ns);
@@ -35,7 +35,7 @@ static size_t trim_cache(struct region *region, uint64_t before_ns)
   size_t bytes = 0;
 
   lock_take(&region->lock);
-  if (region->state != REGION_RESET)
+  if (region_is_whole(region))
     bytes = cache_trim(arena_of(region_heap(region)), before_ns);
   lock_release(&region->lock);
   return bytes;

@@ -94,6 +94,8 @@ void trace_set_parent(const uint8_t id[16]);
  */
 struct trace_writer *trace_writer_open(uint32_t parent, uint32_t ordinal, int tid, enum vt_role role);
 void trace_writer_close(struct trace_writer *w);
+/* A signal handler has left a record of this stream half-way by longjmp: what follows is decoded without it. */
+void trace_writer_recover(struct trace_writer *w);
 
 /* Cold halves; see trace_fast.h. */
 void trace_alloc_slow(struct trace_writer *w, uint64_t addr, uint64_t size, uint32_t stack);

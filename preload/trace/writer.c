@@ -376,6 +376,22 @@ void trace_writer_close(struct trace_writer *w)
   give_back(w);
 }
 
+/* Nobody knows what the codec and the bytes after cur have seen of the record: the one starts anew with the chunk, the
+ * others are cleared, because the data end at a zero. */
+void trace_writer_recover(struct trace_writer *w)
+{
+  size_t left, most = VT_GENERAL_MAX(VT_TAIL_MAX);
+  int error;
+
+  if (w->magic != WRITER_MAGIC || !w->cur || __atomic_load_n(&trace_state->stopped, __ATOMIC_RELAXED))
+    return;
+  left = (size_t)(w->limit - w->cur);
+  memset(w->cur, 0, left < most ? left : most);
+  error = next_chunk(w, 0);
+  if (error)
+    trace_stop(error);
+}
+
 /* ---- all writers ---- */
 
 void writer_report_all(void)
