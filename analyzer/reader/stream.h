@@ -111,13 +111,13 @@ static inline bool stream_hot(struct stream *s)
     e->type = VT_R_FREE;
     e->stack = 0;
     e->fields = 1;
-    e->field[0] = vt_unpack_free(&s->codec, word) << s->shift;
+    e->field[0] = vt_unfold(vt_unpack_free(&s->codec, word) << s->shift);
   } else {
     uint32_t size;
 
     e->type = VT_R_ALLOC;
     e->fields = 3;
-    e->field[0] = vt_unpack_alloc(&s->codec, word, &size) << s->shift;
+    e->field[0] = vt_unfold(vt_unpack_alloc(&s->codec, word, &size) << s->shift);
     e->field[1] = size;
     e->field[2] = STREAM_ALIGN;
     s->allocs++;

@@ -14,8 +14,32 @@
 #include "vmtrace/format.h"
 
 /*
+ * Hot records do not count addresses from 0: the pinned heap's first segment
+ * ends at VT_FOLD_LOW and its others begin at VT_FOLD_HIGH, and blocks of both are mixed. Folding
+ * moves the two ends together and what lies between them out of the way; it maps
+ * [0, VT_FOLD_END) to itself.  All three are multiples of any unit.
+ */
+#define VT_FOLD_LOW UINT64_C(0x400000)
+#define VT_FOLD_HIGH UINT64_C(0x100000000000)
+#define VT_FOLD_END (UINT64_C(1) << 47) /* no hot record above */
+
+static inline uint64_t vt_fold(uint64_t addr)
+{
+  if (__builtin_expect(addr - VT_FOLD_LOW < VT_FOLD_HIGH - VT_FOLD_LOW, 0))
+    return addr + (VT_FOLD_END - VT_FOLD_HIGH);
+  return addr - ((VT_FOLD_HIGH - VT_FOLD_LOW) & -(uint64_t)(addr >= VT_FOLD_HIGH));
+}
+
+static inline uint64_t vt_unfold(uint64_t folded)
+{
+  if (__builtin_expect(folded >= VT_FOLD_END - VT_FOLD_HIGH + VT_FOLD_LOW, 0))
+    return folded - (VT_FOLD_END - VT_FOLD_HIGH);
+  return folded + ((VT_FOLD_HIGH - VT_FOLD_LOW) & -(uint64_t)(folded >= VT_FOLD_LOW));
+}
+
+/*
  * What hot records are relative to; zeroed at the start of every chunk.  All
- * addresses here are in units of 1 << addr_shift.  General records neither use
+ * addresses here are folded, and in units of 1 << addr_shift.  General records neither use
  * nor change it.
  */
 #define VT_CONTEXTS 14

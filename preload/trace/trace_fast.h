@@ -53,7 +53,7 @@ static inline void trace_alloc(struct trace_writer *w, uint64_t addr, uint64_t s
       trace_alloc_slow(w, addr, size, stack);
     return;
   }
-  hot = vt_pack_alloc(&w->codec, addr >> TRACE_PIN_SHIFT, (uint32_t)size, stack, &len);
+  hot = vt_pack_alloc(&w->codec, vt_fold(addr) >> TRACE_PIN_SHIFT, (uint32_t)size, stack, &len);
   w->allocs++;
   trace_put_hot(w, hot, len);
 }
@@ -69,7 +69,7 @@ static inline void trace_free(struct trace_writer *w, uint64_t addr)
       trace_free_slow(w, addr);
     return;
   }
-  word = vt_pack_free(&w->codec, addr >> TRACE_PIN_SHIFT, &len);
+  word = vt_pack_free(&w->codec, vt_fold(addr) >> TRACE_PIN_SHIFT, &len);
   trace_put_word(w, word, len);
 }
 

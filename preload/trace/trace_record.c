@@ -20,14 +20,12 @@
 #define PACE_MIN 8u         /* one or two */
 #define GAP_NS_PER_BYTE 220 /* 1 us between events of 4.5 bytes */
 
-/* Above this, an address and a size might not fit into one word; user space ends below, but for 5-level paging. */
-#define HOT_ADDR_LIMIT (UINT64_C(1) << 47)
-
 uint32_t trace_tick;
 
+/* User space ends below VT_FOLD_END, but for 5-level paging. */
 static bool is_hot(uint64_t addr)
 {
-  return addr < HOT_ADDR_LIMIT && !(addr & ((UINT64_C(1) << trace_state->shift) - 1));
+  return addr < VT_FOLD_END && !(addr & ((UINT64_C(1) << trace_state->shift) - 1));
 }
 
 /* Reads the clock and writes how far it went.  There is room for TIME_ROOM. */
@@ -92,7 +90,7 @@ void trace_alloc_aligned(struct trace_writer *w, uint64_t addr, uint64_t size, u
     put_time(w);
   if (align == 0 && size < VT_HOT_SIZE_LIMIT && is_hot(addr)) {
     unsigned len;
-    struct vt_hot hot = vt_pack_alloc(&w->codec, addr >> trace_state->shift, (uint32_t)size, stack, &len);
+    struct vt_hot hot = vt_pack_alloc(&w->codec, vt_fold(addr) >> trace_state->shift, (uint32_t)size, stack, &len);
 
     trace_put_hot(w, hot, len);
   } else {
@@ -116,7 +114,7 @@ void trace_free_slow(struct trace_writer *w, uint64_t addr)
     put_time(w);
   if (is_hot(addr)) {
     unsigned len;
-    uint64_t word = vt_pack_free(&w->codec, addr >> trace_state->shift, &len);
+    uint64_t word = vt_pack_free(&w->codec, vt_fold(addr) >> trace_state->shift, &len);
 
     trace_put_word(w, word, len);
   } else {

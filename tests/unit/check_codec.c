@@ -36,6 +36,30 @@ START_TEST(zigzag_is_its_own_inverse)
 }
 END_TEST
 
+START_TEST(folding_is_one_to_one_and_closes_the_gap)
+{
+  static const uint64_t edges[] = {
+      0, VT_FOLD_LOW, VT_FOLD_HIGH, VT_FOLD_HIGH + VT_FOLD_LOW, VT_FOLD_END - VT_FOLD_HIGH, VT_FOLD_END};
+
+  for (unsigned i = 0; i < sizeof edges / sizeof *edges; i++)
+    for (int64_t near = -64; near <= 64; near += 16) {
+      uint64_t addr = edges[i] + (uint64_t)near;
+
+      if (addr >= VT_FOLD_END)
+        continue;
+      must(vt_unfold(vt_fold(addr)) == addr, "0x%lx does not come back", (unsigned long)addr);
+      must(vt_fold(addr) < VT_FOLD_END, "0x%lx leaves the range", (unsigned long)addr);
+    }
+  for (unsigned i = 0; i < 100000; i++) {
+    uint64_t addr = random_length(47);
+
+    must(vt_unfold(vt_fold(addr)) == addr, "0x%lx does not come back", (unsigned long)addr);
+    must(vt_fold(vt_unfold(addr)) == addr, "nothing is folded to 0x%lx", (unsigned long)addr);
+  }
+  ck_assert_uint_eq(vt_fold(VT_FOLD_LOW - 16) + 16, vt_fold(VT_FOLD_HIGH));
+}
+END_TEST
+
 START_TEST(contexts_are_significant_bits)
 {
   ck_assert_uint_eq(vt_context(0), 0);
@@ -262,6 +286,7 @@ int main(void)
   int failed;
 
   tcase_add_test(tc, zigzag_is_its_own_inverse);
+  tcase_add_test(tc, folding_is_one_to_one_and_closes_the_gap);
   tcase_add_test(tc, contexts_are_significant_bits);
   tcase_add_test(tc, leb_round_trip);
   tcase_add_test(tc, leb_of_more_than_64_bits_is_refused);

@@ -116,6 +116,15 @@ static struct decoded_event *event_add(struct decoded_stream *stream)
 }
 
 /* Section 4.1. */
+static uint64_t unfold(uint64_t f)
+{
+  const uint64_t low = 0x400000, high = 0x100000000000, end = 0x800000000000;
+
+  if (f < low)
+    return f;
+  return f < end - high + low ? f + high - low : f - (end - high);
+}
+
 static void hot_record(struct state *s, struct decoded_event *e)
 {
   unsigned kind = s->p[0] & 3, length = (s->p[0] >> 2 & 7) + 1u;
@@ -145,7 +154,7 @@ static void hot_record(struct state *s, struct decoded_event *e)
     e->stack = s->hot_stack;
     s->seq++;
   }
-  e->field[0] = s->prev << s->shift;
+  e->field[0] = unfold(s->prev << s->shift);
 }
 
 /* Numeric fields of each record, and whether it has a tail: the table of section 4.2. */

@@ -178,7 +178,7 @@ void maker_alloc_stack(struct maker_stream *s, uint64_t addr, uint64_t size, uin
     MAKE(s, ALLOC, addr, size, UINT64_C(1) << shift);
   } else {
     room_for(s, VT_HOT_MAX);
-    hot = vt_pack_alloc(&s->codec, addr >> shift, (uint32_t)size, stack, &len);
+    hot = vt_pack_alloc(&s->codec, vt_fold(addr) >> shift, (uint32_t)size, stack, &len);
     memcpy(s->data + s->used, &hot, len);
     s->used += len;
   }
@@ -200,7 +200,7 @@ void maker_free(struct maker_stream *s, uint64_t addr)
     return;
   }
   room_for(s, VT_HOT_MAX);
-  word = vt_pack_free(&s->codec, addr >> shift, &len);
+  word = vt_pack_free(&s->codec, vt_fold(addr) >> shift, &len);
   put_word(s, word, len);
 }
 
