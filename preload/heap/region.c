@@ -215,6 +215,11 @@ static bool resume(struct region *region)
   return done;
 }
 
+bool region_revive(struct heap *heap)
+{
+  return heap != &heap_none && resume(region_of(heap));
+}
+
 struct heap *heap_child(struct heap *parent)
 {
   struct region *region, *child;
@@ -304,7 +309,7 @@ void heap_thread_end(struct heap *heap)
     arena->run_pages = 0;
   }
   region->state = REGION_PARKED;
-  region->parked_ns = segment_now();
+  region->parked_ns = sys_now();
   if (__atomic_add_fetch(&parked, 1, __ATOMIC_RELAXED) > PARKED_MAX && pristine) {
     __atomic_fetch_sub(&parked, 1, __ATOMIC_RELAXED);
     wipe(region);

@@ -32,7 +32,7 @@ struct region {
   uint64_t children_start; /* the lowest address given to a child */
   uint32_t children;       /* regions carved so far */
   bool first;              /* the first thread's: has the low segment */
-  uint64_t parked_ns;      /* coarse time of the thread's end */
+  uint64_t parked_ns;      /* time of the thread's end */
   struct region *next;     /* list of all regions; never shrinks */
   struct region *idle;     /* regions of joined children, the latest first */
   struct region *idle_next;
@@ -60,6 +60,10 @@ uint64_t region_overflow(uint64_t size, uint64_t *got);
 
 /* Reports through heap_set_nondet's function. */
 void region_nondet(enum vt_nondet reason, uint64_t addr);
+
+/* For a thread that allocates after heap_thread_end, in libc's last destructors: its heap is made anew if it was wiped.
+ * False: out of memory, or heap_none. */
+bool region_revive(struct heap *heap);
 
 /* Gives back what a parked heap with nothing allocated still holds, if its thread ended before before_ns. */
 void region_trim(struct region *region, uint64_t before_ns);
