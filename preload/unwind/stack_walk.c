@@ -31,7 +31,7 @@
 struct kept_frame {
   struct frame_state state;
   const uint64_t *pc_place; /* the caller's pc; NULL: by no simple read (signal frame, plain walk, end) */
-  const uint64_t *bp_place; /* the caller's rbp; NULL: it is this frame's */
+  const uint64_t *bp_place; /* the caller's rbp; NULL: it is this frame's.  Kept: then the caller's own state.bp */
   uint32_t node;
 };
 
@@ -42,6 +42,7 @@ struct unwind_thread {
   uint32_t mappings;   /* generation of pages[] */
   uint32_t root;       /* how the kept walk ended */
   unsigned count;      /* kept frames, outermost first */
+  unsigned own;        /* so many of them were read from the own stack, which stays readable */
   unsigned limit;
   uint64_t pages[PAGES_KNOWN];
   struct kept_frame *fresh; /* frames of the present walk, innermost first */
@@ -200,27 +201,68 @@ static inline bool step(struct unwind_thread *u, struct span span, struct kept_f
   return true;
 }
 
+/* Whether nothing changed from kept frame `from` outwards; all of them read from the thread's own stack. */
+static inline bool all_unchanged(const struct unwind_thread *u, unsigned from)
+{
+  uint64_t changed = 0;
+
+  for (const struct kept_frame *f = &u->kept[from]; f > u->kept; f--)
+    changed |= (*f->pc_place ^ f[-1].state.pc) | (*f->bp_place ^ f[-1].state.bp);
+  return changed == 0;
+}
+
 /*
  * Whether kept frames from `from` outwards are proven unchanged.  Returns the
  * outermost frame whose own state is proven: 0 when all are.
  */
 static inline unsigned verify(struct unwind_thread *u, struct span span, unsigned from)
 {
+  if (likely(from < u->own) && likely(all_unchanged(u, from)))
+    return 0;
   for (unsigned i = from; i > 0; i--) {
     const struct kept_frame *f = &u->kept[i];
     const struct frame_state *next = &u->kept[i - 1].state;
 
     if (unlikely(!f->pc_place) || !readable(u, span, (uint64_t)f->pc_place) || *f->pc_place != next->pc)
       return i;
-    if (f->bp_place && (!readable(u, span, (uint64_t)f->bp_place) || *f->bp_place != next->bp))
+    if (f->bp_place != &next->bp && (!readable(u, span, (uint64_t)f->bp_place) || *f->bp_place != next->bp))
       return i;
   }
   return 0;
 }
 
+/* A kept frame as the walk left it. */
+static inline struct kept_frame unsettled(const struct kept_frame *f)
+{
+  struct kept_frame copy = *f;
+
+  if (f->bp_place == &f[-1].state.bp)
+    copy.bp_place = NULL;
+  return copy;
+}
+
 static inline bool same_state(const struct frame_state *a, const struct frame_state *b)
 {
   return a->sp == b->sp && a->pc == b->pc && a->bp == b->bp && a->exact == b->exact;
+}
+
+static inline bool on_own_stack(const struct unwind_thread *u, const uint64_t *place)
+{
+  uint64_t addr = (uint64_t)place;
+
+  return addr - u->stack_low < u->stack_top - 8 - u->stack_low && addr % 8 == 0;
+}
+
+/* The frame in kept[at] was just put there: completes it for verify. */
+static inline void settle(struct unwind_thread *u, unsigned at)
+{
+  struct kept_frame *f = &u->kept[at];
+  bool own = at == 0 || (f->pc_place && on_own_stack(u, f->pc_place) && (!f->bp_place || on_own_stack(u, f->bp_place)));
+
+  if (at && !f->bp_place)
+    f->bp_place = &f[-1].state.bp;
+  if (own && u->own == at)
+    u->own = at + 1;
 }
 
 /* Interns fresh[count - 1] ... fresh[0] below the kept frames and makes them kept. */
@@ -229,12 +271,16 @@ static uint32_t keep(struct unwind_thread *u, unsigned prefix, unsigned count, u
   uint32_t node = prefix ? u->kept[prefix - 1].node : root;
 
   u->root = root;
+  if (u->own > prefix)
+    u->own = prefix;
   for (unsigned i = count; i-- > 0;) {
-    struct kept_frame *f = &u->kept[prefix + count - 1 - i];
+    unsigned at = prefix + count - 1 - i;
+    struct kept_frame *f = &u->kept[at];
     bool made;
     uint32_t parent = node;
 
     *f = u->fresh[i];
+    settle(u, at);
     node = stack_table_intern(parent, f->state.pc, &made);
     if (unlikely(!node)) {
       u->count = 0;
@@ -301,7 +347,7 @@ static bool walk(struct unwind_thread *u, struct frame_state state, unsigned *co
       }
       /* Frames at - 1 to proven are as they were; the walk goes on from there. */
       while (at - 1 > proven && n < u->limit)
-        u->fresh[n++] = u->kept[--at];
+        u->fresh[n++] = unsettled(&u->kept[--at]);
       state = u->kept[proven].state;
       at = proven;
     }
