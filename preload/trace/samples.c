@@ -58,7 +58,7 @@ static void put_pages(uint64_t addr, uint64_t count, unsigned state, uint64_t pf
 /* The tail: each number as its zigzag difference to the one before, the first one to 0. */
 static void put_pfns(uint64_t addr, uint64_t count, unsigned state, const uint64_t *pfns)
 {
-  uint8_t tail[2048];
+  uint8_t tail[512]; /* about 150 scattered frames: a record that fits into the smallest chunk many times */
 
   for (uint64_t i = 0; i < count;) {
     uint64_t first = i, before = 0;

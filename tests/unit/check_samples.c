@@ -269,12 +269,13 @@ START_TEST(stop_and_start_go_on)
 END_TEST
 
 /* Chunks of the helper's stream are claimed from its own descriptor table, where the trace's file is, whatever the
- * program does to its descriptors. */
+ * program does to its descriptors, and wherever the file has gone. */
 START_TEST(program_closes_everything)
 {
   size_t n = 40000;
   char *p = mmap(NULL, n * FRAME_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   unsigned rounds = 12;
+  char moved[4200];
   struct decoded d;
 
   ck_assert_ptr_ne(p, MAP_FAILED);
@@ -282,6 +283,8 @@ START_TEST(program_closes_everything)
   ck_assert(trace_begin(temp_path("trace"), 0));
   ck_assert(samples_start(&options));
   closefrom(3);
+  snprintf(moved, sizeof moved, "%s.moved", trace_path());
+  ck_assert_int_eq(rename(trace_path(), moved), 0);
   for (unsigned i = 0; i < rounds; i++) {
     for (size_t j = 0; j < n; j++)
       *PAGE_AT(p, j * 7919 % n) = 1;
@@ -291,6 +294,7 @@ START_TEST(program_closes_everything)
   samples_take(VT_SAMPLE_EXIT, SECOND);
   samples_stop();
   ck_assert(trace_active());
+  ck_assert_int_eq(rename(moved, trace_path()), 0);
   d = replay();
   ck_assert_uint_ge(sink_count(), rounds + 1);
   ck_assert_int_eq(sink_last()->reason, VT_SAMPLE_EXIT);
