@@ -113,7 +113,7 @@ $(DEPS_BUILD) $(DEPS_CHECK): $(BUILD)/.deps-%: .ci/deps
 
 demo: all ## run N=2 copies of mem side by side for three seconds, then show their pages; D=cow, lazy, shared: another
 	@rm -rf $(BUILD)/demo && mkdir -p $(BUILD)/demo
-	./vmtrace run $(if $(D),,-n $(N)) -o $(BUILD)/demo --watch=0x200000:int -- $(if $(D),$(BUILD)/demos/$(D),./mem 3)
+	./vmtrace run -o $(BUILD)/demo $(if $(D),-- $(BUILD)/demos/$(D),-n $(N) --watch=0x200000:int -- ./mem 3)
 	@echo
 	./vmtrace pages $(BUILD)/demo/*.vmt
 
