@@ -16,7 +16,7 @@
 struct known {
   const char *name, *meaning;
   bool heavy;
-  const char *library[4]; /* candidates, first found wins; with a slash: relative to the product */
+  const char *library[4]; /* candidates, first found wins */
 };
 
 static const struct known known[CONFIG_COUNT] = {
@@ -29,7 +29,9 @@ static const struct known known[CONFIG_COUNT] = {
     [CONFIG_HEAPTRACK] = {"heaptrack",
                           "its library alone, writing raw data to a file; stacks included, no interpreter",
                           true,
-                          {"/usr/lib/heaptrack/libheaptrack_preload.so", "libheaptrack_preload.so"}},
+                          {"/usr/lib/heaptrack/libheaptrack_preload.so",
+                           "/usr/lib/x86_64-linux-gnu/heaptrack/libheaptrack_preload.so",
+                           "/usr/lib64/heaptrack/libheaptrack_preload.so"}},
     [CONFIG_LTTNG] = {"lttng",
                       "LTTng-UST libc wrapper, default channel (full buffers discard events), no stacks",
                       true,
@@ -82,16 +84,21 @@ struct answer {
   char version[96];
 };
 
+/* A tracer is not started only to be asked where it is: its file is looked for. */
 static bool find_library(const char *name, struct answer *answer)
 {
   char preload[BENCH_PATH], output[BENCH_PATH + 128] = "";
   struct process process = {.argv = {"/proc/self/exe", "--probe", name},
-                            .env = {preload, "DUMP_HEAPTRACK_OUTPUT=/dev/null"},
+                            .env = {preload},
                             .output = output,
                             .output_size = sizeof output,
                             .silent = true};
   char *version;
 
+  if (name[0] == '/') {
+    snprintf(answer->path, sizeof answer->path, "%.1000s", name);
+    return !access(name, R_OK);
+  }
   snprintf(preload, sizeof preload, "LD_PRELOAD=%s", name);
   if (!process_ok(&process) || !(version = strchr(output, '\n')))
     return false;

@@ -66,9 +66,12 @@ static void set_argv(const struct bench *bench, const struct load *load, const c
 static bool judge(const struct bench *bench, const struct load *load, const struct process_result *result,
                   const char *output, struct run *run, char *why, size_t why_size)
 {
-  if (WIFSIGNALED(result->status) || WEXITSTATUS(result->status)) {
-    snprintf(why, why_size, "%s %d", WIFSIGNALED(result->status) ? "killed by signal" : "ended with status",
-             WIFSIGNALED(result->status) ? WTERMSIG(result->status) : WEXITSTATUS(result->status));
+  if (WIFSIGNALED(result->status)) {
+    snprintf(why, why_size, "%s", strsignal(WTERMSIG(result->status)));
+    return false;
+  }
+  if (WEXITSTATUS(result->status)) {
+    snprintf(why, why_size, "ended with status %d", WEXITSTATUS(result->status));
     return false;
   }
   run->cpu_ms = result->cpu_ms;

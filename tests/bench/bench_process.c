@@ -16,6 +16,9 @@
 
 #define ENV_MAX 512
 
+/* A program that hangs (some tracers do, now and then) is ended by SIGALRM after this time. */
+#define PROCESS_SECONDS 120
+
 static double now_ms(void)
 {
   struct timespec ts;
@@ -61,6 +64,7 @@ static _Noreturn void child_exec(const struct process *process, int out)
   if (process->silent && dup2(null, 2) < 0)
     _exit(127);
   build_env(process, env);
+  alarm(PROCESS_SECONDS);
   execve(process->argv[0], (char *const *)process->argv, env);
   _exit(127);
 }
