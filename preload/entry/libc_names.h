@@ -8,6 +8,7 @@
 #include <features.h>
 #include <malloc.h>
 #include <stddef.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 #include <time.h>
 
@@ -17,6 +18,9 @@ void free_aligned_sized(void *p, size_t align, size_t size);
 pid_t _Fork(void);
 int close_range(unsigned first, unsigned last, int flags);
 void closefrom(int first);
+int __fxstat(int version, int fd, struct stat *st);
+int __fxstat64(int version, int fd, struct stat64 *st);
+int fcntl64(int fd, int command, ...);
 
 #if !__GLIBC_PREREQ(2, 33)
 struct mallinfo2 {

@@ -56,6 +56,7 @@
   X(void *, sbrk, (intptr_t))                                                                                          \
   X(void *, shmat, (int, const void *, int))                                                                           \
   X(int, shmdt, (const void *))                                                                                        \
+  X(int, fcntl, (int, int, ...))                                                                                       \
   X(int, close, (int))                                                                                                 \
   X(int, close_range, (unsigned, unsigned, int))                                                                       \
   X(void, closefrom, (int))                                                                                            \

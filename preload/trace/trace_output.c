@@ -15,14 +15,13 @@
 #include <sys/syscall.h>
 #include <sys/uio.h>
 
+#include "base/high_fd.h"
 #include "base/log.h"
 #include "base/option.h"
 #include "base/sys.h"
 
 #define OPEN_FLAGS (O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY)
 #define NAMES_MAX 100000 /* .1 to .99999 */
-#define FD_HIGH 1000     /* below FD_SETSIZE, above what most programs open */
-#define FD_ROOM 24       /* left free above ours when the limit is lower */
 #define MOVE_SPINS 20000 /* a transfer takes microseconds; a signal handler on top of one would wait for itself */
 
 /* Not wiped in children of fork: they close the descriptor that they inherited. */
@@ -60,20 +59,6 @@ static uint64_t limit_of(int resource)
   return limit.rlim_cur;
 }
 
-/* fd on a number out of the program's way; fd itself is closed.  A program may count on the lowest free numbers:
- * better no trace than one of those. */
-static int raise_fd(int fd)
-{
-  uint64_t limit = limit_of(RLIMIT_NOFILE);
-  uint64_t high = limit > FD_HIGH + FD_ROOM ? FD_HIGH : limit > 3 * FD_ROOM ? limit - FD_ROOM : limit - limit / 4;
-  long raised = sys_call(SYS_fcntl, fd, F_DUPFD_CLOEXEC, (long)high, 0, 0, 0);
-
-  if (raised < 0)
-    raised = sys_call(SYS_fcntl, fd, F_DUPFD_CLOEXEC, (long)(limit / 2 > 3 ? limit / 2 : 3), 0, 0, 0);
-  sys_close(fd);
-  return (int)raised;
-}
-
 /* Opens output.path with .1, .2 ... added if it is there already. */
 static int create_new(void)
 {
@@ -106,7 +91,7 @@ int output_create(const char *path_template, int pid)
   fd = create_new();
   if (fd < 0)
     return fd;
-  fd = raise_fd(fd);
+  fd = high_fd(fd);
   error = fd < 0 ? fd : sys_fstat(fd, &st);
   if (error < 0) {
     unlink_path();
@@ -177,7 +162,7 @@ int output_begin(struct output_use *use, bool foreign)
   if (fd < 0)
     return fd;
   if (!foreign) {
-    fd = raise_fd(fd);
+    fd = high_fd(fd);
     if (fd < 0)
       return -EBADF;
     if (!__atomic_compare_exchange_n(&output.fd, &lost, fd, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
@@ -263,13 +248,13 @@ int output_write(const struct output_use *use, const void *head, size_t head_siz
 
 void output_move(void)
 {
-  int old = __atomic_load_n(&output.fd, __ATOMIC_SEQ_CST);
-  long fd;
+  int old = __atomic_load_n(&output.fd, __ATOMIC_SEQ_CST), copy, fd;
 
   if (!output_is(old))
     return;
-  fd = sys_call(SYS_fcntl, old, F_DUPFD_CLOEXEC, old + 1, 0, 0, 0);
-  __atomic_store_n(&output.fd, fd < 0 ? -1 : (int)fd, __ATOMIC_SEQ_CST);
+  copy = (int)sys_call(SYS_fcntl, old, F_DUPFD_CLOEXEC, 3, 0, 0, 0);
+  fd = copy < 0 ? copy : high_fd(copy);
+  __atomic_store_n(&output.fd, fd < 0 ? -1 : fd, __ATOMIC_SEQ_CST);
   for (int i = 0; i < MOVE_SPINS && __atomic_load_n(&output.users, __ATOMIC_SEQ_CST); i++)
     sys_call(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
   sys_close(old);
