@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/layout.h"
 #include "trace/trace.h"
 #include "trace/trace_fast.h"
 
@@ -49,13 +50,19 @@ static uint64_t now_ns(int clock)
   return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-static void churn_fill(struct churn *c, uint64_t base)
+/* As the pinned heap's segments lie: the first one low, all others high. */
+static uint64_t segment_address(uint64_t linear)
 {
-  uint64_t area = base;
+  return linear < LOW_END ? linear : linear - LOW_END + HIGH_START;
+}
+
+static void churn_fill(struct churn *c, unsigned thread)
+{
+  uint64_t area = LOW_START + (uint64_t)thread * UINT64_C(0x10000000000);
 
   for (unsigned class = 0; class < CLASSES; class ++) {
     for (unsigned i = 0; i < LIVE / CLASSES; i++) {
-      c->addr[i * CLASSES + class] = area + (uint64_t)i * 2 * ((class_size[class] + 15) & ~15u);
+      c->addr[i * CLASSES + class] = segment_address(area + (uint64_t)i * 2 * ((class_size[class] + 15) & ~15u));
       c->size[i * CLASSES + class] = class_size[class];
     }
     area += (uint64_t)BLOCKS_PER_CLASS * ((class_size[class] + 15) & ~15u);
@@ -93,7 +100,7 @@ static void *thread_main(void *arg)
   static __thread struct churn c;
   struct trace_writer *w = trace_writer_open(number ? 0 : VT_NO_THREAD, number, (int)number, VT_ROLE_PROGRAM);
 
-  churn_fill(&c, 0x200000 + (uint64_t)number * 0x100000000000);
+  churn_fill(&c, number);
   __atomic_fetch_add(&sink, churn_run(&c, w, events_per_thread, number + 1), __ATOMIC_RELAXED);
   trace_writer_close(w);
   return NULL;
@@ -105,7 +112,7 @@ int main(int argc, char **argv)
   char path[4096];
   pthread_t thread[THREADS_MAX];
   static struct churn c;
-  struct trace_config config = {.path_template = path, .addr_shift = TRACE_PIN_SHIFT};
+  struct trace_config config = {.path_template = path, .addr_shift = TRACE_PIN_SHIFT, .sample_ms = 100};
   struct stat st;
   uint64_t bare, wall, cpu;
 
@@ -115,7 +122,7 @@ int main(int argc, char **argv)
   if (!trace_start(&config))
     return EXIT_FAILURE;
 
-  churn_fill(&c, 0x200000);
+  churn_fill(&c, 0);
   bare = now_ns(CLOCK_PROCESS_CPUTIME_ID);
   sink = churn_run(&c, NULL, events_per_thread, 1);
   bare = now_ns(CLOCK_PROCESS_CPUTIME_ID) - bare;
