@@ -55,6 +55,7 @@ static COLD void free_slow(void *p, const char *call, uintptr_t frame)
 HOT void free_block(void *p, const char *call, uintptr_t frame)
 {
   struct thread *t = thread_self();
+  bool own;
 
   if (!p)
     return;
@@ -62,12 +63,13 @@ HOT void free_block(void *p, const char *call, uintptr_t frame)
     free_slow(p, call, frame);
     return;
   }
-  if (unlikely(heap_free(t->heap, p) != HEAP_OK)) {
+  own = heap_is_own(t->heap, p);
+  if (unlikely((likely(own) ? heap_free_own(t->heap, p) : heap_free_slow(t->heap, p)) != HEAP_OK)) {
     hook_leave(t, frame);
     free_slow(p, call, frame);
     return;
   }
-  if (unlikely(!heap_is_own(t->heap, p)))
+  if (unlikely(!own))
     trace_clock_due(t->writer);
   trace_free(t->writer, (uintptr_t)p);
   hook_leave(t, frame);

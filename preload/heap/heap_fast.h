@@ -39,7 +39,7 @@ static inline void heap_mark_live(void *p)
 static inline void *heap_alloc(struct heap *heap, size_t size)
 {
   struct magazine *magazine;
-  void **top;
+  void **top, *p;
 
   if (unlikely(size > CLASS_MAX))
     return heap_alloc_slow(heap, size);
@@ -47,9 +47,10 @@ static inline void *heap_alloc(struct heap *heap, size_t size)
   top = magazine->top;
   if (unlikely(top == magazine->bottom))
     return heap_alloc_slow(heap, size);
-  magazine->top = --top;
-  heap_mark_live(*top);
-  return *top;
+  p = *--top;
+  magazine->top = top;
+  heap_mark_live(p);
+  return p;
 }
 
 /* Whether p lies in a segment of this heap; false for blocks of other threads, perhaps for own large ones too. */
@@ -57,11 +58,16 @@ static inline bool heap_is_own(const struct heap *heap, const void *p)
 {
   uintptr_t addr = (uintptr_t)p;
 
-  return likely(addr - heap->base < heap->span) || addr - LOW_START < heap->low_span;
+  unsigned own = (unsigned)(addr - heap->base < heap->span) | (unsigned)(addr - LOW_START < heap->low_span);
+
+  /* Keeps the compiler from testing one after the other: the first thread has blocks in both, in no predictable order.
+   */
+  __asm__("" : "+r"(own));
+  return own;
 }
 
-/* Frees p, anybody's block and not NULL.  On anything but HEAP_OK nothing changed. */
-static inline enum heap_verdict heap_free(struct heap *heap, void *p)
+/* Frees p, for which heap_is_own holds.  On anything but HEAP_OK nothing changed. */
+static inline enum heap_verdict heap_free_own(struct heap *heap, void *p)
 {
   uintptr_t addr = (uintptr_t)p;
   struct magazine *magazine;
@@ -69,8 +75,6 @@ static inline enum heap_verdict heap_free(struct heap *heap, void *p)
   uint64_t live, bit;
   void **top;
 
-  if (unlikely(!heap_is_own(heap, p)))
-    return heap_free_slow(heap, p);
   magazine = &heap->magazines[*meta_class(addr)];
   top = magazine->top;
   if (unlikely(top == magazine->limit))
@@ -85,6 +89,12 @@ static inline enum heap_verdict heap_free(struct heap *heap, void *p)
   __atomic_signal_fence(__ATOMIC_RELEASE); /* filled before it counts, should a handler leave by longjmp */
   magazine->top = top + 1;
   return HEAP_OK;
+}
+
+/* Frees p, anybody's block and not NULL.  On anything but HEAP_OK nothing changed. */
+static inline enum heap_verdict heap_free(struct heap *heap, void *p)
+{
+  return likely(heap_is_own(heap, p)) ? heap_free_own(heap, p) : heap_free_slow(heap, p);
 }
 
 #endif

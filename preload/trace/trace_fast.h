@@ -8,6 +8,9 @@
 #include "base/lock.h"
 #include "trace/trace.h"
 
+/* Left to itself the compiler makes a function of what several hooks use, which costs them more than the call. */
+#define TRACE_HOT static inline __attribute__((always_inline))
+
 /* Whether the next record needs the slow half: no room, or the clock is due (both are in end), or a tick has passed. */
 static inline bool trace_is_due(const struct trace_writer *w)
 {
@@ -43,7 +46,7 @@ static inline void trace_put_hot(struct trace_writer *w, struct vt_hot hot, unsi
 
 /* A block at addr of size bytes, with the usual alignment, allocated by call stack `stack`.  Called after the
  * allocation. */
-static inline void trace_alloc(struct trace_writer *w, uint64_t addr, uint64_t size, uint32_t stack)
+TRACE_HOT void trace_alloc(struct trace_writer *w, uint64_t addr, uint64_t size, uint32_t stack)
 {
   unsigned len;
   struct vt_hot hot;
@@ -59,7 +62,7 @@ static inline void trace_alloc(struct trace_writer *w, uint64_t addr, uint64_t s
 }
 
 /* The block at addr is about to be freed.  Called before the free. */
-static inline void trace_free(struct trace_writer *w, uint64_t addr)
+TRACE_HOT void trace_free(struct trace_writer *w, uint64_t addr)
 {
   unsigned len;
   uint64_t word;
