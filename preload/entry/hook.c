@@ -24,14 +24,13 @@ struct pending_event {
   uint64_t fields[VT_FIELDS_MAX];
 };
 
-#define PENDING_BYTES 4096u
 #define PENDING_EVENTS ((PENDING_BYTES - 16) / sizeof(struct pending_event))
 
 struct pending {
   uint32_t count; /* taken, may exceed PENDING_EVENTS: the rest is lost */
   struct pending_event event[PENDING_EVENTS];
 };
-_Static_assert(sizeof(struct pending) <= PENDING_BYTES, "one page");
+_Static_assert(sizeof(struct pending) <= PENDING_BYTES, "fits");
 
 struct thread thread_none = {.guard = (void *)GUARD_UNKNOWN, .number = VT_NO_THREAD};
 __thread struct thread *thread_current __attribute__((tls_model("initial-exec"), visibility("hidden"))) = &thread_none;
@@ -134,9 +133,9 @@ static bool pend(struct thread *t, uint32_t type, unsigned n, const uint64_t *fi
   if (!p) {
     void *none = NULL;
 
-    p = own_map(sizeof *p);
+    p = own_map(PENDING_BYTES);
     if (p && !__atomic_compare_exchange_n(&t->pending, &none, p, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
-      own_unmap(p, sizeof *p);
+      own_unmap(p, PENDING_BYTES);
       p = none;
     }
   }

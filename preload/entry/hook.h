@@ -45,6 +45,9 @@
 #define THREAD_DAEMON 4u /* in daemon(): the parent side of its fork exits inside libc */
 #define THREAD_STATIC 8u /* the first thread's: not own_alloc's */
 
+/* Bytes mapped for thread->pending; pages of them that are never used cost nothing. */
+#define PENDING_BYTES (256u << 10)
+
 /* What threads that no hook has seen point at. */
 extern struct thread thread_none __attribute__((visibility("hidden")));
 

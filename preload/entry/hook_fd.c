@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -28,10 +29,16 @@ static int as_libc(long result)
 EXPORT int pipe2(int fds[2], int flags)
 {
   struct thread *t = hook_thread();
-  long result = sys_call(SYS_pipe2, (long)fds, flags, 0, 0, 0, 0);
+  int made[2];
+  long result;
 
-  if (result == 0 && t->internal)
-    own_fds_keep_pipe(fds);
+  if (likely(!t->internal))
+    return as_libc(sys_call(SYS_pipe2, (long)fds, flags, 0, 0, 0, 0));
+  result = sys_call(SYS_pipe2, (long)made, flags, 0, 0, 0, 0);
+  if (result == 0 && !own_fds_keep_pipe(made))
+    result = -EMFILE;
+  if (result == 0)
+    memcpy(fds, made, sizeof made);
   return as_libc(result);
 }
 

@@ -17,18 +17,22 @@
 int own_fds_pipe[2] = {-1, -1};
 static ino_t pipe_inode;
 
-void own_fds_keep_pipe(int fds[2])
+bool own_fds_keep_pipe(int fds[2])
 {
   struct stat st;
+  int high[2] = {high_fd(fds[0]), high_fd(fds[1])};
 
-  for (int i = 0; i < 2; i++) {
-    int high = high_fd(fds[i]);
-
-    fds[i] = high;
-    own_fds_pipe[i] = high;
+  /* One end alone would be a SIGPIPE. */
+  if (high[0] < 0 || high[1] < 0 || sys_fstat(high[0], &st) != 0) {
+    for (int i = 0; i < 2; i++)
+      if (high[i] >= 0)
+        sys_close(high[i]);
+    return false;
   }
-  if (sys_fstat(fds[0], &st) == 0)
-    pipe_inode = st.st_ino;
+  pipe_inode = st.st_ino;
+  for (int i = 0; i < 2; i++)
+    own_fds_pipe[i] = fds[i] = high[i];
+  return true;
 }
 
 bool own_fds_is_pipe_slow(int fd)

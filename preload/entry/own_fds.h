@@ -10,8 +10,9 @@
 #include "base/lock.h"
 #include "trace/trace.h"
 
-/* libunwind has made its pipe: both ends get other numbers, which are kept in fds. */
-void own_fds_keep_pipe(int fds[2]);
+/* libunwind has made its pipe: both ends get other numbers, which are put into fds.  False: there are none, and the
+ * pipe is closed again. */
+bool own_fds_keep_pipe(int fds[2]);
 
 bool own_fds_is_pipe_slow(int fd);
 extern int own_fds_pipe[2] __attribute__((visibility("hidden"))); /* -1: none */

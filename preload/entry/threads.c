@@ -21,7 +21,6 @@
 
 #define BUCKETS 1024u
 #define REAP_EVERY 64u      /* ended detached threads that may wait to be freed */
-#define PENDING_PAGE 4096u  /* thread->pending */
 #define DESTRUCTOR_ROUNDS 4 /* PTHREAD_DESTRUCTOR_ITERATIONS: in the last round nothing of the program's follows */
 
 static struct lock table_lock;
@@ -64,7 +63,7 @@ static void free_thread(struct thread *t)
 {
   stacks_close(t);
   if (t->pending)
-    own_unmap(t->pending, PENDING_PAGE);
+    own_unmap(t->pending, PENDING_BYTES);
   t->pending = NULL;
   if (!(t->flags & THREAD_STATIC))
     own_free(t, sizeof *t);
