@@ -17,6 +17,7 @@ const struct command *command_table(void)
       {"info", cmd_info, "what a trace holds, what was lost, how the process ended"},
       {"dump", cmd_dump, "every event, one per line"},
       {"pages", cmd_pages, "the merged report: virtual and physical, page by page"},
+      {"heap", cmd_heap, "which call stacks own the memory: requested, live, resident, leaked"},
       {"doctor", cmd_doctor, "what this machine allows, how to get what is missing"},
       {NULL, NULL, NULL},
   };

@@ -69,14 +69,17 @@ struct block *blocks_find(const struct blocks *b, uint64_t addr)
   return addr && slot->addr ? slot : NULL;
 }
 
-bool blocks_add(struct blocks *b, const struct block *block)
+bool blocks_exchange(struct blocks *b, const struct block *block, struct block *replaced)
 {
   struct block *slot;
 
+  *replaced = (struct block){0};
   if (!block->addr)
     return true;
   slot = slot_of(b, block->addr);
-  if (!slot->addr) {
+  if (slot->addr) {
+    *replaced = *slot;
+  } else {
     /* At most five eighths full; without memory for more, up to the last slot but one, which ends every search. */
     if (b->used > b->mask / 8 * 5 && grow(b))
       slot = slot_of(b, block->addr);
@@ -86,6 +89,13 @@ bool blocks_add(struct blocks *b, const struct block *block)
   }
   *slot = *block;
   return true;
+}
+
+bool blocks_add(struct blocks *b, const struct block *block)
+{
+  struct block replaced;
+
+  return blocks_exchange(b, block, &replaced);
 }
 
 bool blocks_remove(struct blocks *b, uint64_t addr, struct block *removed)

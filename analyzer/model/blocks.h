@@ -34,6 +34,9 @@ struct block *blocks_find(const struct blocks *b, uint64_t addr);
  * is ignored. */
 bool blocks_add(struct blocks *b, const struct block *block);
 
+/* The same, and stores what was there in replaced (all zero: nothing). */
+bool blocks_exchange(struct blocks *b, const struct block *block, struct block *replaced);
+
 /* Takes the block at addr out and stores it in removed; false, and removed all zero, when there is none. */
 bool blocks_remove(struct blocks *b, uint64_t addr, struct block *removed);
 

@@ -1,0 +1,186 @@
+/*
+ * `vmtrace heap`: which call stacks own the memory.  Finds the moment in each
+ * trace, what pages it had then, counts its events (model/heap_process.h), names its
+ * stacks (model/call_tree.h) and reports (report/heap_report.h).
+ */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "cmd/command.h"
+#include "cmd/heap_options.h"
+#include "report/progress.h"
+
+/* Traces that are reported together. */
+struct set {
+  struct heap_process **process;
+  size_t count;
+};
+
+static void set_release(struct set *s)
+{
+  for (size_t i = 0; i < s->count; i++)
+    heap_process_free(s->process[i]);
+  free(s->process);
+}
+
+static void step(void *arg, double done)
+{
+  progress_step(arg, done);
+}
+
+/* The pages of each trace at its moment; frames are compared between them.  Traces that cannot be read have none. */
+static int find_pages(char **traces, size_t count, const struct heap_moment *at, struct heap_instant *instants,
+                      struct heap_pages **pages)
+{
+  struct heap_pages **good = calloc(count + 1, sizeof(struct heap_pages *));
+  int code = good ? EXIT_FINE : command_error(EXIT_UNREADABLE, "out of memory");
+  size_t n = 0;
+
+  for (size_t i = 0; good && i < count; i++) {
+    struct progress progress;
+    int found;
+
+    progress_begin(&progress, traces[i]);
+    found = heap_instant_find(traces[i], at, &instants[i], step, &progress);
+    progress_end(&progress);
+    pages[i] = found == 0 ? heap_pages_load(traces[i], instants[i].time_ns) : NULL;
+    if (pages[i])
+      good[n++] = pages[i];
+    else
+      code = EXIT_UNREADABLE;
+  }
+  if (n > 1 && heap_pages_compare(good, n) < 0)
+    code = EXIT_UNREADABLE;
+  free(good);
+  return code;
+}
+
+/* Loads what can be loaded; the result says whether that was everything. */
+static int load(char **traces, size_t count, const struct heap_moment *at, struct set *set)
+{
+  struct heap_instant *instants = calloc(count + 1, sizeof *instants);
+  struct heap_pages **pages = calloc(count + 1, sizeof(struct heap_pages *));
+  int code;
+
+  *set = (struct set){.process = calloc(count + 1, sizeof(struct heap_process *))};
+  if (!instants || !pages || !set->process) {
+    free(instants);
+    free(pages);
+    return command_error(EXIT_UNREADABLE, "out of memory");
+  }
+  code = find_pages(traces, count, at, instants, pages);
+  for (size_t i = 0; i < count; i++) {
+    struct heap_process *p = NULL;
+    struct progress progress;
+
+    if (!pages[i])
+      continue;
+    progress_begin(&progress, traces[i]);
+    p = heap_process_load(traces[i], &instants[i], pages[i], step, &progress);
+    progress_end(&progress);
+    if (p)
+      set->process[set->count++] = p;
+    else
+      code = EXIT_UNREADABLE;
+  }
+  free(instants);
+  free(pages);
+  return code;
+}
+
+static bool add(struct call_tree *tree, struct heap_report *r, const struct set *set, enum heap_scope scope, int factor)
+{
+  for (size_t i = 0; i < set->count; i++) {
+    struct heap_row row;
+
+    if (!call_tree_add(tree, set->process[i], scope, factor))
+      return false;
+    heap_process_totals(set->process[i], scope, &row);
+    heap_row_add(&r->totals, &row, factor);
+  }
+  return true;
+}
+
+/* One report over a set; before is what is taken off, or NULL; part of parts. */
+static int report(const struct heap_options *o, const struct set *set, const struct set *before, size_t part,
+                  size_t parts)
+{
+  struct symbols *symbols = symbols_open();
+  struct call_tree tree = {0};
+  struct heap_report r = {
+      .tree = &tree,
+      .processes = set->process,
+      .count = set->count,
+      .before = before ? before->process : NULL,
+      .before_count = before ? before->count : 0,
+      .sort = o->sort,
+      .shape = o->shape,
+      .top = o->top,
+      .colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR"),
+  };
+  enum heap_scope scope = before ? HEAP_UNTIL_THEN : HEAP_WHOLE_RUN;
+  int result = -1;
+
+  if (r.sort == HEAP_VALUES)
+    r.sort = heap_report_sampled(&r) ? HEAP_RESIDENT : HEAP_LIVE;
+  if (!symbols || !call_tree_init(&tree, symbols, o->diff ? CALL_BY_FUNCTION : CALL_BY_LINE) ||
+      !add(&tree, &r, set, scope, 1) || (before && !add(&tree, &r, before, scope, -1)))
+    command_error(EXIT_UNREADABLE, "out of memory");
+  else if (o->format == HEAP_FORMAT_JSON)
+    result = heap_json(stdout, &r, part == 0, part + 1 == parts);
+  else if (o->format == HEAP_FORMAT_FOLDED)
+    result = heap_folded(stdout, &r);
+  else
+    result = heap_text(stdout, &r);
+  call_tree_release(&tree);
+  symbols_close(symbols);
+  return result;
+}
+
+static int report_apart(const struct heap_options *o, const struct set *set)
+{
+  int result = 0;
+
+  for (size_t i = 0; i < set->count && result == 0; i++) {
+    const struct set one = {&set->process[i], 1};
+
+    if (i && o->format == HEAP_FORMAT_TEXT)
+      putchar('\n');
+    result = report(o, &one, NULL, i, set->count);
+  }
+  return result;
+}
+
+static int report_difference(const struct heap_options *o, const struct set *set, int *code)
+{
+  const struct heap_moment *at = o->has_diff_at ? &o->diff_at : &o->at;
+  char *other = (char *)o->diff;
+  char **traces = other ? &other : o->traces;
+  struct set before;
+  int loaded = load(traces, other ? 1 : (size_t)o->trace_count, at, &before), result = -1;
+
+  if (loaded != EXIT_FINE)
+    *code = loaded;
+  else
+    result = report(o, set, &before, 0, 1);
+  set_release(&before);
+  return result;
+}
+
+int cmd_heap(int argc, char **argv)
+{
+  struct heap_options options;
+  struct set set;
+  int code, result = -1;
+
+  heap_options_parse(argc, argv, &options);
+  code = load(options.traces, (size_t)options.trace_count, &options.at, &set);
+  if (set.count) {
+    if (options.diff || options.has_diff_at)
+      result = report_difference(&options, &set, &code);
+    else
+      result = options.per_process ? report_apart(&options, &set) : report(&options, &set, NULL, 0, 1);
+  }
+  set_release(&set);
+  return command_finish(stdout, result < 0 ? EXIT_UNREADABLE : code);
+}

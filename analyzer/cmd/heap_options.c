@@ -1,0 +1,169 @@
+/*
+ * The command line of `vmtrace heap`.  Called by cmd/heap.c alone.
+ */
+#include "cmd/heap_options.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd/command.h"
+
+#define TOP_DEFAULT 30
+
+enum {
+  OPTION_AT = 0x100,
+  OPTION_SORT,
+  OPTION_STACKS,
+  OPTION_TREE,
+  OPTION_INVERT,
+  OPTION_PER_PROCESS,
+  OPTION_DIFF,
+  OPTION_DIFF_AT,
+  OPTION_ALL,
+  OPTION_TOP
+};
+
+static void parse_format(const char *arg, struct heap_options *o, struct argp_state *state)
+{
+  if (!strcmp(arg, "text"))
+    o->format = HEAP_FORMAT_TEXT;
+  else if (!strcmp(arg, "json"))
+    o->format = HEAP_FORMAT_JSON;
+  else if (!strcmp(arg, "folded"))
+    o->format = HEAP_FORMAT_FOLDED;
+  else
+    argp_error(state, "--format takes text, json or folded, not '%s'", arg);
+}
+
+static void parse_column(const char *arg, struct heap_options *o, struct argp_state *state)
+{
+  char list[512] = "";
+
+  o->sort = heap_column_find(arg);
+  o->has_sort = true;
+  if (o->sort < HEAP_VALUES)
+    return;
+  for (unsigned i = 0; i < HEAP_VALUES; i++) {
+    strcat(list, i ? ", " : "");
+    strcat(list, heap_column(i)->name);
+  }
+  argp_error(state, "there is no column '%s'; there are %s", arg, list);
+}
+
+static void parse_moment(const char *name, const char *arg, struct heap_moment *moment, struct argp_state *state)
+{
+  if (!heap_moment_parse(arg, moment))
+    argp_error(state, "%s takes a time since the start (2.5, 300ms), peak, end or mark:NAME, not '%s'", name, arg);
+}
+
+static void parse_top(const char *arg, struct heap_options *o, struct argp_state *state)
+{
+  char *end;
+  unsigned long top = strtoul(arg, &end, 10);
+
+  if (*arg < '0' || *arg > '9' || *end || top > 1000000000)
+    argp_error(state, "--top takes a number of rows, not '%s'", arg);
+  o->top = (unsigned)top;
+}
+
+/* What options mean together. */
+static void settle(struct heap_options *o, struct argp_state *state)
+{
+  if (o->inverted && !o->tree)
+    argp_error(state, "--invert turns a tree around: it needs --tree");
+  if (o->tree && o->stacks)
+    argp_error(state, "--tree and --stacks are two shapes of the report: choose one");
+  if (o->per_process && (o->diff || o->has_diff_at))
+    argp_error(state, "--per-process and --diff do not go together");
+  o->shape = o->inverted ? HEAP_TREE_INVERTED : o->tree ? HEAP_TREE : o->stacks ? HEAP_STACKS : HEAP_SITES;
+  if (o->all)
+    o->top = 0;
+  if (!o->has_sort)
+    o->sort = o->format == HEAP_FORMAT_FOLDED ? HEAP_REQUESTED : o->diff || o->has_diff_at ? HEAP_LIVE : HEAP_VALUES;
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+  struct heap_options *o = state->input;
+
+  switch (key) {
+  case 'f':
+    parse_format(arg, o, state);
+    return 0;
+  case OPTION_AT:
+    parse_moment("--at", arg, &o->at, state);
+    return 0;
+  case OPTION_DIFF_AT:
+    parse_moment("--diff-at", arg, &o->diff_at, state);
+    o->has_diff_at = true;
+    return 0;
+  case OPTION_DIFF:
+    o->diff = arg;
+    return 0;
+  case OPTION_SORT:
+    parse_column(arg, o, state);
+    return 0;
+  case OPTION_STACKS:
+    o->stacks = true;
+    return 0;
+  case OPTION_TREE:
+    o->tree = true;
+    return 0;
+  case OPTION_INVERT:
+    o->inverted = true;
+    return 0;
+  case OPTION_PER_PROCESS:
+    o->per_process = true;
+    return 0;
+  case OPTION_ALL:
+    o->all = true;
+    return 0;
+  case OPTION_TOP:
+    parse_top(arg, o, state);
+    return 0;
+  case ARGP_KEY_ARGS:
+    o->traces = state->argv + state->next;
+    o->trace_count = state->argc - state->next;
+    state->next = state->argc;
+    return 0;
+  case ARGP_KEY_NO_ARGS:
+    argp_error(state, "name at least one trace (a file that ends in .vmt)");
+    return 0;
+  case ARGP_KEY_SUCCESS:
+    settle(o, state);
+    return 0;
+  default:
+    return ARGP_ERR_UNKNOWN;
+  }
+}
+
+void heap_options_parse(int argc, char **argv, struct heap_options *options)
+{
+  static const struct argp_option table[] = {
+      {"at", OPTION_AT, "MOMENT", 0,
+       "what is live and resident then: a time since the start, peak, end (the default) or "
+       "mark:NAME",
+       1},
+      {"stacks", OPTION_STACKS, NULL, 0, "a table of call stacks instead of sites", 1},
+      {"tree", OPTION_TREE, NULL, 0, "a tree of calls, from the root", 1},
+      {"invert", OPTION_INVERT, NULL, 0, "with --tree: from where memory is allocated", 1},
+      {"sort", OPTION_SORT, "COLUMN", 0, "what rows are ordered, trees and folded lines are weighed by", 1},
+      {"weight", OPTION_SORT, NULL, OPTION_ALIAS, NULL, 1},
+      {"top", OPTION_TOP, "N", 0, "rows of a table, at most (30)", 1},
+      {"all", OPTION_ALL, NULL, 0, "all rows, all branches", 1},
+      {"per-process", OPTION_PER_PROCESS, NULL, 0, "several traces apart, not merged by function", 2},
+      {"diff", OPTION_DIFF, "OTHER", 0, "growth per stack since another trace", 2},
+      {"diff-at", OPTION_DIFF_AT, "MOMENT", 0, "growth per stack since another moment (of OTHER, or of the same trace)",
+       2},
+      {"format", 'f', "FORMAT", 0, "text (the default), json or folded (for flame graphs)", 3},
+      {0},
+  };
+  static const struct argp argp = {.options = table,
+                                   .parser = parse,
+                                   .args_doc = "TRACE...",
+                                   .doc = "Says which call stacks own the memory: what they requested, what of it is "
+                                          "live, resident, never touched, leaked ..."};
+
+  *options = (struct heap_options){.top = TOP_DEFAULT, .sort = HEAP_VALUES};
+  command_parse(&argp, argc, argv, options);
+}

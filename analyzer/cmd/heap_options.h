@@ -1,0 +1,34 @@
+/*
+ * The command line of `vmtrace heap`.
+ */
+#ifndef VMTRACE_HEAP_OPTIONS_H
+#define VMTRACE_HEAP_OPTIONS_H
+
+#include <stdbool.h>
+
+#include "model/heap_moment.h"
+#include "report/heap_report.h"
+
+enum heap_format { HEAP_FORMAT_TEXT, HEAP_FORMAT_JSON, HEAP_FORMAT_FOLDED };
+
+struct heap_options {
+  enum heap_format format;
+  struct heap_moment at;
+  struct heap_moment diff_at; /* --diff-at: what is taken off is at this moment */
+  bool has_diff_at;
+  const char *diff; /* --diff: another trace; NULL */
+  enum heap_value sort;
+  bool has_sort; /* --sort, --weight, or what asks for a column */
+  enum heap_shape shape;
+  bool inverted, stacks, tree;
+  bool per_process;
+  bool all;
+  unsigned top;
+  char **traces;
+  int trace_count;
+};
+
+/* Parses argv; wrong usage ends the program with a message. */
+void heap_options_parse(int argc, char **argv, struct heap_options *options);
+
+#endif

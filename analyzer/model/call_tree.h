@@ -1,0 +1,68 @@
+/*
+ * Call stacks of any number of processes as one tree of named frames, with a
+ * row of numbers for each stack.  Stacks that read the same are the same, in
+ * whatever process and at whatever address they were.
+ */
+#ifndef VMTRACE_CALL_TREE_H
+#define VMTRACE_CALL_TREE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "model/heap_process.h"
+#include "model/heap_rows.h"
+#include "model/symbols.h"
+
+#define CALL_TREE_ROOT 0u
+#define CALL_NONE UINT32_MAX
+
+struct call_node {
+  uint32_t frame;  /* index into frames; the root has none */
+  uint32_t parent; /* whoever called it */
+  uint32_t child;  /* the first one; CALL_NONE: none */
+  uint32_t sibling;
+  uint32_t row; /* index into rows, for stacks that end here; CALL_NONE: no stack does */
+};
+
+/* What makes two frames one. */
+enum call_merge {
+  CALL_BY_LINE,    /* function, file, line */
+  CALL_BY_FUNCTION /* function: to compare builds whose lines differ */
+};
+
+struct call_tree {
+  enum call_merge merge;
+  struct symbols *symbols; /* the caller's; owns the strings */
+  struct symbol *frames;
+  size_t frame_count, frame_room;
+  struct call_node *nodes;
+  size_t node_count, node_room;
+  struct heap_row *rows;
+  size_t row_count, row_room;
+  uint32_t *frame_slots, *node_slots; /* hash tables; index + 1 */
+  size_t frame_mask, node_mask;
+};
+
+/* False when out of memory. */
+bool call_tree_init(struct call_tree *t, struct symbols *symbols, enum call_merge merge);
+void call_tree_release(struct call_tree *t);
+
+/* Adds all stacks of a process, their numbers times factor.  False when out of memory. */
+bool call_tree_add(struct call_tree *t, struct heap_process *p, enum heap_scope scope, int factor);
+
+/* The node of frame called from parent, made if need be; CALL_NONE when out of memory.  And its row. */
+uint32_t call_tree_child(struct call_tree *t, uint32_t parent, uint32_t frame);
+struct heap_row *call_tree_row(struct call_tree *t, uint32_t node);
+
+/* The frame that a report names for a stack: the innermost that is not an allocator's or a container's; CALL_NONE for
+ * the root. */
+uint32_t call_tree_site(const struct call_tree *t, uint32_t node);
+
+/* The same stacks from the leaf: the first level is the innermost frames.  False when out of memory. */
+bool call_tree_invert(struct call_tree *to, const struct call_tree *from);
+
+/* The sums over each node and all below it, one row per node; the caller frees it.  NULL: out of memory. */
+struct heap_row *call_tree_sums(const struct call_tree *t);
+
+#endif

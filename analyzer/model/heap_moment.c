@@ -1,0 +1,138 @@
+/*
+ * Moments: parsing, and finding them in a trace.  See heap_moment.h.  Called
+ * by cmd/heap_options.c and cmd/heap.c.
+ */
+#include "model/heap_moment.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/heap_counts.h"
+#include "reader/complain.h"
+
+#define STEP 65536 /* events between two calls of step: some milliseconds */
+
+static bool parse_mark(const char *text, struct heap_moment *m)
+{
+  const char *number = strrchr(text, '#');
+  char *end;
+
+  m->kind = MOMENT_MARK;
+  m->mark = text;
+  m->mark_len = (unsigned)strlen(text);
+  m->nth = 1;
+  if (number && number[1] >= '1' && number[1] <= '9') {
+    uint64_t nth = strtoull(number + 1, &end, 10);
+
+    if (!*end) {
+      m->nth = nth;
+      m->mark_len = (unsigned)(number - text);
+    }
+  }
+  return m->mark_len > 0;
+}
+
+static bool parse_time(const char *text, struct heap_moment *m)
+{
+  static const struct {
+    const char *unit;
+    double ns;
+  } units[] = {{"", 1e9}, {"s", 1e9}, {"ms", 1e6}, {"us", 1e3}, {"ns", 1}, {"m", 6e10}, {"min", 6e10}, {"h", 3.6e12}};
+  char *end;
+  double value = strtod(text, &end);
+
+  if (end == text || !(value >= 0) || (*text != '.' && (*text < '0' || *text > '9')))
+    return false;
+  for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
+    if (strcmp(end, units[i].unit) == 0 && value * units[i].ns < 0x1p62) {
+      m->kind = MOMENT_TIME;
+      m->offset_ns = (uint64_t)llrint(value * units[i].ns);
+      return true;
+    }
+  }
+  return false;
+}
+
+bool heap_moment_parse(const char *text, struct heap_moment *m)
+{
+  *m = (struct heap_moment){.kind = MOMENT_END};
+  if (!strcmp(text, "end"))
+    return true;
+  m->kind = MOMENT_PEAK;
+  if (!strcmp(text, "peak"))
+    return true;
+  if (!strncmp(text, "mark:", 5))
+    return parse_mark(text + 5, m);
+  return parse_time(text, m);
+}
+
+static bool is_mark(const struct heap_moment *m, const struct event *e)
+{
+  return e->type == VT_R_MARK && e->tail_len == m->mark_len && (!e->tail_len || !memcmp(e->tail, m->mark, e->tail_len));
+}
+
+/* Reads up to the nth mark. */
+static int find_mark(struct reader *r, const struct heap_moment *m, struct heap_instant *instant, heap_step step,
+                     void *arg)
+{
+  uint64_t events = 0, found = 0;
+  const struct event *e;
+
+  while ((e = reader_next(r))) {
+    if (++events % STEP == 0 && step)
+      step(arg, reader_progress(r));
+    if (is_mark(m, e) && ++found == m->nth) {
+      *instant = (struct heap_instant){e->time_ns, events};
+      return 0;
+    }
+  }
+  if (found)
+    complain("%s: mark '%.*s' was set %llu times only", reader_path(r), (int)m->mark_len, m->mark,
+             (unsigned long long)found);
+  else
+    complain("%s: there is no mark '%.*s'", reader_path(r), (int)m->mark_len, m->mark);
+  return -1;
+}
+
+static int find_peak(struct reader *r, struct heap_instant *instant, heap_step step, void *arg)
+{
+  struct heap_counts counts;
+  uint64_t events = 0;
+  const struct event *e;
+
+  if (!heap_counts_init(&counts, reader_header(r)->page_size)) {
+    complain("%s: out of memory", reader_path(r));
+    return -1;
+  }
+  while ((e = reader_next(r))) {
+    if (++events % STEP == 0 && step)
+      step(arg, reader_progress(r));
+    heap_counts_event(&counts, e);
+  }
+  *instant = (struct heap_instant){counts.peak_ns, counts.peak_events};
+  heap_counts_release(&counts);
+  return 0;
+}
+
+int heap_instant_find(const char *path, const struct heap_moment *m, struct heap_instant *instant, heap_step step,
+                      void *arg)
+{
+  struct reader *r;
+  int result = 0;
+
+  *instant = (struct heap_instant){UINT64_MAX, UINT64_MAX};
+  if (m->kind == MOMENT_END)
+    return 0;
+  r = reader_open(path, READER_ALL);
+  if (!r)
+    return -1;
+  if (m->kind == MOMENT_TIME)
+    instant->time_ns = reader_header(r)->start_ns + m->offset_ns;
+  else if (m->kind == MOMENT_MARK)
+    result = find_mark(r, m, instant, step, arg);
+  else
+    result = find_peak(r, instant, step, arg);
+  reader_close(r);
+  return result;
+}

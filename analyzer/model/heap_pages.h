@@ -1,0 +1,69 @@
+/*
+ * The pages that a process had at one moment, as the latest sample before it
+ * saw them, laid out for quick questions by address: what state, how many
+ * processes have the frame, how many live bytes.
+ */
+#ifndef VMTRACE_HEAP_PAGES_H
+#define VMTRACE_HEAP_PAGES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "model/process_picture.h"
+
+#define LEAF_SHIFT 9
+#define LEAF_PAGES (1u << LEAF_SHIFT)
+
+/* LEAF_PAGES neighbouring pages of which at least one is known. */
+struct heap_leaf {
+  uint64_t key;                 /* page number >> LEAF_SHIFT */
+  uint32_t live[LEAF_PAGES];    /* bytes of live blocks: kept by model/heap_resident.c */
+  uint16_t holders[LEAF_PAGES]; /* in how many places the traced processes have that frame; 0 or 1: here alone */
+  uint8_t state[LEAF_PAGES];    /* VT_PG_*; 0: not there */
+  uint8_t owned[LEAF_PAGES];    /* a mapping of the program's own */
+};
+
+/* A run of present pages with visible frames, for the comparison with others. */
+struct heap_run {
+  uint64_t page, pfn, first_ns;
+};
+
+struct heap_pages {
+  struct picture *picture; /* the process, its mappings at the moment in picture->vmas (settled: one per place) */
+  struct heap_leaf **leaf; /* ascending */
+  size_t leaf_count, leaf_room;
+  struct range_list frames; /* by frame number; value: index into run */
+  struct heap_run *run;
+  size_t run_count, run_room;
+  uint64_t sample_ns; /* when the sample began; 0: there was none */
+  uint64_t until_ns;  /* the moment, or when the process was seen last */
+  uint64_t present;   /* pages */
+  uint64_t zero;      /* of them, the kernel's zero page: no memory of the process */
+  uint64_t counted;   /* present by the sample's own count */
+  bool compared;      /* holders are known */
+};
+
+/* Reads the sampler's stream of a trace up to at_ns.  NULL after one line on stderr. */
+struct heap_pages *heap_pages_load(const char *path, uint64_t at_ns);
+void heap_pages_free(struct heap_pages *p);
+
+/* Finds the frames that several of the processes had at one time, on one machine.  -1 when out of memory. */
+int heap_pages_compare(struct heap_pages *const *all, size_t count);
+
+/* The first leaf whose key is key or higher: its index, leaf_count when there is none. */
+size_t heap_pages_find(const struct heap_pages *p, uint64_t key);
+
+/* Whether the page takes memory: present, and not the zero page that all share. */
+static inline bool heap_page_resident(uint8_t state)
+{
+  return (state & (VT_PG_PRESENT | VT_PG_ZERO)) == VT_PG_PRESENT;
+}
+
+/* Whether no other process has it, as far as can be shown. */
+static inline bool heap_page_private(const struct heap_pages *p, const struct heap_leaf *leaf, uint32_t i)
+{
+  return leaf->state[i] & VT_PG_EXCLUSIVE || (p->compared && p->picture->pfn_visible && leaf->holders[i] <= 1);
+}
+
+#endif

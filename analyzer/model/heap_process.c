@@ -1,0 +1,146 @@
+/*
+ * Reads one trace for the report of the heap.  See heap_process.h.  Called by
+ * cmd/heap.c; symbols are looked up later, by model/call_tree.c.
+ */
+#include "model/heap_process.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "reader/complain.h"
+
+#define STEP 65536 /* events between two calls of step: some milliseconds */
+
+static void add_node(struct heap_process *p, const struct event *e)
+{
+  struct stack_node *node = e->field[0] < ID_TABLE_LIMIT ? id_table_make(&p->nodes, (uint32_t)e->field[0]) : NULL;
+
+  if (!node || e->field[0] < VT_STACK_FIRST)
+    return;
+  *node = (struct stack_node){.pc = e->field[2],
+                              .time_ns = e->time_ns,
+                              .parent = e->field[1] < ID_TABLE_LIMIT ? (uint32_t)e->field[1] : VT_STACK_BROKEN,
+                              .known = true};
+}
+
+/* Everything that is no allocation. */
+static void take_other(struct heap_process *p, const struct event *e)
+{
+  switch (e->type) {
+  case VT_R_STACK_NODE:
+    add_node(p, e);
+    break;
+  case VT_R_MODULE:
+  case VT_R_MODULE_GONE:
+    if (!modules_event(&p->modules, e))
+      p->counts.failed = true;
+    break;
+  case VT_R_LOSS:
+    p->lost += e->field[1];
+    break;
+  default:
+    break;
+  }
+}
+
+/* The moment has come: what lives now, and on which pages. */
+static bool take_moment(struct heap_process *p, struct heap_pages *pages, uint64_t time_ns)
+{
+  p->moment_ns = time_ns > p->header.start_ns ? time_ns - p->header.start_ns : 0;
+  p->then_total = p->counts.total;
+  return id_table_copy(&p->then, &p->counts.stacks) && heap_residences_find(&p->residence, &p->counts, pages);
+}
+
+static uint64_t end_of(const struct heap_process *p, uint64_t seen_ns)
+{
+  if (p->header.end_ns)
+    return p->header.end_ns;
+  return p->header.last_ns > seen_ns ? p->header.last_ns : seen_ns;
+}
+
+static bool read_events(struct heap_process *p, struct reader *r, const struct heap_instant *instant,
+                        struct heap_pages *pages, heap_step step, void *arg)
+{
+  uint64_t events = 0, seen_ns = p->header.start_ns;
+  bool waiting = true; /* for the moment */
+  const struct event *e;
+
+  while ((e = reader_next(r))) {
+    if (waiting && (instant->events == UINT64_MAX ? e->time_ns > instant->time_ns : events == instant->events)) {
+      waiting = false;
+      if (!take_moment(p, pages, instant->time_ns))
+        return false;
+    }
+    if (++events % STEP == 0 && step)
+      step(arg, reader_progress(r));
+    heap_counts_event(&p->counts, e);
+    if (e->type > VT_R_SHMDT)
+      take_other(p, e);
+    seen_ns = e->time_ns;
+  }
+  heap_counts_finish(&p->counts);
+  p->events = events;
+  if (!waiting)
+    return true;
+  /* A moment behind the end is the end. */
+  return take_moment(p, pages, instant->events == UINT64_MAX ? end_of(p, seen_ns) : instant->time_ns);
+}
+
+static struct heap_process *process_new(const struct reader *r)
+{
+  struct heap_process *p = calloc(1, sizeof *p);
+
+  if (!p)
+    return NULL;
+  p->header = *reader_header(r);
+  p->path = strdup(reader_path(r));
+  modules_init(&p->modules);
+  if (p->path && id_table_init(&p->nodes, sizeof(struct stack_node)) &&
+      heap_counts_init(&p->counts, p->header.page_size))
+    return p;
+  heap_process_free(p);
+  return NULL;
+}
+
+struct heap_process *heap_process_load(const char *path, const struct heap_instant *instant, struct heap_pages *pages,
+                                       heap_step step, void *arg)
+{
+  struct reader *r = reader_open(path, READER_ALL);
+  struct heap_process *p;
+  const struct heap_count *none;
+
+  if (!r) {
+    heap_pages_free(pages);
+    return NULL;
+  }
+  p = process_new(r);
+  if (!p || !read_events(p, r, instant, pages, step, arg) || p->counts.failed) {
+    complain("%s: out of memory", path);
+    heap_process_free(p);
+    p = NULL;
+  } else {
+    p->instant = *instant;
+    p->sample_ns = pages->sample_ns > p->header.start_ns ? pages->sample_ns - p->header.start_ns : 0;
+    none = id_table_get(&p->counts.stacks, VT_STACK_NONE);
+    p->without_stack = none ? none->allocations : 0;
+    if (p->lost < p->header.lost)
+      p->lost = p->header.lost;
+    blocks_release(&p->counts.blocks);
+  }
+  heap_pages_free(pages);
+  reader_close(r);
+  return p;
+}
+
+void heap_process_free(struct heap_process *p)
+{
+  if (!p)
+    return;
+  modules_release(&p->modules);
+  id_table_release(&p->nodes);
+  id_table_release(&p->then);
+  heap_residences_release(&p->residence);
+  heap_counts_release(&p->counts);
+  free(p->path);
+  free(p);
+}

@@ -1,0 +1,44 @@
+/*
+ * One process's heap: what each call stack allocated, what of it is live and
+ * resident at a moment, and what the stacks are.
+ */
+#ifndef VMTRACE_HEAP_PROCESS_H
+#define VMTRACE_HEAP_PROCESS_H
+
+#include "model/heap_counts.h"
+#include "model/heap_moment.h"
+#include "model/heap_pages.h"
+#include "model/heap_resident.h"
+#include "model/modules.h"
+
+/* One frame of a call stack, on top of the stack parent. */
+struct stack_node {
+  uint64_t pc;
+  uint64_t time_ns; /* when it was met: decides which module pc was in */
+  uint32_t parent;  /* below VT_STACK_FIRST: enum vt_stack_root */
+  bool known;
+};
+
+struct heap_process {
+  struct vt_file_header header;
+  char *path;
+  struct id_table nodes; /* struct stack_node by call stack id */
+  struct modules modules;
+  struct heap_counts counts;        /* of the whole trace */
+  struct id_table then;             /* struct heap_count by call stack id: at the moment */
+  struct heap_count then_total;     /* at the moment */
+  struct heap_residences residence; /* at the moment */
+  struct heap_instant instant;
+  uint64_t moment_ns; /* since the trace began */
+  uint64_t sample_ns; /* since the trace began: when the pages were seen */
+  uint64_t events;
+  uint64_t lost; /* events that the trace does not have */
+  uint64_t without_stack;
+};
+
+/* Reads a whole trace; pages is what the process had at the instant (used up).  NULL after one line on stderr. */
+struct heap_process *heap_process_load(const char *path, const struct heap_instant *instant, struct heap_pages *pages,
+                                       heap_step step, void *arg);
+void heap_process_free(struct heap_process *p);
+
+#endif

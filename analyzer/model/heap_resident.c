@@ -1,0 +1,217 @@
+/*
+ * Residence per call stack.  See heap_resident.h.  Called by
+ * model/heap_process.c once per process, when its moment has come.
+ *
+ * First all live blocks mark how many bytes they have on each page, then each
+ * gets its share of the rest of its pages.  The two walks take the blocks in any order.
+ */
+#include "model/heap_resident.h"
+
+#include <string.h>
+
+#include "model/heap_rest.h"
+
+struct joining {
+  struct heap_residences *out;
+  struct heap_pages *pages;
+  uint32_t page_shift;
+  uint64_t page_size;
+};
+
+/* What a walk does with size bytes of a block or mapping that lie on page i of leaf (NULL: a page not known). */
+typedef void (*piece_do)(const struct joining *j, struct heap_residence *s, struct heap_leaf *leaf, uint32_t i,
+                         uint64_t size);
+
+/* The bytes of [addr, end) that lie in leaf, page by page. */
+static void walk_leaf(const struct joining *j, struct heap_residence *s, struct heap_leaf *leaf, uint64_t addr,
+                      uint64_t end, piece_do act)
+{
+  while (addr < end) {
+    uint64_t next = (addr >> j->page_shift << j->page_shift) + j->page_size;
+
+    if (next > end)
+      next = end;
+    act(j, s, leaf, (uint32_t)(addr >> j->page_shift) % LEAF_PAGES, next - addr);
+    addr = next;
+  }
+}
+
+/* Calls act for [addr, end) on all pages that are known; returns how many bytes lie elsewhere. */
+static uint64_t walk(const struct joining *j, struct heap_residence *s, uint64_t addr, uint64_t end, piece_do act)
+{
+  const struct heap_pages *p = j->pages;
+  uint32_t shift = j->page_shift + LEAF_SHIFT;
+  uint64_t elsewhere = end - addr;
+
+  for (size_t at = heap_pages_find(p, addr >> shift); at < p->leaf_count; at++) {
+    uint64_t from = p->leaf[at]->key << shift, to = from + (UINT64_C(1) << shift);
+
+    if (from >= end)
+      break;
+    from = from > addr ? from : addr;
+    to = to < end ? to : end;
+    elsewhere -= to - from;
+    walk_leaf(j, s, p->leaf[at], from, to, act);
+  }
+  return elsewhere;
+}
+
+/* Overlapping blocks (a damaged trace) may have more bytes on a page than there are. */
+static void mark_live(const struct joining *j, struct heap_residence *s, struct heap_leaf *leaf, uint32_t i,
+                      uint64_t size)
+{
+  (void)j;
+  (void)s;
+  if (leaf->live[i] <= UINT32_MAX - size)
+    leaf->live[i] += (uint32_t)size;
+}
+
+/* What of size bytes is not resident, by the page's state. */
+static bool absent(const struct heap_leaf *leaf, uint32_t i, struct heap_residence *s, uint64_t size)
+{
+  if (heap_page_resident(leaf->state[i]))
+    return false;
+  if (leaf->state[i] & VT_PG_SWAPPED)
+    s->swapped += size;
+  else
+    s->untouched += size;
+  return true;
+}
+
+static void add_resident(const struct joining *j, struct heap_residence *s, const struct heap_leaf *leaf, uint32_t i,
+                         uint64_t size)
+{
+  uint64_t holders = leaf->holders[i] ? leaf->holders[i] : 1;
+
+  s->resident += size;
+  s->shared += (size << RESIDENT_FRACTION) / holders;
+  if (heap_page_private(j->pages, leaf, i))
+    s->private_ += size;
+}
+
+static void share_block(const struct joining *j, struct heap_residence *s, struct heap_leaf *leaf, uint32_t i,
+                        uint64_t size)
+{
+  uint64_t live = leaf->live[i];
+
+  if (absent(leaf, i, s, size))
+    return;
+  if (live > j->page_size)
+    size = size * j->page_size / live;
+  else
+    s->slack += (size * (j->page_size - live) << RESIDENT_FRACTION) / live;
+  add_resident(j, s, leaf, i, size);
+}
+
+/* Pages on which blocks live (an allocator of the program's own over mmap) belong to the blocks. */
+static void share_mapping(const struct joining *j, struct heap_residence *s, struct heap_leaf *leaf, uint32_t i,
+                          uint64_t size)
+{
+  leaf->owned[i] = 1;
+  if (leaf->live[i] || absent(leaf, i, s, size))
+    return;
+  add_resident(j, s, leaf, i, size);
+  s->mapped_there += size;
+}
+
+static uint64_t end_of(uint64_t addr, uint64_t size)
+{
+  return size > UINT64_MAX - addr ? UINT64_MAX : addr + size;
+}
+
+static bool join_blocks(const struct joining *j, const struct blocks *b)
+{
+  for (size_t i = 0; i <= b->mask; i++) {
+    const struct block *block = &b->slots[i];
+
+    if (block->addr)
+      walk(j, NULL, block->addr, end_of(block->addr, block->size), mark_live);
+  }
+  for (size_t i = 0; i <= b->mask; i++) {
+    const struct block *block = &b->slots[i];
+    struct heap_residence *s = block->addr ? id_table_make(&j->out->stacks, block->stack) : NULL;
+
+    if (block->addr && !s)
+      return false;
+    if (s)
+      s->untouched += walk(j, s, block->addr, end_of(block->addr, block->size), share_block);
+  }
+  return true;
+}
+
+static bool join_mappings(const struct joining *j, const struct heap_mappings *m)
+{
+  for (size_t i = 0; i < m->count; i++) {
+    uint32_t stack = m->item[i].stack < ID_TABLE_LIMIT ? m->item[i].stack : VT_STACK_BROKEN;
+    struct heap_residence *s = id_table_make(&j->out->stacks, stack);
+
+    if (!s)
+      return false;
+    s->mapped += m->item[i].end - m->item[i].start;
+    s->untouched += walk(j, s, m->item[i].start, m->item[i].end, share_mapping);
+  }
+  return true;
+}
+
+static void add_up(struct heap_residences *r)
+{
+  for (uint32_t id = 0; (id = id_table_next(&r->stacks, id)) < ID_TABLE_LIMIT; id++) {
+    const struct heap_residence *s = id_table_get(&r->stacks, id);
+
+    r->total.resident += s->resident;
+    r->total.private_ += s->private_;
+    r->total.shared += s->shared;
+    r->total.slack += s->slack;
+    r->total.untouched += s->untouched;
+    r->total.swapped += s->swapped;
+    r->total.mapped += s->mapped;
+    r->total.mapped_there += s->mapped_there;
+  }
+}
+
+/* What every resident page holds beside blocks and mappings. */
+static void find_rest(const struct joining *j)
+{
+  struct heap_residences *r = j->out;
+  struct heap_vmas vmas = heap_vmas_begin(j->pages->picture);
+
+  for (size_t at = 0; at < j->pages->leaf_count; at++) {
+    const struct heap_leaf *leaf = j->pages->leaf[at];
+
+    for (uint32_t i = 0; i < LEAF_PAGES; i++) {
+      uint64_t page = leaf->key << LEAF_SHIFT | i;
+
+      if (!heap_page_resident(leaf->state[i]))
+        continue;
+      r->pages += j->page_size;
+      if (leaf->live[i])
+        r->slack += leaf->live[i] < j->page_size ? j->page_size - leaf->live[i] : 0;
+      else if (!leaf->owned[i])
+        r->rest[heap_rest_of(&vmas, page)] += j->page_size;
+    }
+  }
+}
+
+bool heap_residences_find(struct heap_residences *r, const struct heap_counts *counts, struct heap_pages *pages)
+{
+  uint32_t shift = pages->picture->page_shift;
+  const struct joining j = {r, pages, shift, UINT64_C(1) << shift};
+
+  memset(r, 0, sizeof *r);
+  if (!id_table_init(&r->stacks, sizeof(struct heap_residence)))
+    return false;
+  if (!join_blocks(&j, &counts->blocks) || !join_mappings(&j, &counts->mappings)) {
+    heap_residences_release(r);
+    return false;
+  }
+  add_up(r);
+  find_rest(&j);
+  r->zero = pages->zero << shift;
+  r->known = pages->sample_ns != 0;
+  return true;
+}
+
+void heap_residences_release(struct heap_residences *r)
+{
+  id_table_release(&r->stacks);
+}

@@ -1,0 +1,28 @@
+/*
+ * The columns of the report of the heap: what they are called where.
+ */
+#ifndef VMTRACE_HEAP_COLUMN_H
+#define VMTRACE_HEAP_COLUMN_H
+
+#include <stdbool.h>
+
+#include "model/heap_values.h"
+
+struct heap_column {
+  const char *name;    /* as --sort and --weight take it */
+  const char *key;     /* in JSON */
+  const char *heading; /* of a table */
+  bool bytes;          /* else a number of things */
+};
+
+const struct heap_column *heap_column(enum heap_value value);
+
+/* HEAP_VALUES when there is no column of that name. */
+enum heap_value heap_column_find(const char *name);
+
+#define HEAP_CELL_MAX 40 /* bytes of a buffer for heap_cell */
+
+/* The value for people, "12.3 MiB" or "24,113"; with a sign if it is a difference.  Returns buf. */
+char *heap_cell(char *buf, enum heap_value column, int64_t value, bool difference);
+
+#endif

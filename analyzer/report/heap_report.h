@@ -1,0 +1,42 @@
+/*
+ * The report of the heap in its shapes: a table of sites or of stacks, a tree,
+ * folded lines, JSON.  All of them are views of one call tree.
+ */
+#ifndef VMTRACE_HEAP_REPORT_H
+#define VMTRACE_HEAP_REPORT_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "model/call_tree.h"
+#include "report/heap_column.h"
+
+enum heap_shape { HEAP_SITES, HEAP_STACKS, HEAP_TREE, HEAP_TREE_INVERTED };
+
+struct heap_report {
+  const struct call_tree *tree;
+  struct heap_process *const *processes; /* whose sum the tree is */
+  size_t count;
+  struct heap_process *const *before; /* a difference: what was taken off; else NULL */
+  size_t before_count;
+  struct heap_row totals; /* of the tree */
+  enum heap_value sort;   /* --sort, and --weight of folded lines and trees */
+  enum heap_shape shape;
+  size_t top; /* rows of a table, at most; 0: all, in trees too */
+  bool colour;
+};
+
+/* Whether pages were seen in every process; else nothing is known about residence. */
+bool heap_report_sampled(const struct heap_report *r);
+
+/* Each writes one report; 0, or -1 after one line on stderr. */
+int heap_text(FILE *out, const struct heap_report *r);
+int heap_folded(FILE *out, const struct heap_report *r);
+/* An object; first and last say where it stands in an array of several (both: alone, no array). */
+int heap_json(FILE *out, const struct heap_report *r, bool first, bool last);
+
+/* Parts of heap_text. */
+int heap_table(FILE *out, const struct heap_report *r);
+int heap_tree_text(FILE *out, const struct heap_report *r);
+
+#endif

@@ -1,0 +1,162 @@
+/*
+ * The report of the heap for people: whose heap and when, sums, a table or a
+ * tree, and where the resident memory is.  Called by cmd/heap.c.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "reader/complain.h"
+#include "report/heap_report.h"
+#include "report/quantity.h"
+
+bool heap_report_sampled(const struct heap_report *r)
+{
+  bool sampled = true;
+
+  for (size_t i = 0; i < r->count; i++)
+    sampled &= r->processes[i]->residence.known;
+  for (size_t i = 0; i < r->before_count; i++)
+    sampled &= r->before[i]->residence.known;
+  return sampled;
+}
+
+static const char *bytes(char *buf, int64_t n)
+{
+  return heap_cell(buf, HEAP_LIVE, n, false);
+}
+
+static const char *count(char *buf, int64_t n)
+{
+  return heap_cell(buf, HEAP_ALLOCATIONS, n, false);
+}
+
+static void print_name(FILE *out, const struct heap_process *p)
+{
+  const char *name = p->header.cmdline_len && p->header.cmdline[0] ? p->header.cmdline : p->header.exe;
+  size_t most = name == p->header.cmdline ? sizeof p->header.cmdline : sizeof p->header.exe;
+
+  fprintf(out, "%d ", p->header.pid);
+  for (size_t i = 0; i < most && name[i]; i++)
+    putc((unsigned char)name[i] < ' ' || name[i] == 0x7f ? '?' : name[i], out);
+}
+
+static void print_process(FILE *out, const struct heap_process *p, const char *what)
+{
+  char when[QUANTITY_MAX];
+
+  fprintf(out, "%s", what);
+  print_name(out, p);
+  fprintf(out, ", %s after its start", quantity_time(when, p->moment_ns));
+  if (p->residence.known)
+    fprintf(out, " (pages as seen at %s)", quantity_time(when, p->sample_ns));
+  putc('\n', out);
+}
+
+/* What makes the numbers less than the truth. */
+static void print_notes(FILE *out, const struct heap_process *p)
+{
+  char text[HEAP_CELL_MAX];
+
+  if (!p->residence.known)
+    fputs("  no sample of its pages was taken by then: what is resident is not known\n", out);
+  if (!p->header.stack_frames)
+    fputs("  recorded without call stacks (VMTRACE_STACK=0)\n", out);
+  else if (p->without_stack && p->counts.total.allocations)
+    fprintf(out, "  %s allocations were recorded without a call stack\n", count(text, (int64_t)p->without_stack));
+  if (p->lost)
+    fprintf(out, "  %s events were lost: numbers are too low\n", count(text, (int64_t)p->lost));
+  if (p->counts.unknown_frees)
+    fprintf(out, "  %s frees of blocks that are not in the trace\n", count(text, (int64_t)p->counts.unknown_frees));
+}
+
+static void print_head(FILE *out, const struct heap_report *r)
+{
+  for (size_t i = 0; i < r->count; i++) {
+    print_process(out, r->processes[i], r->before ? "growth of the heap to " : "heap of ");
+    print_notes(out, r->processes[i]);
+  }
+  for (size_t i = 0; i < r->before_count; i++) {
+    print_process(out, r->before[i], "                 from ");
+    print_notes(out, r->before[i]);
+  }
+  putc('\n', out);
+}
+
+static void print_sums(FILE *out, const struct heap_report *r)
+{
+  const int64_t *v = r->totals.v;
+  char a[HEAP_CELL_MAX], b[HEAP_CELL_MAX], c[HEAP_CELL_MAX], d[HEAP_CELL_MAX];
+
+  if (r->before)
+    return;
+  fprintf(out, "%s allocations of %s, %s frees, %s temporary; at most %s live\n", count(a, v[HEAP_ALLOCATIONS]),
+          bytes(b, v[HEAP_REQUESTED]), count(c, v[HEAP_FREES]), count(d, v[HEAP_TEMPORARY]),
+          bytes((char[HEAP_CELL_MAX]){0}, v[HEAP_PEAK]));
+  fprintf(out, "live: %s in %s blocks; not freed at the end: %s in %s blocks\n", bytes(a, v[HEAP_LIVE]),
+          count(b, v[HEAP_LIVE_BLOCKS]), bytes(c, v[HEAP_LEAKED]), count(d, v[HEAP_LEAKED_BLOCKS]));
+  if (heap_report_sampled(r))
+    fprintf(out, "of blocks and mappings %s resident (private %s, proportional %s), %s never touched\n",
+            bytes(a, v[HEAP_RESIDENT]), bytes(b, v[HEAP_PRIVATE]), bytes(c, v[HEAP_SHARED]),
+            bytes(d, v[HEAP_UNTOUCHED]));
+  putc('\n', out);
+}
+
+static void print_part(FILE *out, int64_t n, const char *what)
+{
+  char text[HEAP_CELL_MAX];
+
+  if (n)
+    fprintf(out, "%11s  %s\n", bytes(text, n), what);
+}
+
+/* Every resident page once: what stacks have, and the rest by name. */
+static void print_parts(FILE *out, const struct heap_report *r)
+{
+  static const char *const words[REST_COUNT] = {
+      [REST_HEAP] = "pages of the heap without live blocks",
+      [REST_METADATA] = "tables of the heap",
+      [REST_TRACER] = "the tracer",
+      [REST_FILES] = "executable, libraries and other files",
+      [REST_STACKS] = "thread stacks",
+      [REST_KERNEL] = "the kernel's own (vdso)",
+      [REST_UNEXPLAINED] = "unexplained",
+  };
+  const int64_t *v = r->totals.v;
+  uint64_t rest[REST_COUNT] = {0}, pages = 0, zero = 0;
+  char text[HEAP_CELL_MAX];
+
+  for (size_t i = 0; i < r->count; i++) {
+    const struct heap_residences *residence = &r->processes[i]->residence;
+
+    for (unsigned k = 0; k < REST_COUNT; k++)
+      rest[k] += residence->rest[k];
+    pages += residence->pages;
+    zero += residence->zero;
+  }
+  fputs("\nResident memory:\n", out);
+  print_part(out, v[HEAP_RESIDENT] - v[HEAP_MAPPED_RESIDENT], "live blocks");
+  print_part(out, v[HEAP_SLACK], "the rest of their pages (slack)");
+  print_part(out, v[HEAP_MAPPED_RESIDENT], "the program's own mappings");
+  for (unsigned k = 0; k < REST_COUNT; k++)
+    print_part(out, (int64_t)rest[k], words[k]);
+  fprintf(out, "%11s  in all; the tracer's own memory is not looked at\n", bytes(text, (int64_t)pages));
+  if (zero)
+    fprintf(out, "%11s  more were read and never written: the kernel's zero page\n", bytes(text, (int64_t)zero));
+}
+
+int heap_text(FILE *out, const struct heap_report *r)
+{
+  int result;
+
+  print_head(out, r);
+  print_sums(out, r);
+  result = r->shape == HEAP_SITES || r->shape == HEAP_STACKS ? heap_table(out, r) : heap_tree_text(out, r);
+  if (result < 0) {
+    complain("out of memory");
+    return -1;
+  }
+  if (!r->before && heap_report_sampled(r))
+    print_parts(out, r);
+  return 0;
+}
