@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "e2e.h"
@@ -304,6 +305,67 @@ START_TEST(paths_become_absolute)
 }
 END_TEST
 
+/* ---- modules ---- */
+
+/* Compiles source into e2e_dir()/name. */
+static void compile(const char *name, const char *source, const char *flags)
+{
+  const char *file = e2e_path("%s.c", name);
+  FILE *f = fopen(file, "w");
+  char command[8192];
+
+  ck_assert_ptr_nonnull(f);
+  fputs(source, f);
+  fclose(f);
+  snprintf(command, sizeof command, "cc -o %s %s %s", e2e_path("%s", name), file, flags);
+  ck_assert_int_eq(system(command), 0);
+}
+
+/*
+ * A library that is found only by the RUNPATH of the library that opens it:
+ * the loader goes by the caller of dlopen.  A library opened by its path is in the trace, and gone when it was closed.
+ */
+START_TEST(dlopen_by_its_caller)
+{
+  struct e2e_spec spec = {0};
+  struct e2e_result result;
+  json_t *dump, *module;
+
+  if (!e2e_has("cc"))
+    E2E_SKIP("no C compiler");
+  compile("libfar.so", "int far_away(void) { return 42; }\n", "-shared -fPIC");
+  ck_assert_int_eq(mkdir(e2e_path("hidden"), 0755), 0);
+  ck_assert_int_eq(rename(e2e_path("libfar.so"), e2e_path("hidden/libfar.so")), 0);
+  compile("libnear.so",
+          "#include <dlfcn.h>\n"
+          "void *open_far(void) { return dlopen(\"libfar.so\", RTLD_NOW); }\n",
+          "-shared -fPIC -Wl,--enable-new-dtags,-rpath,'$ORIGIN/hidden' -ldl");
+  compile("opener",
+          "#include <dlfcn.h>\n#include <stdio.h>\n"
+          "int main(int argc, char **argv) {\n"
+          "  void *near = dlopen(argv[argc - 1], RTLD_NOW), *far;\n"
+          "  void *(*open_far)(void) = near ? (void *(*)(void))dlsym(near, \"open_far\") : 0;\n"
+          "  far = open_far ? open_far() : 0;\n"
+          "  printf(\"%s\\n\", far ? \"found\" : \"not found\");\n"
+          "  if (far) dlclose(far);\n"
+          "  if (near) dlclose(near);\n"
+          "  return 0;\n}\n",
+          "-ldl");
+  spec.argv = E2E_ARGV(e2e_path("opener"), e2e_path("libnear.so"));
+  spec.preload = e2e_library();
+  e2e_run(&spec, &result);
+  e2e_expect_exit(&result, 0);
+  ck_assert_str_eq(result.out, "found\n");
+  dump = e2e_dump(e2e_only_trace(e2e_dir()));
+  for (int i = 0; (module = find_event(dump, "module", i)) && !strstr(e2e_str(module, "name"), "libnear.so"); i++)
+    ;
+  ck_assert_msg(module, "libnear.so is no module of the trace");
+  ck_assert_str_eq(e2e_str(need_event(dump, "module_gone", 0), "addr"), e2e_str(module, "addr"));
+  json_decref(dump);
+  e2e_release(&result);
+}
+END_TEST
+
 /* ---- threads ---- */
 
 /* The lineage of the thread that allocated size bytes. */
@@ -433,6 +495,7 @@ int main(void)
   tcase_add_test(execs, exec_names_its_parent);
   tcase_add_test(execs, every_exec);
   tcase_add_test(execs, paths_become_absolute);
+  tcase_add_test(execs, dlopen_by_its_caller);
   tcase_add_loop_test(threads, lineage, 0, 2);
   tcase_add_test(rest, descriptors_are_the_programs);
   tcase_add_test(rest, name_spaces);
