@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# tests/run.sh [-v] PROGRAM...: runs Check programs one after the other and sums up.
-# One line per program; all its output when it fails, or with -v.  Lines "skip: NAME: REASON" that a program prints are
-# listed at the end.  Ends with Check's own summary line over all programs; exits 1 when anything failed.
-# Called by make.
+# tests/run.sh [-v] PROGRAM...: runs Check programs, as many at once as there are CPUs, and sums up.
+# One line per program, in the order given; all its output when it fails.  -v: one after the other, with all output.
+# Lines "skip: NAME: REASON" that a program prints are listed at the end.  Ends with Check's own summary line over all
+# programs; exits 1 when anything failed.  Called by make.
 set -uo pipefail
 
-verbose=
+verbose='' jobs=$(nproc)
 [ "${1:-}" = -v ] && { verbose=1; shift; }
 [ $# -gt 0 ] || { echo "tests: no test of that name" >&2; exit 2; }
 
@@ -14,16 +14,25 @@ mkdir -p "$logs"
 checks=0 failures=0 errors=0 passed=0 failed=()
 skips=()
 
-for program in "$@"; do
-  name=${program##*/}
-  log=$logs/$name.log
-  begin=$SECONDS
+# Leaves NAME.log and, when the program has ended, NAME.status: its exit status and how many seconds it took.
+run() {
+  local name=${1##*/} begin=$SECONDS status
   if [ "$verbose" ]; then
-    "$program" 2>&1 </dev/null | tee "$log"
+    "$1" 2>&1 </dev/null | tee "$logs/$name.log"
+    status=${PIPESTATUS[0]}
   else
-    "$program" >"$log" 2>&1 </dev/null
+    "$1" >"$logs/$name.log" 2>&1 </dev/null
+    status=$?
   fi
-  status=${PIPESTATUS[0]}
+  echo "$status $((SECONDS - begin))" >"$logs/$name.status.new"
+  mv "$logs/$name.status.new" "$logs/$name.status"
+}
+
+# Prints and counts what came of a program that has ended.
+report() {
+  local name=${1##*/} status seconds summary line
+  local log=$logs/$name.log
+  read -r status seconds <"$logs/$name.status"
   summary=$(grep -aE '^[0-9]+%: Checks: [0-9]+, Failures: [0-9]+, Errors: [0-9]+$' "$log" | tail -n 1)
   if [[ $summary =~ Checks:\ ([0-9]+),\ Failures:\ ([0-9]+),\ Errors:\ ([0-9]+) ]]; then
     ((checks += BASH_REMATCH[1], failures += BASH_REMATCH[2], errors += BASH_REMATCH[3]))
@@ -33,15 +42,39 @@ for program in "$@"; do
     status=1
   fi
   while IFS= read -r line; do skips+=("${line#skip: }"); done < <(grep -a '^skip: ' "$log")
-  printf '%-4s  %-24s %s  (%d s)\n' "$([ "$status" = 0 ] && echo ok || echo FAIL)" "$name" "$summary" \
-    $((SECONDS - begin))
+  printf '%-4s  %-24s %s  (%d s)\n' "$([ "$status" = 0 ] && echo ok || echo FAIL)" "$name" "$summary" "$seconds"
   if [ "$status" = 0 ]; then
     ((passed++))
   else
     failed+=("$name")
     [ "$verbose" ] || sed 's/^/      | /' "$log"
   fi
+}
+
+programs=("$@") reported=0
+
+# Reports, in order, what has ended up to the first that still runs.
+report_ended() {
+  while [ "$reported" -lt ${#programs[@]} ] && [ -e "$logs/$(basename "${programs[reported]}").status" ]; do
+    report "${programs[reported++]}"
+  done
+}
+
+for program in "${programs[@]}"; do rm -f "$logs/${program##*/}.status"; done
+for program in "${programs[@]}"; do
+  if [ "$verbose" ]; then
+    run "$program"
+  else
+    while [ "$(jobs -rp | wc -l)" -ge "$jobs" ]; do wait -n; done
+    run "$program" &
+  fi
+  report_ended
 done
+while [ -n "$(jobs -rp)" ]; do
+  wait -n
+  report_ended
+done
+report_ended
 
 [ ${#skips[@]} -gt 0 ] && printf 'skipped: %s\n' "${skips[@]}"
 [ ${#failed[@]} -gt 0 ] && echo "failed: ${failed[*]}"

@@ -78,19 +78,20 @@ static json_t *info_of(const char *trace)
   return e2e_json(E2E_ARGV("info"), traces);
 }
 
-/* A private mount namespace for this test and all that it starts. */
-static void unshare_mounts(void)
+/*
+ * A private mount namespace for this test and all that it starts, in which
+ * nothing that is mounted on that mount point shows elsewhere.  Not on "/", which is no mount point in a chroot.
+ */
+static bool unshare_mount_point(const char *point)
 {
-  ck_assert_msg(!unshare(CLONE_NEWNS) && !mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL), "unshare: %m");
+  return !unshare(CLONE_NEWNS) && !mount(NULL, point, NULL, MS_REC | MS_PRIVATE, NULL);
 }
 
-static const char *mount_tmpfs(const char *name, const char *options, unsigned long flags)
+/* A file system of this test's own. */
+#define OWN_FS "/dev/shm"
+static bool mount_tmpfs(const char *options, unsigned long flags)
 {
-  const char *dir = e2e_path("%s", name);
-
-  ck_assert_int_eq(mkdir(dir, 0777), 0);
-  ck_assert_msg(!mount("tmpfs", dir, "tmpfs", flags, options), "tmpfs: %m");
-  return dir;
+  return unshare_mount_point(OWN_FS) && !mount("tmpfs", OWN_FS, "tmpfs", flags, options);
 }
 
 START_TEST(ordinary)
@@ -108,58 +109,54 @@ END_TEST
 
 START_TEST(full_disk)
 {
-  const char *dir, *line;
+  const char *line;
   json_t *info;
 
   E2E_NEED_ROOT();
-  unshare_mounts();
-  dir = mount_tmpfs("small", "size=512k", 0);
-  line = compare(hostile(E2E_ARGV(e2e_prog("churn"), "1", "400000", "1000", "100")), e2e_path("small/%%e.vmt"));
+  if (!mount_tmpfs("size=512k", 0))
+    E2E_SKIP("no file system can be mounted on %s: %m", OWN_FS);
+  line = compare(hostile(E2E_ARGV(e2e_prog("churn"), "1", "400000", "1000", "100")), OWN_FS "/%e.vmt");
   ck_assert_msg(strstr(line, "space") || strstr(line, "full"), "said: %s", line);
-  info = info_of(e2e_path("small/churn.vmt"));
+  info = info_of(OWN_FS "/churn.vmt");
   ck_assert(json_is_false(e2e_get(info, "complete")));
   ck_assert_int_gt(e2e_int(info, "lost"), 1000);
   ck_assert_int_gt(e2e_int(info, "events.alloc"), 1000);
   ck_assert_str_eq(e2e_str(info, "ended"), "exit");
-  umount2(dir, MNT_DETACH);
 }
 END_TEST
 
 /* No space for the first byte. */
 START_TEST(no_disk_at_all)
 {
-  const char *dir, *line;
   int fd;
 
   E2E_NEED_ROOT();
-  unshare_mounts();
-  dir = mount_tmpfs("none", "size=4k", 0);
-  fd = open(e2e_path("none/fill"), O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+  if (!mount_tmpfs("size=4k", 0))
+    E2E_SKIP("no file system can be mounted on %s: %m", OWN_FS);
+  fd = open(OWN_FS "/fill", O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
   ck_assert_int_eq(posix_fallocate(fd, 0, 4096), 0);
-  line = compare(hostile(E2E_ARGV(e2e_prog("churn"), "1", "1000", "100", "100")), e2e_path("none/%%p.vmt"));
-  ck_assert_str_ne(line, "");
+  ck_assert_str_ne(compare(hostile(E2E_ARGV(e2e_prog("churn"), "1", "1000", "100", "100")), OWN_FS "/%p.vmt"), "");
   close(fd);
-  umount2(dir, MNT_DETACH);
 }
 END_TEST
 
 START_TEST(read_only_directory)
 {
-  const char *dir = e2e_path("closed");
-  const char *line;
+  const char *dir = e2e_path("closed"), *line, *out = e2e_path("closed/%%p.vmt");
   size_t count;
 
   if (geteuid() == 0) {
-    unshare_mounts();
-    dir = mount_tmpfs("closed", "size=64k", MS_RDONLY);
+    if (!mount_tmpfs("size=64k", MS_RDONLY))
+      E2E_SKIP("no file system can be mounted on %s: %m", OWN_FS);
+    dir = OWN_FS;
+    out = OWN_FS "/%p.vmt";
   } else {
     ck_assert_int_eq(mkdir(dir, 0555), 0);
   }
-  line = compare(hostile(E2E_ARGV(e2e_prog("churn"), "1", "20000", "100", "100")), e2e_path("closed/%%p.vmt"));
+  line = compare(hostile(E2E_ARGV(e2e_prog("churn"), "1", "20000", "100", "100")), out);
   ck_assert_msg(strstr(line, dir), "said: %s", line);
   e2e_traces_free(e2e_traces(dir, &count));
   ck_assert_uint_eq(count, 0);
-  umount2(dir, MNT_DETACH);
 }
 END_TEST
 
@@ -194,12 +191,12 @@ START_TEST(file_size_limit)
 }
 END_TEST
 
-/* In a mount namespace of this process' own. */
+/* Under a file system that is empty. */
 START_TEST(no_proc)
 {
   E2E_NEED_ROOT();
-  unshare_mounts();
-  ck_assert_msg(!umount2("/proc", MNT_DETACH), "/proc: %m");
+  if (!unshare_mount_point("/proc") || mount("tmpfs", "/proc", "tmpfs", MS_RDONLY, NULL))
+    E2E_SKIP("/proc cannot be hidden: %m");
   compare(hostile(E2E_ARGV(e2e_prog("hostile"), "plain")), e2e_path("%%p.vmt"));
 }
 END_TEST
@@ -228,7 +225,7 @@ START_TEST(few_descriptors)
     spec.preload = e2e_library();
     spec.env = E2E_ARGV(out);
     e2e_run(&spec, &with);
-    ck_assert_msg(WIFEXITED(with.status), "limit %d: a signal: %s", (int)limits[i], with.err);
+    ck_assert_msg(WIFEXITED(with.status), "limit %d: signal %d: %s", (int)limits[i], WTERMSIG(with.status), with.err);
     if (limits[i] > 3)
       e2e_expect_exit(&with, 0);
     e2e_release(&with);

@@ -19,6 +19,7 @@ enum { PIN = 2, PIN_AND_NEXT = 3 };
 static void compare_runs(const char *script, int runs)
 {
   static const char *const heaps[] = {NULL, "VMTRACE_HEAP=pin", "VMTRACE_HEAP=next"};
+  const char *library = e2e_copy(e2e_library()); /* some of them become another user */
   struct e2e_result first, again;
   size_t traces;
 
@@ -33,7 +34,7 @@ static void compare_runs(const char *script, int runs)
         &(struct e2e_spec){.argv = E2E_ARGV("/bin/bash", "-c", script),
                            .env = E2E_ARGV("LC_ALL=C", "HOME=/nonexistent", "PYTHONHASHSEED=0", "PYTHONMALLOC=malloc",
                                            i ? heaps[i] : "UNUSED=1", i ? variable : "UNUSED=1"),
-                           .preload = i ? e2e_library() : NULL,
+                           .preload = i ? library : NULL,
                            .cwd = dir},
         i ? &again : &first);
     if (!i)
