@@ -10,7 +10,7 @@
 
 #include "base/own.h"
 #include "base/sys.h"
-#include "entry/blocks.h"
+#include "entry/allocation.h"
 #include "entry/process.h"
 #include "entry/stacks.h"
 #include "heap/heap.h"

@@ -5,7 +5,7 @@
 #include <malloc.h>
 #include <stdlib.h>
 
-#include "entry/blocks.h"
+#include "entry/allocation.h"
 #include "entry/hook.h"
 #include "heap/heap.h"
 #include "heap/next.h"

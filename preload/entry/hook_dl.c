@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "entry/hook.h"
-#include "entry/modules.h"
+#include "entry/module_list.h"
 #include "entry/next_libc.h"
 
 /* $ORIGIN and the like stand for something of the caller's. */

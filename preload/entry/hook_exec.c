@@ -14,7 +14,7 @@
 #include "base/sys.h"
 #include "entry/env.h"
 #include "entry/hook.h"
-#include "entry/modules.h"
+#include "entry/module_list.h"
 #include "entry/next_libc.h"
 #include "entry/process.h"
 #include "trace/samples.h"

@@ -1,12 +1,12 @@
 /*
  * malloc, free, calloc, realloc and their sized kin.  The plain cases are
- * here, inline over heap_fast.h and trace_fast.h; blocks.c has the others.
+ * here, inline over heap_fast.h and trace_fast.h; allocation.c has the others.
  */
 #include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
 
-#include "entry/blocks.h"
+#include "entry/allocation.h"
 #include "entry/hook.h"
 #include "entry/libc_names.h"
 #include "entry/process.h"

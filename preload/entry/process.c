@@ -23,7 +23,7 @@
 #include "base/sys.h"
 #include "entry/env.h"
 #include "entry/hook.h"
-#include "entry/modules.h"
+#include "entry/module_list.h"
 #include "entry/next_libc.h"
 #include "entry/process_state.h"
 #include "entry/stacks.h"

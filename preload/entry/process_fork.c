@@ -14,7 +14,7 @@
 #include "base/own.h"
 #include "base/sys.h"
 #include "entry/hook.h"
-#include "entry/modules.h"
+#include "entry/module_list.h"
 #include "entry/process_state.h"
 #include "entry/threads.h"
 #include "heap/heap.h"

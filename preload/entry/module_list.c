@@ -1,10 +1,10 @@
 /*
- * The list of modules.  See modules.h.
+ * The list of modules.  See module_list.h.
  *
  * dl_iterate_phdr copies what it sees into memory of this library; comparing
  * and recording come after, when the loader's lock is free again.
  */
-#include "entry/modules.h"
+#include "entry/module_list.h"
 
 #include <elf.h>
 #include <link.h>

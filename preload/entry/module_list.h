@@ -3,8 +3,8 @@
  * what was recorded before.  The loader's list is read under the loader's own
  * lock and nothing else: no guard, no lock of ours.
  */
-#ifndef VMTRACE_MODULES_H
-#define VMTRACE_MODULES_H
+#ifndef VMTRACE_MODULE_LIST_H
+#define VMTRACE_MODULE_LIST_H
 
 #include <stdbool.h>
 

@@ -1,5 +1,5 @@
 /*
- * Allocation below the hooks.  See blocks.h.
+ * Allocation below the hooks.  See allocation.h.
  *
  * Order of records.  The pinned heap gives an address out again only to the
  * thread that freed it, so a free may be recorded after it was done.  The next
@@ -7,7 +7,7 @@
  * first.  A realloc that moves is recorded when it is done, in both; readers
  * hold back an allocation of an address that is still in use until they have seen the record that frees it.
  */
-#include "entry/blocks.h"
+#include "entry/allocation.h"
 
 #include <errno.h>
 #include <string.h>

@@ -7,8 +7,8 @@
  * A struct hook is what hook_begin gave.  NULL means out of memory and sets
  * errno; nothing else changes errno.
  */
-#ifndef VMTRACE_BLOCKS_H
-#define VMTRACE_BLOCKS_H
+#ifndef VMTRACE_ALLOCATION_H
+#define VMTRACE_ALLOCATION_H
 
 #include <stdbool.h>
 #include <stddef.h>
