@@ -16,7 +16,7 @@ struct bin {
   uint32_t run_pages; /* pages of all runs made so far */
 };
 
-#define PENDING_COUNT 8
+#define PENDING_COUNT 32 /* about as many as there are classes in use; a power of two */
 
 /* Blocks of another heap's run that this thread freed and did not yet count there.  The owner's alone, no lock. */
 struct pending {

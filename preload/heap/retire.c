@@ -85,7 +85,7 @@ void retire_block(struct arena *arena, struct run *run)
     count(run, 1);
     return;
   }
-  pending = &arena->pending[(uintptr_t)run * UINT64_C(0x9e3779b97f4a7c15) >> 61];
+  pending = &arena->pending[((uintptr_t)run * UINT64_C(0x9e3779b97f4a7c15) >> 32) % PENDING_COUNT];
   if (pending->run != run) {
     settle(pending);
     pending->run = run;

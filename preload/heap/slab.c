@@ -150,7 +150,10 @@ static struct run *choose_run(struct arena *arena, unsigned class)
   return best;
 }
 
-/* Takes blocks out of one run; how many. */
+/*
+ * Takes blocks out of one run; how many.  They and their state bits are
+ * fetched into the cache, for they will be written soon: a heap whose blocks others free gets all of them cold.
+ */
 static unsigned take_from(struct bin *bin, struct run *run, uint32_t size, void **blocks, unsigned count)
 {
   uintptr_t addr = run_addr(run);
@@ -164,7 +167,10 @@ static unsigned take_from(struct bin *bin, struct run *run, uint32_t size, void 
     while (*word && taken < count) {
       index = i * 64 + (unsigned)__builtin_ctzll(*word);
       *word &= *word - 1;
-      blocks[taken++] = (void *)(addr + (uintptr_t)index * size);
+      blocks[taken] = (void *)(addr + (uintptr_t)index * size);
+      __builtin_prefetch(blocks[taken], 1);
+      __builtin_prefetch(meta_pair((uintptr_t)blocks[taken]), 1);
+      taken++;
     }
   }
   run->free = (uint16_t)(run->free - taken);
