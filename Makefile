@@ -107,6 +107,7 @@ $(BUILD)/progs/mem-nopie: demos/mem.c | $(DEPS_BUILD)
 	$(Q)$(CC) $(STD) $(CFLAGS) $(WARN) -no-pie -fno-pie -o $@ $<
 
 # What the build and the tests need from the system, installed or named (see .ci/deps).
+$(DEPS_CHECK): $(DEPS_BUILD)
 $(DEPS_BUILD) $(DEPS_CHECK): $(BUILD)/.deps-%: .ci/deps
 	@mkdir -p $(@D)
 	$(Q)CC="$(CC)" .ci/deps $* && touch $@
