@@ -18,6 +18,7 @@ const struct command *command_table(void)
       {"dump", cmd_dump, "every event, one per line"},
       {"pages", cmd_pages, "the merged report: virtual and physical, page by page"},
       {"heap", cmd_heap, "which call stacks own the memory: requested, live, resident, leaked"},
+      {"pack", cmd_pack, "compress traces of programs that have ended"},
       {"doctor", cmd_doctor, "what this machine allows, how to get what is missing"},
       {NULL, NULL, NULL},
   };

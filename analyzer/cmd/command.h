@@ -75,6 +75,7 @@ int cmd_info(int argc, char **argv);
 int cmd_dump(int argc, char **argv);
 int cmd_pages(int argc, char **argv);
 int cmd_heap(int argc, char **argv);
+int cmd_pack(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 
 #endif

@@ -7,11 +7,11 @@
 #include "reader/stream.h"
 
 #include <stdlib.h>
-#include <zstd.h>
 
+#include "reader/columns.h"
 #include "reader/record.h"
 
-#define WINDOW_PAD 16 /* zeros behind the contents: they read as the end of the data */
+#define WINDOW_PAD COLUMNS_PAD /* zeros behind the contents: they read as the end of the data */
 
 /* No payload is longer, with some room for fields that later versions add: what claims to be is damage, wherever the
  * window stands. */
@@ -19,7 +19,7 @@
 
 void stream_shared_release(struct stream_shared *shared)
 {
-  ZSTD_freeDCtx(shared->unpacker);
+  columns_free(shared->unpacker);
   free(shared->scratch);
   shared->unpacker = NULL;
   shared->scratch = NULL;
@@ -40,20 +40,20 @@ static void window_drop(struct stream *s)
   s->cur = s->end = s->fast_end = s->clock_at = NULL;
 }
 
-/* Unpacks the whole chunk to out (chunk.raw_size bytes of room). */
+/* Unpacks the whole chunk to out (chunk.raw_size and COLUMNS_PAD bytes of room). */
 static bool unpack_whole(struct stream *s, uint8_t *out)
 {
+  struct stream_shared *shared = s->shared;
   uint8_t *packed = malloc(s->chunk.packed + 1);
-  size_t n = 0;
+  bool whole = false;
 
-  if (!s->shared->unpacker)
-    s->shared->unpacker = ZSTD_createDCtx();
-  if (packed && s->shared->unpacker) {
-    n = trace_file_read(s->shared->file, packed, s->chunk.packed, s->offset + sizeof s->chunk);
-    n = ZSTD_decompressDCtx(s->shared->unpacker, out, s->chunk.raw_size, packed, n);
-  }
+  if (!shared->unpacker)
+    shared->unpacker = columns_new(s->shift);
+  if (packed && shared->unpacker &&
+      trace_file_read(shared->file, packed, s->chunk.packed, s->offset + sizeof s->chunk) == s->chunk.packed)
+    whole = columns_unpack(shared->unpacker, s->chunk.form, packed, s->chunk.packed, out, s->chunk.raw_size);
   free(packed);
-  return n == s->chunk.raw_size;
+  return whole;
 }
 
 /*
@@ -70,7 +70,7 @@ static size_t load(struct stream *s, uint8_t *out, size_t want, uint32_t from)
   if (want == s->chunk.raw_size)
     return unpack_whole(s, out) ? want : 0;
   if (!shared->scratch)
-    shared->scratch = malloc(VT_CHUNK_MAX);
+    shared->scratch = malloc(VT_CHUNK_MAX + COLUMNS_PAD);
   if (!shared->scratch || !unpack_whole(s, shared->scratch))
     return 0;
   memcpy(out, shared->scratch + from, want);

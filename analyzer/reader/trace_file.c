@@ -159,7 +159,8 @@ static int index_chunks(struct trace_file *file)
 
     if (trace_file_chunk(file, offset, &h)) {
       uint64_t left = file->size - offset;
-      struct chunk_place place = {.offset = offset, .thread = h.thread, .number = h.number, .size = h.size};
+      struct chunk_place place = {
+          .offset = offset, .thread = h.thread, .number = h.number, .size = h.size, .start_ns = h.start_ns};
 
       if (left < h.size) {
         place.size = (uint32_t)left;

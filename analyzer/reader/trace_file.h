@@ -10,7 +10,8 @@
 struct chunk_place {
   uint64_t offset;
   uint32_t thread, number;
-  uint32_t size; /* bytes of it that are in the file */
+  uint32_t size;     /* bytes of it that are in the file */
+  uint64_t start_ns; /* when it begins, and what is before it in its stream ends */
 };
 
 struct trace_file {

@@ -111,9 +111,12 @@ struct vt_chunk_header {
   uint64_t start_ns; /* CLOCK_MONOTONIC that the first record's time counts from */
   uint64_t allocs;   /* allocation events of this stream before this chunk: the next one's seq */
   uint64_t lost;     /* events of this stream lost just before this chunk */
-  uint32_t packed;   /* packed: bytes of zstd data that follow the header; else 0 */
-  uint32_t reserved;
+  uint32_t packed;   /* packed: bytes of packed data that follow the header; else 0 */
+  uint32_t form;     /* packed: enum vt_packed; else 0 */
 };
+
+/* vt_chunk_header.form: how the records of a packed chunk are packed. */
+enum vt_packed { VT_PACKED_ZSTD = 0, VT_PACKED_COLUMNS = 1 };
 
 _Static_assert(sizeof(struct vt_file_header) <= VT_HEADER_SIZE, "header fits");
 _Static_assert(sizeof(struct vt_chunk_header) == 56, "chunk header has no holes");

@@ -1,0 +1,89 @@
+/*
+ * `vmtrace pack`: traces compressed at rest.  Options and the line per trace;
+ * the work is in cmd/pack_trace.c and reader/repack.c.
+ */
+#include <stdlib.h>
+
+#include "cmd/command.h"
+#include "cmd/pack_trace.h"
+#include "report/quantity.h"
+
+struct pack_options {
+  struct pack_wish wish;
+  char **traces;
+  int count;
+};
+
+static int parse_level(const char *arg, struct argp_state *state)
+{
+  char *end;
+  long level = strtol(arg, &end, 10);
+
+  if (end == arg || *end || level < 1 || level > PACK_LEVEL_MAX)
+    argp_error(state, "--level takes a number from 1 to %d, not '%s'", PACK_LEVEL_MAX, arg);
+  return (int)level;
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+  struct pack_options *options = state->input;
+
+  switch (key) {
+  case 'l':
+    options->wish.level = parse_level(arg, state);
+    return 0;
+  case 'o':
+    options->wish.output = arg;
+    return 0;
+  case ARGP_KEY_ARGS:
+    options->traces = state->argv + state->next;
+    options->count = state->argc - state->next;
+    state->next = state->argc;
+    return 0;
+  case ARGP_KEY_NO_ARGS:
+    argp_error(state, "name at least one trace (a file that ends in .vmt)");
+    return 0;
+  case ARGP_KEY_END:
+    if (options->wish.output && options->count > 1)
+      argp_error(state, "--output takes one trace");
+    return 0;
+  default:
+    return ARGP_ERR_UNKNOWN;
+  }
+}
+
+static int pack_one(const char *path, const struct pack_wish *wish)
+{
+  char before[QUANTITY_MAX], after[QUANTITY_MAX];
+  struct pack_outcome outcome;
+  int code = pack_trace(path, wish, &outcome);
+
+  if (outcome.packed)
+    printf("%s: %s, packed %s (%.1f%%)\n", wish->output ? wish->output : path, quantity_bytes(before, outcome.before),
+           quantity_bytes(after, outcome.after), 100 * (double)outcome.after / (double)outcome.before);
+  return code;
+}
+
+int cmd_pack(int argc, char **argv)
+{
+  static const struct argp_option options[] = {
+      {"level", 'l', "N", 0, "effort, 1 (fast) to 19 (small); 6 unless given", 0},
+      {"output", 'o', "FILE", 0, "write the packed trace to FILE, and leave TRACE as it is", 0},
+      {0},
+  };
+  const struct argp argp = {
+      .options = options,
+      .parser = parse,
+      .args_doc = "TRACE...",
+      .doc = "Compresses each TRACE of a program that has ended, in its place. All commands read packed traces. The "
+             "trace is replaced only when the packed one is complete and has been read back."};
+  struct pack_options chosen = {.wish = {.level = PACK_LEVEL}};
+  int code = EXIT_FINE;
+
+  command_parse(&argp, argc, argv, &chosen);
+  for (int i = 0; i < chosen.count; i++) {
+    if (pack_one(chosen.traces[i], &chosen.wish) != EXIT_FINE)
+      code = EXIT_UNREADABLE;
+  }
+  return command_finish(stdout, code);
+}

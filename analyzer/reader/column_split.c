@@ -1,0 +1,300 @@
+/*
+ * Takes the records of one chunk apart into columns.  Knows nothing of
+ * compression and files.  Called by columns.c.
+ */
+#include <stdlib.h>
+
+#include "reader/column_set.h"
+#include "vmtrace/codec.h"
+
+#define COLUMN_FIRST 4096u
+#define COLUMN_SLACK 16u /* room that a put may take without asking again */
+
+struct split {
+  struct column_set *set;
+  struct vt_codec codec;
+  const uint8_t *cur, *end;
+  uint64_t gap; /* records since the latest TIME */
+  bool failed;
+};
+
+static void column_grow(struct split *s, struct column *c, size_t more)
+{
+  size_t used = (size_t)(c->cur - c->data), room = (size_t)(c->end - c->data);
+  uint8_t *data;
+
+  room = room ? room * 2 : COLUMN_FIRST;
+  while (room < used + more)
+    room *= 2;
+  data = realloc(c->data, room);
+  if (!data) {
+    s->failed = true;
+    c->cur = c->data; /* what is there is lost anyway */
+    return;
+  }
+  c->data = data;
+  c->cur = data + used;
+  c->end = data + room;
+}
+
+/* Room for a byte or a number; NULL when there is no memory. */
+static inline uint8_t *room_in(struct split *s, enum column_id id)
+{
+  struct column *c = &s->set->column[id];
+
+  if (__builtin_expect((size_t)(c->end - c->cur) < COLUMN_SLACK, 0)) {
+    column_grow(s, c, COLUMN_SLACK);
+    if (s->failed)
+      return NULL;
+  }
+  return c->cur;
+}
+
+static inline void put_byte(struct split *s, enum column_id id, uint64_t byte)
+{
+  uint8_t *at = room_in(s, id);
+
+  if (at) {
+    *at = (uint8_t)byte;
+    s->set->column[id].cur = at + 1;
+  }
+}
+
+static inline void put_number(struct split *s, enum column_id id, uint64_t v)
+{
+  uint8_t *at = room_in(s, id);
+
+  if (at)
+    s->set->column[id].cur = vt_put_leb(at, v);
+}
+
+static void put_bytes(struct split *s, enum column_id id, const uint8_t *bytes, size_t n)
+{
+  struct column *c = &s->set->column[id];
+
+  if ((size_t)(c->end - c->cur) < n)
+    column_grow(s, c, n);
+  if (s->failed)
+    return;
+  memcpy(c->cur, bytes, n);
+  c->cur += n;
+}
+
+/* A number's low byte and the rest apart: the low byte is noise, the rest seldom is. */
+static inline void put_halves(struct split *s, enum column_id low, enum column_id high, uint64_t v)
+{
+  put_byte(s, low, v);
+  put_number(s, high, v >> 8);
+}
+
+/* The block at unit is freed; its class, or BINS. */
+static unsigned split_free(struct split *s, uint64_t unit)
+{
+  struct forecast *f = &s->set->forecast;
+  uint64_t prev = f->prev;
+  uint32_t birth;
+  unsigned code = FREE_LATEST, class;
+
+  while (code < FREE_DISTANCE && forecast_free_guess(f, code) != unit)
+    code++;
+  if (code == FREE_DISTANCE) {
+    birth = forecast_where(f, unit);
+    if ((forecast_born(f, birth) & BORN_UNIT) == unit && birth)
+      put_number(s, COL_FREE_DISTANCE, vt_zigzag((int32_t)(birth - f->freed)));
+    else
+      code = FREE_ADDRESS;
+  }
+  if (code == FREE_ADDRESS)
+    put_halves(s, COL_FREE_LOW, COL_FREE_HIGH, vt_zigzag((int64_t)(unit - prev)));
+  put_byte(s, COL_FREE_CODE, code);
+  forecast_freed(f, unit, &class);
+  return class;
+}
+
+static void split_alloc(struct split *s, uint64_t unit, uint64_t size)
+{
+  struct forecast *f = &s->set->forecast;
+  unsigned class = forecast_class(size), code = ALLOC_REUSE;
+
+  while (code < ALLOC_DELTA && forecast_alloc_guess(f, class, code) != unit)
+    code++;
+  if (code == ALLOC_DELTA)
+    put_number(s, COL_ALLOC, vt_zigzag((int64_t)(unit - f->bins[class].last)));
+  put_byte(s, COL_ALLOC_CODE, code);
+  forecast_allocated(f, unit, class, code);
+}
+
+static void split_stack(struct split *s, uint32_t stack, uint32_t size)
+{
+  struct forecast *f = &s->set->forecast;
+  unsigned code = STACK_DELTA;
+  uint32_t guess;
+
+  if (forecast_two(f)->stack == stack)
+    code = STACK_AFTER_TWO;
+  else if (forecast_one(f)->stack == stack)
+    code = STACK_AFTER_ONE;
+  else if (f->newest == stack)
+    code = STACK_NEWEST;
+  else
+    put_number(s, COL_STACK, vt_zigzag((int64_t)stack - (int64_t)f->stack));
+  if (code == STACK_NEWEST)
+    f->newest = 0;
+  guess = code == STACK_AFTER_TWO ? forecast_two(f)->size : *forecast_size(f, stack);
+  if (guess != size) {
+    put_byte(s, COL_SIZE_LOW, size);
+    put_byte(s, COL_SIZE_HIGH, size >> 8);
+  }
+  put_byte(s, COL_STACK_CODE, 2 * code + (guess != size));
+  forecast_stack(f, stack, size);
+}
+
+/* A hot record; false when writing it again would give other bytes. */
+static bool split_hot(struct split *s)
+{
+  unsigned len;
+  uint64_t word = vt_hot_word(s->cur, (size_t)(s->end - s->cur), &len), difference = 0;
+  uint32_t size, guess;
+  uint64_t unit;
+
+  if (!word || vt_word_bytes(word & ~(uint64_t)0x1c) != len)
+    return false;
+  s->cur += len;
+  if ((word & 3) == VT_K_FREE) {
+    put_byte(s, COL_OP, OP_FREE);
+    unit = vt_unpack_free(&s->codec, word);
+    forecast_reusable(&s->set->forecast, unit, split_free(s, unit));
+    return true;
+  }
+  if ((word & 3) == VT_K_ALLOC_STACK) {
+    const uint8_t *at = s->cur;
+
+    s->cur = vt_get_leb(at, s->end, &difference);
+    if (!s->cur || !difference || (s->cur[-1] == 0 && s->cur > at + 1))
+      return false;
+  }
+  unit = vt_unpack_alloc(&s->codec, word, &size);
+  guess = *vt_guess(&s->codec, size);
+  vt_unpack_stack(&s->codec, size, difference);
+  if (vt_zigzag((int64_t)s->codec.stack - (int64_t)guess) != difference)
+    return false;
+  put_byte(s, COL_OP, OP_ALLOC);
+  split_stack(s, s->codec.stack, size);
+  split_alloc(s, unit, size);
+  return true;
+}
+
+/* Whether addr can be told in units, folded. */
+static bool has_unit(const struct split *s, uint64_t addr)
+{
+  return addr < VT_FOLD_END && !(addr & ((UINT64_C(1) << s->set->forecast.shift) - 1));
+}
+
+static void split_realloc(struct split *s, const uint64_t *field)
+{
+  struct forecast *f = &s->set->forecast;
+  uint64_t old = vt_fold(field[0]) >> f->shift, unit = vt_fold(field[1]) >> f->shift;
+  unsigned class;
+
+  put_byte(s, COL_OP, OP_REALLOC);
+  put_number(s, COL_REALLOC_SIZE, field[2]);
+  class = split_free(s, old);
+  if (old == unit) {
+    put_byte(s, COL_ALLOC_CODE, ALLOC_IN_PLACE);
+    forecast_allocated(f, unit, forecast_class(field[2]), ALLOC_IN_PLACE);
+  } else {
+    split_alloc(s, unit, field[2]);
+    forecast_reusable(f, old, class);
+  }
+}
+
+static void split_node(struct split *s, const uint64_t *field)
+{
+  struct node_state *node = &s->set->node;
+  uint64_t *next = &node->next_pc[forecast_hash(node->pc, 12)];
+
+  put_byte(s, COL_OP, OP_NODE);
+  put_number(s, COL_NODE, vt_zigzag((int64_t)(field[0] - node->id - 1)));
+  put_number(s, COL_NODE, vt_zigzag((int64_t)(field[0] - 1 - field[1])));
+  put_byte(s, COL_NODE_CODE, *next != field[2]);
+  if (*next != field[2])
+    put_number(s, COL_NODE_PC, vt_zigzag((int64_t)(field[2] - node->pc)));
+  *next = node->pc = field[2];
+  node->id = s->set->forecast.newest = (uint32_t)field[0];
+}
+
+/* The n fields of the record of len bytes at p, if they are all that is in it and packed as codec.h packs them. */
+static bool plain_fields(const uint8_t *p, size_t len, unsigned n, uint64_t *field)
+{
+  uint8_t again[VT_GENERAL_MAX(0)];
+  const uint8_t *end = p + len, *at = p + 2;
+
+  if (len > sizeof again)
+    return false;
+  for (unsigned i = 0; i < n && at; i++)
+    at = vt_get_leb(at, end, &field[i]);
+  return at == end && vt_pack_general(again, p[0] >> 2, n, field, NULL, 0) == len && !memcmp(p, again, len);
+}
+
+/* The records that have columns of their own; false: it has none. */
+static bool split_known(struct split *s, const uint8_t *p, size_t len)
+{
+  uint64_t field[VT_FIELDS_MAX];
+
+  switch (p[0] >> 2) {
+  case VT_R_TIME:
+    if (!plain_fields(p, len, 1, field))
+      return false;
+    put_number(s, COL_CLOCK_GAP, s->gap);
+    put_halves(s, COL_CLOCK_LOW, COL_CLOCK_HIGH, field[0]);
+    s->gap = (uint64_t)-1; /* it does not count itself */
+    return true;
+  case VT_R_STACK:
+    if (!plain_fields(p, len, 1, field))
+      return false;
+    put_byte(s, COL_OP, OP_STACK);
+    put_number(s, COL_STACK_ID, vt_zigzag((int64_t)(field[0] - s->set->stack_id)));
+    s->set->stack_id = field[0];
+    return true;
+  case VT_R_REALLOC:
+    if (!plain_fields(p, len, 3, field) || !has_unit(s, field[0]) || !has_unit(s, field[1]))
+      return false;
+    split_realloc(s, field);
+    return true;
+  case VT_R_STACK_NODE:
+    if (!plain_fields(p, len, 3, field) || field[0] > UINT32_MAX)
+      return false;
+    split_node(s, field);
+    return true;
+  default:
+    return false;
+  }
+}
+
+static bool split_general(struct split *s)
+{
+  const uint8_t *p = s->cur, *payload;
+  uint64_t length;
+
+  payload = vt_get_leb(p + 1, s->end, &length);
+  if (!*p || !payload || length > (uint64_t)(s->end - payload) || (payload[-1] == 0 && payload > p + 2))
+    return false;
+  s->cur = payload + length;
+  if (split_known(s, p, (size_t)(s->cur - p)))
+    return true;
+  put_byte(s, COL_OP, *p);
+  put_number(s, COL_LENGTH, length);
+  put_bytes(s, COL_BYTES, payload, (size_t)length);
+  return true;
+}
+
+bool column_split(struct column_set *set, const uint8_t *raw, size_t raw_size)
+{
+  struct split s = {.set = set, .cur = raw, .end = raw + raw_size};
+
+  for (; s.cur < s.end && !s.failed; s.gap++) {
+    if (!((*s.cur & 3) == VT_K_GENERAL ? split_general(&s) : split_hot(&s)))
+      return false;
+  }
+  return !s.failed;
+}

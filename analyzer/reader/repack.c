@@ -1,0 +1,308 @@
+/*
+ * Packs a trace into a new file, and compares two traces.  Decides about no
+ * file names and removes nothing: that is cmd/pack.c's, who calls this.
+ */
+#include "reader/repack.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "reader/chunk_join.h"
+#include "reader/columns.h"
+#include "reader/complain.h"
+#include "reader/stream.h"
+#include "reader/track.h"
+
+/* Large chunks compress better, but each stream that is read holds one unpacked: with many streams they are small. */
+#define CHUNK_RAW (VT_CHUNK_MAX - 32768u)
+#define CHUNK_RAW_MANY 65536u
+#define MANY_STREAMS 64
+
+/* Packing is best with neighbours' help, but no form is longer than the records by more than zstd's frame. */
+_Static_assert(CHUNK_RAW + CHUNK_RAW / 128 + VT_CHUNK_ALIGN < VT_CHUNK_MAX, "what cannot be packed fits into a chunk");
+
+struct repack {
+  const struct trace_file *file;
+  int fd;
+  const char *name; /* of the new file */
+  int level;
+  uint64_t offset; /* of the next chunk in the new file */
+  struct columns *columns;
+  struct chunk_join join;
+  uint8_t *packed; /* room for a packed chunk, its header included */
+  uint8_t *data;   /* room for a chunk as it is in the trace */
+};
+
+static int write_at(const struct repack *r, const void *bytes, size_t n, uint64_t offset)
+{
+  for (size_t done = 0; done < n;) {
+    ssize_t wrote = pwrite(r->fd, (const char *)bytes + done, n - done, (off_t)(offset + done));
+
+    if (wrote < 0 && errno == EINTR)
+      continue;
+    if (wrote <= 0) {
+      complain("%s: cannot be written: %s", r->name, strerror(wrote < 0 ? errno : EIO));
+      return -1;
+    }
+    done += (size_t)wrote;
+  }
+  return 0;
+}
+
+/* A large chunk is complete: the sink of chunk_join. */
+static int write_chunk(void *arg, const struct vt_chunk_header *header, const uint8_t *raw, size_t raw_size)
+{
+  struct repack *r = arg;
+  struct vt_chunk_header h = *header;
+  size_t n = sizeof h;
+
+  h.magic = VT_CHUNK_MAGIC;
+  if (raw_size) {
+    size_t packed = columns_pack(r->columns, raw, raw_size, r->level, r->packed + sizeof h, &h.form);
+
+    if (!packed) {
+      complain("%s: out of memory", r->file->path);
+      return -1;
+    }
+    h.raw_size = (uint32_t)raw_size;
+    h.packed = (uint32_t)packed;
+    n += packed;
+  }
+  h.size = (uint32_t)((n + VT_CHUNK_ALIGN - 1) & ~(size_t)(VT_CHUNK_ALIGN - 1));
+  h.check = vt_chunk_check(&h);
+  memcpy(r->packed, &h, sizeof h);
+  memset(r->packed + n, 0, h.size - n);
+  if (write_at(r, r->packed, h.size, r->offset) < 0)
+    return -1;
+  r->offset += h.size;
+  return 0;
+}
+
+static int damaged(const struct repack *r, uint64_t offset)
+{
+  complain("%s: damaged at offset %llu: it is left as it is, because what cannot be read would be lost by packing",
+           r->file->path, (unsigned long long)offset);
+  return -1;
+}
+
+static int pack_place(struct repack *r, const struct chunk_place *place)
+{
+  struct vt_chunk_header h;
+  size_t n = place->size - sizeof h;
+
+  if (place->size <= sizeof h || !trace_file_chunk(r->file, place->offset, &h) || h.packed ||
+      trace_file_read(r->file, r->data, n, place->offset + sizeof h) != n)
+    return damaged(r, place->offset);
+  switch (chunk_join_add(&r->join, &h, r->data, n)) {
+  case CHUNK_JOINED:
+    return 0;
+  case CHUNK_DAMAGED:
+    return damaged(r, place->offset);
+  default:
+    return -1;
+  }
+}
+
+static int pack_chunks(struct repack *r, repack_step *step, void *arg)
+{
+  const struct chunk_place *chunks = r->file->chunks;
+
+  for (size_t i = 0; i < r->file->chunk_count; i++) {
+    if (i == 0 || chunks[i].thread != chunks[i - 1].thread) {
+      if (chunk_join_finish(&r->join) < 0)
+        return -1;
+      chunk_join_start(&r->join, chunks[i].thread);
+    }
+    if (pack_place(r, &chunks[i]) < 0)
+      return -1;
+    if (i % 16 == 0)
+      step(arg, (double)i / (double)r->file->chunk_count);
+  }
+  return chunk_join_finish(&r->join);
+}
+
+/* The header last, and its magic number at the very end: a file that is not complete is no trace. */
+static int write_header(struct repack *r)
+{
+  struct vt_file_header *h = (void *)r->data;
+  uint32_t size = r->file->header.header_size;
+
+  if (trace_file_read(r->file, r->data, size, 0) != size)
+    return damaged(r, 0);
+  h->flags |= VT_F_PACKED;
+  h->claimed = r->offset;
+  memset(h->magic, 0, sizeof h->magic);
+  if (write_at(r, r->data, size, 0) < 0)
+    return -1;
+  if (fsync(r->fd) < 0 || write_at(r, VT_MAGIC, sizeof h->magic, 0) < 0 || fsync(r->fd) < 0) {
+    complain("%s: cannot be written: %s", r->name, strerror(errno));
+    return -1;
+  }
+  return 0;
+}
+
+static size_t count_streams(const struct trace_file *file)
+{
+  size_t n = 0;
+
+  for (size_t i = 0; i < file->chunk_count; i++)
+    n += i == 0 || file->chunks[i].thread != file->chunks[i - 1].thread;
+  return n;
+}
+
+static bool repack_init(struct repack *r)
+{
+  size_t most = count_streams(r->file) > MANY_STREAMS ? CHUNK_RAW_MANY : CHUNK_RAW;
+
+  r->columns = columns_new(r->file->header.addr_shift);
+  r->packed = malloc(sizeof(struct vt_chunk_header) + columns_bound(most) + VT_CHUNK_ALIGN);
+  r->data = malloc(VT_CHUNK_MAX);
+  if (chunk_join_init(&r->join, most, write_chunk, r) && r->columns && r->packed && r->data)
+    return true;
+  complain("%s: out of memory", r->file->path);
+  return false;
+}
+
+static void repack_release(struct repack *r)
+{
+  chunk_join_release(&r->join);
+  columns_free(r->columns);
+  free(r->packed);
+  free(r->data);
+}
+
+static bool is_damaged(const struct trace_file *file)
+{
+  return file->damage.cut || file->damage.bad_chunks || file->damage.bad_records;
+}
+
+enum repack_result repack_file(const char *path, int fd, const char *name, int level, repack_step *step, void *arg)
+{
+  struct trace_file file;
+  struct repack r = {.file = &file, .fd = fd, .name = name, .level = level};
+  enum repack_result result = REPACK_FAILED;
+
+  if (trace_file_open(&file, path) < 0)
+    return REPACK_FAILED;
+  r.offset = file.header.header_size;
+  if (file.header.flags & VT_F_PACKED)
+    result = REPACK_ALREADY;
+  else if (is_damaged(&file))
+    damaged(&r, file.damage.first_offset ? file.damage.first_offset : file.size);
+  else if (repack_init(&r) && pack_chunks(&r, step, arg) == 0 && write_header(&r) == 0)
+    result = REPACK_DONE;
+  repack_release(&r);
+  trace_file_close(&file);
+  return result;
+}
+
+/* comparing */
+
+struct side {
+  struct trace_file file;
+  struct tracks tracks;
+  struct stream_shared shared;
+};
+
+static bool side_open(struct side *s, const char *path)
+{
+  memset(s, 0, sizeof *s);
+  s->file.fd = -1;
+  if (trace_file_open(&s->file, path) < 0 || tracks_build(&s->tracks, &s->file) < 0)
+    return false;
+  s->shared = (struct stream_shared){
+      .file = &s->file, .damage = &s->file.damage, .window_max = 65536, .window_max_packed = VT_CHUNK_MAX};
+  return true;
+}
+
+static void side_close(struct side *s)
+{
+  tracks_release(&s->tracks);
+  stream_shared_release(&s->shared);
+  trace_file_close(&s->file);
+}
+
+/* The next event; NULL at the end. */
+static const struct event *next_event(struct stream *s)
+{
+  enum stream_step step;
+
+  do
+    step = stream_step(s);
+  while (step == STREAM_CLOCK);
+  return step == STREAM_EVENT ? &s->event : NULL;
+}
+
+static bool same_event(const struct event *a, const struct event *b)
+{
+  return a->type == b->type && a->thread == b->thread && a->seq == b->seq && a->time_ns == b->time_ns &&
+         a->stack == b->stack && a->fields == b->fields && a->tail_len == b->tail_len &&
+         !memcmp(a->field, b->field, a->fields * sizeof *a->field) &&
+         (!a->tail_len || !memcmp(a->tail, b->tail, a->tail_len));
+}
+
+static bool same_stream(struct side *a, struct side *b, size_t i, repack_step *step, void *arg)
+{
+  const struct track *x = &a->tracks.all[i], *y = &b->tracks.all[i];
+  const struct event *e, *f;
+  struct stream p, q;
+  uint64_t n = 0;
+  bool same;
+
+  if (x->thread != y->thread)
+    return false;
+  stream_init(&p, &a->shared, x->first, x->count);
+  stream_init(&q, &b->shared, y->first, y->count);
+  do {
+    e = next_event(&p);
+    f = next_event(&q);
+    same = e && f ? same_event(e, f) : e == f;
+    if (++n % 65536 == 0)
+      step(arg, (double)a->shared.done / (double)a->file.size);
+  } while (same && e);
+  stream_release(&p);
+  stream_release(&q);
+  return same;
+}
+
+/* What packing does not change. */
+static bool same_header(const struct trace_file *a, const struct trace_file *b)
+{
+  struct vt_file_header x = a->header, y = b->header;
+
+  x.flags |= VT_F_PACKED;
+  x.claimed = y.claimed;
+  return !memcmp(&x, &y, sizeof x);
+}
+
+static bool same_sides(struct side *a, struct side *b, repack_step *step, void *arg)
+{
+  if (!same_header(&a->file, &b->file) || a->tracks.count != b->tracks.count || is_damaged(&b->file))
+    return false;
+  for (size_t i = 0; i < a->tracks.count; i++) {
+    if (!same_stream(a, b, i, step, arg))
+      return false;
+  }
+  return !is_damaged(&b->file);
+}
+
+bool repack_same(const char *path, const char *packed, repack_step *step, void *arg)
+{
+  struct side a, b;
+  bool opened = side_open(&a, path), same = false;
+
+  if (!opened) {
+    side_close(&a);
+    return false;
+  }
+  if (side_open(&b, packed)) {
+    same = same_sides(&a, &b, step, arg);
+    if (!same)
+      complain("%s: packed, it does not give back what was in it; it is left as it is", path);
+  }
+  side_close(&b);
+  side_close(&a);
+  return same;
+}
