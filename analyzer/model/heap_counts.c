@@ -44,9 +44,9 @@ static inline void settle(const struct heap_counts *c, struct heap_count *s)
   }
 }
 
-static inline void count_alloc(struct heap_counts *c, const struct event *e, uint64_t addr, uint64_t size)
+static inline void count_alloc(struct heap_counts *c, const struct heap_pending *e)
 {
-  const struct block block = {addr, size, plausible_stack(e->stack), e->thread};
+  const struct block block = {e->addr, e->size, plausible_stack(e->stack), e->thread};
   struct heap_count *s = id_table_make(&c->stacks, block.stack);
   uint64_t *latest = id_table_make(&c->threads, e->thread);
   struct block lost;
@@ -66,22 +66,22 @@ static inline void count_alloc(struct heap_counts *c, const struct event *e, uin
     c->total.live_blocks--;
   }
   if (latest)
-    *latest = addr;
+    *latest = e->addr;
   settle(c, s);
   s->allocations++;
-  s->requested += size;
-  s->live += size;
+  s->requested += e->size;
+  s->live += e->size;
   s->live_blocks++;
   if (s->live > s->peak)
     s->peak = s->live;
   c->total.allocations++;
-  c->total.requested += size;
-  c->total.live += size;
+  c->total.requested += e->size;
+  c->total.live += e->size;
   c->total.live_blocks++;
   if (c->total.live > c->total.peak) {
     c->total.peak = c->total.live;
     c->total.peaks++;
-    c->peak_events = c->events;
+    c->peak_events = e->event;
     c->peak_ns = e->time_ns;
   }
 }
@@ -111,19 +111,44 @@ static inline void count_free(struct heap_counts *c, uint64_t addr)
   }
 }
 
+void heap_counts_flush(struct heap_counts *c)
+{
+  for (unsigned i = 0; i < c->pending_count; i++) {
+    if (c->pending[i].size == BLOCK_FREED)
+      count_free(c, c->pending[i].addr);
+    else
+      count_alloc(c, &c->pending[i]);
+  }
+  c->pending_count = 0;
+}
+
+static inline void defer(struct heap_counts *c, const struct event *e, uint64_t addr, uint64_t size)
+{
+  if (c->pending_count == HEAP_PENDING)
+    heap_counts_flush(c);
+  blocks_expect(&c->blocks, addr);
+  c->pending[c->pending_count++] = (struct heap_pending){addr, size, c->events, e->time_ns, e->stack, e->thread};
+}
+
+/* No block is as large as what marks a free. */
+static uint64_t plausible_size(uint64_t size)
+{
+  return size < BLOCK_FREED ? size : BLOCK_FREED - 1;
+}
+
 void heap_counts_event(struct heap_counts *c, const struct event *e)
 {
   c->events++;
   switch (e->type) {
   case VT_R_ALLOC:
-    count_alloc(c, e, e->field[0], e->field[1]);
+    defer(c, e, e->field[0], plausible_size(e->field[1]));
     break;
   case VT_R_FREE:
-    count_free(c, e->field[0]);
+    defer(c, e, e->field[0], BLOCK_FREED);
     break;
   case VT_R_REALLOC:
-    count_free(c, e->field[0]);
-    count_alloc(c, e, e->field[1], e->field[2]);
+    defer(c, e, e->field[0], BLOCK_FREED);
+    defer(c, e, e->field[1], plausible_size(e->field[2]));
     break;
   default:
     if (!heap_mappings_event(&c->mappings, e, c->page_size))
@@ -133,6 +158,7 @@ void heap_counts_event(struct heap_counts *c, const struct event *e)
 
 void heap_counts_finish(struct heap_counts *c)
 {
+  heap_counts_flush(c);
   for (uint32_t id = 0; (id = id_table_next(&c->stacks, id)) < ID_TABLE_LIMIT; id++)
     settle(c, id_table_get(&c->stacks, id));
   c->total.at_peak = c->total.peak;

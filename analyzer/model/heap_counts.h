@@ -25,7 +25,20 @@ struct heap_count {
   uint64_t peaks;     /* how often the process's live had reached a new high when this stack changed last */
 };
 
+/* An allocation or a free that waits for its place in the table of blocks to come into the cache. */
+struct heap_pending {
+  uint64_t addr;
+  uint64_t size; /* BLOCK_FREED: a free */
+  uint64_t event;
+  uint64_t time_ns;
+  uint32_t stack, thread;
+};
+
+#define HEAP_PENDING 16 /* enough to hide one miss behind the others' */
+
 struct heap_counts {
+  struct heap_pending pending[HEAP_PENDING];
+  unsigned pending_count;
   struct blocks blocks;    /* data: the stream that allocated it */
   struct id_table stacks;  /* struct heap_count by call stack id; 0: allocations without one */
   struct id_table threads; /* uint64_t by stream: the address of its latest allocation */
@@ -33,7 +46,7 @@ struct heap_counts {
   struct heap_count total;
   uint64_t page_size;
   uint64_t unknown_frees; /* of blocks that the trace does not know */
-  uint64_t peak_events;   /* how many events had been taken up at the peak */
+  uint64_t peak_events;   /* how many events had been taken up at the peak, its own included */
   uint64_t peak_ns;
   uint64_t events; /* taken up */
   bool failed;     /* out of memory: numbers are too low from here on */
@@ -45,6 +58,9 @@ void heap_counts_release(struct heap_counts *c);
 
 /* Takes up the next event of the trace. */
 void heap_counts_event(struct heap_counts *c, const struct event *e);
+
+/* Takes up what waits: before anything is read from c while events go on. */
+void heap_counts_flush(struct heap_counts *c);
 
 /* After the last event. */
 void heap_counts_finish(struct heap_counts *c);

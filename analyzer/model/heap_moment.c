@@ -110,6 +110,7 @@ static int find_peak(struct reader *r, struct heap_instant *instant, heap_step s
       step(arg, reader_progress(r));
     heap_counts_event(&counts, e);
   }
+  heap_counts_flush(&counts);
   *instant = (struct heap_instant){counts.peak_ns, counts.peak_events};
   heap_counts_release(&counts);
   return 0;

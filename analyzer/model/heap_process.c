@@ -46,6 +46,7 @@ static void take_other(struct heap_process *p, const struct event *e)
 /* The moment has come: what lives now, and on which pages. */
 static bool take_moment(struct heap_process *p, struct heap_pages *pages, uint64_t time_ns)
 {
+  heap_counts_flush(&p->counts);
   p->moment_ns = time_ns > p->header.start_ns ? time_ns - p->header.start_ns : 0;
   p->then_total = p->counts.total;
   return id_table_copy(&p->then, &p->counts.stacks) && heap_residences_find(&p->residence, &p->counts, pages);

@@ -124,14 +124,15 @@ static bool join_blocks(const struct joining *j, const struct blocks *b)
   for (size_t i = 0; i <= b->mask; i++) {
     const struct block *block = &b->slots[i];
 
-    if (block->addr)
+    if (block_is_live(block))
       walk(j, NULL, block->addr, end_of(block->addr, block->size), mark_live);
   }
   for (size_t i = 0; i <= b->mask; i++) {
     const struct block *block = &b->slots[i];
-    struct heap_residence *s = block->addr ? id_table_make(&j->out->stacks, block->stack) : NULL;
+    bool live = block_is_live(block);
+    struct heap_residence *s = live ? id_table_make(&j->out->stacks, block->stack) : NULL;
 
-    if (block->addr && !s)
+    if (live && !s)
       return false;
     if (s)
       s->untouched += walk(j, s, block->addr, end_of(block->addr, block->size), share_block);
