@@ -33,9 +33,12 @@ struct arena {
   struct segment **segments; /* by ordinal; NULL: dead */
   uint16_t *tree;            /* tournament tree over their longest free stretches */
   uint32_t segment_count, segment_room;
-  uint64_t next_segment;  /* in the window */
-  uint64_t released;      /* window addresses below: metadata given back */
-  uint64_t used_pages;    /* in runs */
+  uint64_t next_segment; /* in the window */
+  uint64_t released;     /* window addresses below: metadata given back */
+  uint64_t used_pages;   /* in runs */
+  struct meta_spares spares;
+  bool meta_resident;     /* the newest grain's metadata is made of a spare */
+  uint32_t buried;        /* segments that died, up to BURIED_MANY */
   uint64_t run_pages;     /* pages of all slab runs made so far */
   uint64_t free_dirty;    /* pages free but resident */
   uint32_t purge_ticks;   /* pages freed since the clock was read */

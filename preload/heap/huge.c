@@ -127,7 +127,7 @@ void huge_retire(struct segment *segment)
   arena->huge_bytes -= segment->huge_span;
   arena->huge_blocks--;
   lock_release(&region->lock);
-  space_give(segment->addr, segment->huge_span, segment->moved);
+  space_give(segment->addr, segment->huge_span, false, segment->moved);
 }
 
 /* Lets go of the end of a block's range. */

@@ -69,3 +69,61 @@ void meta_unmap(uintptr_t addr, unsigned state)
   else if (was == META_HEADS)
     sys_munmap((void *)(meta_slot(addr) + META_SEGMENTS), HEAP_PAGE);
 }
+
+void meta_keep(uintptr_t addr, struct meta_spares *spares)
+{
+  uintptr_t slot = meta_slot(addr);
+
+  for (unsigned i = 0; i < META_SPARES && meta_state(addr) == META_FULL; i++) {
+    if (spares->slot[i])
+      continue;
+    __atomic_store_n(state_of(addr), META_GONE, __ATOMIC_RELEASE);
+    memset((void *)slot, 0, META_USED);
+    spares->slot[i] = slot;
+    return;
+  }
+  meta_unmap(addr, META_GONE);
+}
+
+static uintptr_t take_spare(struct meta_spares *spares)
+{
+  uintptr_t slot = 0;
+
+  for (unsigned i = 0; i < META_SPARES && !slot; i++) {
+    slot = spares->slot[i];
+    spares->slot[i] = 0;
+  }
+  return slot;
+}
+
+int meta_map_full(uintptr_t addr, struct meta_spares *spares, bool *resident)
+{
+  uintptr_t slot = meta_slot(addr), from = meta_state(addr) ? 0 : take_spare(spares);
+  int error;
+
+  *resident = false;
+  if (!from)
+    return meta_map(addr, META_FULL);
+  /* MREMAP_FIXED replaces whatever is there: claim the place first. */
+  error = sys_map_at(slot, META_USED, PROT_READ | PROT_WRITE);
+  if (!error &&
+      !sys_failed(sys_mremap((void *)from, META_USED, META_USED, MREMAP_MAYMOVE | MREMAP_FIXED, (void *)slot))) {
+    __atomic_store_n(state_of(addr), META_FULL, __ATOMIC_RELEASE);
+    *resident = true;
+    return 0;
+  }
+  sys_munmap((void *)from, META_USED);
+  if (error)
+    return error;
+  /* The kernel may have unmapped the claim before it failed. */
+  sys_munmap((void *)slot, META_USED);
+  return meta_map(addr, META_FULL);
+}
+
+void meta_drop_spares(struct meta_spares *spares)
+{
+  uintptr_t slot;
+
+  while ((slot = take_spare(spares)))
+    sys_munmap((void *)slot, META_USED);
+}

@@ -94,6 +94,7 @@ struct segment {
   uint16_t given_up;   /* pages that closing took away */
   bool closed;         /* its holes were given up (segment_close) */
   bool moved;          /* memory came by mremap: a mapping of its own */
+  bool huge_pages;     /* asked for */
   uint64_t freed_ns;   /* coarse time of the latest page freed */
   uint32_t dead_pages; /* pages whose blocks are all gone, or given up; atomic */
   uint64_t gone_bytes; /* blocks freed by others; atomic */
@@ -185,5 +186,21 @@ void meta_drop(uintptr_t addr);
 
 /* Gives back the whole slot of a grain: mapped no more.  state is 0 or META_GONE. */
 void meta_unmap(uintptr_t addr, unsigned state);
+
+/*
+ * For heaps that go through address space because others free their blocks:
+ * the slots of grains that are gone are kept as spares, and new slots are made of them, already
+ * resident.  All zero: none.  Guarded by the region's lock.
+ */
+#define META_SPARES 3
+struct meta_spares {
+  uintptr_t slot[META_SPARES];
+};
+
+/* As meta_unmap(addr, META_GONE), or the slot becomes a spare. */
+void meta_keep(uintptr_t addr, struct meta_spares *spares);
+/* As meta_map(addr, META_FULL).  *resident: a new slot was made of a spare. */
+int meta_map_full(uintptr_t addr, struct meta_spares *spares, bool *resident);
+void meta_drop_spares(struct meta_spares *spares);
 
 #endif

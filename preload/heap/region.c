@@ -302,6 +302,7 @@ void heap_thread_end(struct heap *heap)
   magazine_flush_all(arena);
   lock_take(&region->lock);
   slab_release(arena);
+  meta_drop_spares(&arena->spares);
   pristine = is_pristine(arena);
   /* A wiped heap and one that is kept go on alike. */
   if (pristine) {

@@ -104,24 +104,6 @@ static bool table_grow(struct arena *arena)
   return true;
 }
 
-/* The window's first grains whose segments are all dead leave it, with their metadata. */
-static void release_grains(struct arena *arena)
-{
-  struct heap *heap = &arena->fast;
-
-  while (heap->span > GRAIN_SIZE) {
-    struct segment *segment = meta_segment(heap->base);
-
-    for (unsigned i = 0; i < GRAIN_SEGMENTS; i++, segment = meta_segment(heap->base + i * SEGMENT_SIZE)) {
-      if (__atomic_load_n(&segment->kind, __ATOMIC_RELAXED) != SEGMENT_DEAD)
-        return;
-    }
-    meta_unmap(heap->base, META_GONE);
-    heap->base += GRAIN_SIZE;
-    heap->span -= GRAIN_SIZE;
-  }
-}
-
 /* Gives up the holes of a segment that has been behind the newest for long. */
 static void close_behind(struct arena *arena)
 {
@@ -146,26 +128,38 @@ static void close_behind(struct arena *arena)
     segment_bury(arena, segment);
 }
 
-/* Puts memory and metadata behind addr and enters the segment.  0 or -errno. */
-static int open_at(struct arena *arena, uint64_t addr)
+/* Memory and metadata for a segment at addr.  0 or -errno. */
+static int back_segment(struct arena *arena, uint64_t addr, bool huge, bool *moved)
 {
-  struct segment *segment;
-  bool moved;
-  int error = meta_map(addr, META_FULL);
+  bool resident, begins = !meta_state(addr);
+  int error = meta_map_full(addr, &arena->spares, &resident);
 
-  if (!error)
-    error = space_map(addr, SEGMENT_SIZE, &moved);
   if (error)
     return error;
-  /* A heap whose blocks die elsewhere will fill the segment soon, and its metadata with it. */
-  if (moved) {
+  if (begins)
+    arena->meta_resident = resident;
+  error = space_map(addr, SEGMENT_SIZE, huge, moved);
+  if (!error && *moved && !arena->meta_resident) {
     space_populate((uintptr_t)meta_pair(addr), SEGMENT_SIZE >> 6);
     space_populate((uintptr_t)meta_run(addr), SEGMENT_PAGES * sizeof(struct run));
   }
+  return error;
+}
+
+/* Puts memory and metadata behind addr and enters the segment.  0 or -errno. */
+static int open_at(struct arena *arena, uint64_t addr)
+{
+  bool huge = segment_wants_huge(arena), moved;
+  struct segment *segment;
+  int error = back_segment(arena, addr, huge, &moved);
+
+  if (error)
+    return error;
   segment = meta_segment(addr);
   segment->addr = addr;
   segment->region = arena->region;
   segment->moved = moved;
+  segment->huge_pages = huge;
   segment->closed = false;
   segment->given_up = 0;
   segment->ordinal = arena->segment_count++;
@@ -263,7 +257,7 @@ static bool segment_open(struct arena *arena)
   if (error)
     return false;
   close_behind(arena);
-  release_grains(arena);
+  segment_leave_behind(arena);
   return true;
 }
 
@@ -387,16 +381,6 @@ size_t segment_purge_all(struct arena *arena, uint64_t before_ns)
       bytes += segment_purge(arena, arena->segments[i], before_ns);
   }
   return bytes;
-}
-
-void segment_bury(struct arena *arena, struct segment *segment)
-{
-  arena->segments[segment->ordinal] = NULL;
-  arena->used_pages -= SEGMENT_PAGES - segment->given_up;
-  __atomic_store_n(&segment->kind, SEGMENT_DEAD, __ATOMIC_RELEASE);
-  retire_forget(segment);
-  meta_drop(segment->addr);
-  space_give(segment->addr, SEGMENT_SIZE, segment->moved);
 }
 
 bool segment_all_free(const struct arena *arena)

@@ -28,6 +28,21 @@ size_t segment_purge_all(struct arena *arena, uint64_t before_ns);
 /* All pages are dead: the segment leaves the arena, its memory goes to space_give, its metadata to the kernel. */
 void segment_bury(struct arena *arena, struct segment *segment);
 
+/*
+ * A heap whose blocks die elsewhere fills a segment soon and never comes back
+ * to it.  Then huge pages cost nothing in resident memory, and save most of what going through fresh addresses
+ * costs: page faults and misses of the TLB.  So many segments must have died.
+ */
+#define BURIED_MANY 4
+
+static inline bool segment_wants_huge(const struct arena *arena)
+{
+  return arena->buried >= BURIED_MANY;
+}
+
+/* A segment was opened: gives up metadata that lies far enough behind. */
+void segment_leave_behind(struct arena *arena);
+
 /* Whether every page of every segment is free. */
 bool segment_all_free(const struct arena *arena);
 /* Unmaps every segment and its metadata; the arena is about to be wiped. */

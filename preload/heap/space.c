@@ -25,6 +25,7 @@
 
 struct spare {
   uint64_t addr, size;
+  bool huge;
 };
 
 static struct lock pool_lock;
@@ -38,8 +39,8 @@ static bool may_move(void)
   return __atomic_load_n(&moved_count, __ATOMIC_RELAXED) < MOVED_MAX;
 }
 
-/* Takes size bytes out of the pool: the latest piece that is large enough.  0: there is none. */
-static uint64_t pool_take(uint64_t size)
+/* Takes size bytes out of the pool: the latest piece of the kind that is large enough.  0: there is none. */
+static uint64_t pool_take(uint64_t size, bool huge)
 {
   uint64_t addr = 0, mask;
 
@@ -48,7 +49,7 @@ static uint64_t pool_take(uint64_t size)
   mask = sys_block_signals();
   lock_take(&pool_lock);
   for (unsigned i = pool_count; i-- > 0 && !addr;) {
-    if (pool[i].size < size)
+    if (pool[i].size < size || pool[i].huge != huge)
       continue;
     addr = pool[i].addr;
     pool[i].addr += size;
@@ -62,7 +63,7 @@ static uint64_t pool_take(uint64_t size)
   return addr;
 }
 
-static bool pool_put(uint64_t addr, uint64_t size)
+static bool pool_put(uint64_t addr, uint64_t size, bool huge)
 {
   uint64_t mask = sys_block_signals();
   bool kept;
@@ -70,7 +71,7 @@ static bool pool_put(uint64_t addr, uint64_t size)
   lock_take(&pool_lock);
   kept = pool_count < POOL_ENTRIES && pool_bytes + size <= POOL_BYTES;
   if (kept) {
-    pool[pool_count++] = (struct spare){addr, size};
+    pool[pool_count++] = (struct spare){addr, size, huge};
     __atomic_store_n(&pool_bytes, pool_bytes + size, __ATOMIC_RELAXED);
   }
   lock_release(&pool_lock);
@@ -78,17 +79,26 @@ static bool pool_put(uint64_t addr, uint64_t size)
   return kept;
 }
 
-int space_map(uint64_t addr, uint64_t size, bool *moved)
+static int map_fresh(uint64_t addr, uint64_t size, bool huge)
 {
-  uint64_t spare = may_move() ? pool_take(size) : 0;
+  int error = sys_map_at(addr, size, PROT_READ | PROT_WRITE);
+
+  if (!error && huge)
+    sys_madvise((void *)addr, size, MADV_HUGEPAGE);
+  return error;
+}
+
+int space_map(uint64_t addr, uint64_t size, bool huge, bool *moved)
+{
+  uint64_t spare = may_move() ? pool_take(size, huge) : 0;
   int error;
   void *p;
 
   *moved = false;
   /* MREMAP_FIXED replaces whatever is there: claim the place first. */
-  error = sys_map_at(addr, size, PROT_READ | PROT_WRITE);
   if (!spare)
-    return error;
+    return map_fresh(addr, size, huge);
+  error = sys_map_at(addr, size, PROT_READ | PROT_WRITE);
   if (!error) {
     p = sys_mremap((void *)spare, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, (void *)addr);
     if (!sys_failed(p)) {
@@ -98,19 +108,19 @@ int space_map(uint64_t addr, uint64_t size, bool *moved)
     }
     /* The kernel may have unmapped the claim before it failed. */
     sys_munmap((void *)addr, size);
-    error = sys_map_at(addr, size, PROT_READ | PROT_WRITE);
+    error = map_fresh(addr, size, huge);
   }
   sys_munmap((void *)spare, size);
   if (error == -ENOMEM)
-    error = sys_map_at(addr, size, PROT_READ | PROT_WRITE);
+    error = map_fresh(addr, size, huge);
   return error;
 }
 
-void space_give(uint64_t addr, uint64_t size, bool moved)
+void space_give(uint64_t addr, uint64_t size, bool huge, bool moved)
 {
   if (moved)
     __atomic_fetch_sub(&moved_count, 1, __ATOMIC_RELAXED);
-  if (!pool_put(addr, size))
+  if (!pool_put(addr, size, huge))
     sys_munmap((void *)addr, size);
 }
 

@@ -11,12 +11,15 @@
 
 /*
  * Maps [addr, addr + size), multiples of SEGMENT_SIZE.  0, -EEXIST when something is there, or
- * another -errno.  *moved: the memory is somebody's old pages and not zero.
+ * another -errno.  huge: of huge pages, where the kernel has any.  *moved: the memory is somebody's old pages (of the
+ * kind asked for) and not zero.
  */
-int space_map(uint64_t addr, uint64_t size, bool *moved);
+int space_map(uint64_t addr, uint64_t size, bool huge, bool *moved);
 
-/* Takes over memory that no live block is in: kept for space_map, or unmapped.  moved: as space_map said of it. */
-void space_give(uint64_t addr, uint64_t size, bool moved);
+/* Takes over memory that no live block is in: kept for space_map, or unmapped.  huge, moved: as space_map was asked and
+ * said.
+ */
+void space_give(uint64_t addr, uint64_t size, bool huge, bool moved);
 
 /* Unmaps memory that space_map mapped. */
 void space_unmap(uint64_t addr, uint64_t size, bool moved);

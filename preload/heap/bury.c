@@ -1,0 +1,81 @@
+/*
+ * The end of segments whose blocks other threads freed: where their memory and
+ * their metadata go.  Nothing here makes an address available again.  Called by segment.c and
+ * retire.c, under the region's lock.
+ */
+#include <stddef.h>
+
+#include "heap/retire.h"
+#include "heap/segment.h"
+#include "heap/space.h"
+
+/*
+ * The metadata of a dead segment is kept while its grain may soon be gone as a
+ * whole and serve again (meta_keep); then it is given back.
+ */
+#define RECENT_BYTES (3 * GRAIN_SIZE)
+
+static uint64_t newest_grain(const struct arena *arena)
+{
+  return (arena->next_segment - SEGMENT_SIZE) & ~(GRAIN_SIZE - 1);
+}
+
+static bool is_recent(const struct arena *arena, uint64_t addr)
+{
+  return addr - arena->fast.base < arena->fast.span && newest_grain(arena) - (addr & ~(GRAIN_SIZE - 1)) < RECENT_BYTES;
+}
+
+/* When a grain was begun, another one is not recent any more. */
+static void drop_old_metadata(struct arena *arena)
+{
+  uint64_t grain = newest_grain(arena) - RECENT_BYTES;
+
+  if (arena->next_segment - SEGMENT_SIZE != newest_grain(arena) || arena->fast.span <= RECENT_BYTES ||
+      grain < arena->fast.base)
+    return;
+  for (uint64_t addr = grain; addr < grain + GRAIN_SIZE; addr += SEGMENT_SIZE) {
+    if (__atomic_load_n(&meta_segment(addr)->kind, __ATOMIC_RELAXED) == SEGMENT_DEAD)
+      meta_drop(addr);
+  }
+}
+
+/* The window's first grains whose segments are all dead leave it, with their metadata. */
+static void release_grains(struct arena *arena)
+{
+  struct heap *heap = &arena->fast;
+
+  while (heap->span > GRAIN_SIZE) {
+    struct segment *segment = meta_segment(heap->base);
+
+    for (unsigned i = 0; i < GRAIN_SEGMENTS; i++, segment = meta_segment(heap->base + i * SEGMENT_SIZE)) {
+      if (__atomic_load_n(&segment->kind, __ATOMIC_RELAXED) != SEGMENT_DEAD)
+        return;
+    }
+    meta_keep(heap->base, &arena->spares);
+    heap->base += GRAIN_SIZE;
+    heap->span -= GRAIN_SIZE;
+  }
+}
+
+void segment_leave_behind(struct arena *arena)
+{
+  release_grains(arena);
+  drop_old_metadata(arena);
+}
+
+void segment_bury(struct arena *arena, struct segment *segment)
+{
+  arena->segments[segment->ordinal] = NULL;
+  arena->used_pages -= SEGMENT_PAGES - segment->given_up;
+  __atomic_store_n(&segment->kind, SEGMENT_DEAD, __ATOMIC_RELEASE);
+  retire_forget(segment);
+  if (!is_recent(arena, segment->addr))
+    meta_drop(segment->addr);
+  if (arena->buried < BURIED_MANY)
+    arena->buried++;
+  /* Memory in small pages is not worth keeping once huge ones are asked for. */
+  if (segment->huge_pages == segment_wants_huge(arena))
+    space_give(segment->addr, SEGMENT_SIZE, segment->huge_pages, segment->moved);
+  else
+    space_unmap(segment->addr, SEGMENT_SIZE, segment->moved);
+}
