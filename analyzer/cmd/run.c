@@ -24,12 +24,13 @@
 #define COPIES_MAX 10000
 
 /* Keys of the library's options: OPTION_FIRST + enum vt_option. */
-enum { OPTION_DURATION = 0x100, OPTION_FIRST = 0x200 };
+enum { OPTION_DURATION = 0x100, OPTION_NO_PACK, OPTION_FIRST = 0x200 };
 
 struct run_options {
   size_t copies;
   const char *dir;
   uint64_t duration_ns;
+  bool no_pack;
   const char *values[VT_OPT_COUNT]; /* NULL: not given */
   char **argv;                      /* the program and its arguments */
 };
@@ -82,6 +83,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
   case OPTION_DURATION:
     parse_duration(arg, options, state);
     return 0;
+  case OPTION_NO_PACK:
+    options->no_pack = true;
+    return 0;
   case ARGP_KEY_ARGS:
     options->argv = state->argv + state->next;
     state->next = state->argc;
@@ -101,6 +105,7 @@ static bool fill_options(struct argp_option *table, char *texts[VT_OPT_COUNT])
       {"copies", 'n', "N", 0, "run N copies at once (1)", 0},
       {"output", 'o', "DIR", 0, "directory for the traces, made if it is missing (the present one)", 0},
       {"duration", OPTION_DURATION, "SECONDS", 0, "end the copies after that time", 0},
+      {"no-pack", OPTION_NO_PACK, NULL, 0, "leave the traces as they were written, not compressed", 0},
       {NULL, 0, NULL, 0, "What the library does (each is an environment variable, too):", 1},
   };
   size_t n = sizeof own / sizeof *own;
@@ -253,6 +258,8 @@ static int run(const struct run_options *options, const char *program, const cha
     if (*dir && run_traces_find(&traces, dir, copies, options->copies,
                                 (uint64_t)since.tv_sec * UINT64_C(1000000000) + (uint64_t)since.tv_nsec) == 0) {
       run_traces_complete(&traces, copies, options->copies);
+      if (!options->no_pack)
+        run_traces_pack(&traces);
       run_traces_report(&traces, copies, options->copies);
     }
     run_traces_free(&traces);

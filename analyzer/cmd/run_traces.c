@@ -1,7 +1,7 @@
 /*
  * After a run: which traces it left, and what is in them.  The only place of
  * the analyzer that writes into a trace, and only to say how a killed process
- * ended.  Called by cmd/run.c.
+ * ended; packing makes a new file.  Called by cmd/run.c.
  */
 #include "cmd/run_traces.h"
 
@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "cmd/command.h"
+#include "cmd/pack_trace.h"
 #include "model/page_set.h"
 #include "reader/reader.h"
 #include "report/pages_report.h"
@@ -171,6 +172,15 @@ void run_traces_complete(const struct run_traces *traces, const struct copy *cop
     if (last && copies[c].ended)
       write_end(last->path, &copies[c]);
   }
+}
+
+void run_traces_pack(const struct run_traces *traces)
+{
+  const struct pack_wish wish = {.level = PACK_LEVEL, .quietly = true};
+  struct pack_outcome outcome;
+
+  for (size_t i = 0; i < traces->count; i++)
+    pack_trace(traces->items[i].path, &wish, &outcome);
 }
 
 static void put_end(const struct vt_file_header *h)

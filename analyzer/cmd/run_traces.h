@@ -30,6 +30,10 @@ void run_traces_free(struct run_traces *traces);
 /* A copy that was killed left no word of its end in its trace: writes it there. */
 void run_traces_complete(const struct run_traces *traces, const struct copy *copies, size_t count);
 
+/* Packs the traces of processes that have ended; what goes wrong is one line on stderr, and that trace stays as it is.
+ */
+void run_traces_pack(const struct run_traces *traces);
+
 /* Writes on stderr a line per trace, and for several copies what they have in common.  0, or -1 after one line on
  * stderr when a trace could not be read. */
 int run_traces_report(const struct run_traces *traces, const struct copy *copies, size_t count);

@@ -21,6 +21,7 @@ struct reader {
   struct trace_file file;
   struct tracks tracks;
   struct stream_shared shared;
+  bool (*wanted)(const struct track *);
   uint64_t bytes; /* of all chunks that are read */
 };
 
@@ -35,9 +36,23 @@ static bool sampler_track(const struct track *track)
   return track->role == VT_ROLE_SAMPLER;
 }
 
+/* The merge of what is to be read. */
+static int begin(struct reader *r)
+{
+  if (merge_init(&r->merge, &r->shared, &r->tracks, r->wanted) < 0) {
+    complain("%s: out of memory", r->file.path);
+    return -1;
+  }
+  r->bytes = 0;
+  for (size_t i = 0; i < r->tracks.count; i++) {
+    for (size_t k = 0; r->wanted(&r->tracks.all[i]) && k < r->tracks.all[i].count; k++)
+      r->bytes += r->tracks.all[i].first[k].size;
+  }
+  return 0;
+}
+
 struct reader *reader_open(const char *path, unsigned flags)
 {
-  bool (*wanted)(const struct track *) = flags & READER_SAMPLES ? sampler_track : any_track;
   struct reader *r = calloc(1, sizeof *r);
 
   if (!r) {
@@ -45,6 +60,7 @@ struct reader *reader_open(const char *path, unsigned flags)
     return NULL;
   }
   r->file.fd = -1;
+  r->wanted = flags & READER_SAMPLES ? sampler_track : any_track;
   if (trace_file_open(&r->file, path) < 0 || tracks_build(&r->tracks, &r->file) < 0) {
     reader_close(r);
     return NULL;
@@ -55,16 +71,31 @@ struct reader *reader_open(const char *path, unsigned flags)
       .window_max = r->tracks.count > MANY_STREAMS ? WINDOW_MANY : WINDOW_MAX,
       .window_max_packed = r->tracks.count > MANY_STREAMS ? WINDOW_MAX : VT_CHUNK_MAX,
   };
-  if (merge_init(&r->merge, &r->shared, &r->tracks, wanted) < 0) {
-    complain("%s: out of memory", path);
+  if (begin(r) < 0) {
     reader_close(r);
     return NULL;
   }
-  for (size_t i = 0; i < r->tracks.count; i++) {
-    for (size_t k = 0; wanted(&r->tracks.all[i]) && k < r->tracks.all[i].count; k++)
-      r->bytes += r->tracks.all[i].first[k].size;
-  }
   return r;
+}
+
+/* Leaves of a stream's chunks those that may hold something from these times: a chunk ends when the next one begins. */
+static void track_limit(struct track *track, uint64_t from_ns, uint64_t to_ns)
+{
+  while (track->count > 1 && track->first[1].start_ns < from_ns) {
+    track->first++;
+    track->count--;
+  }
+  while (track->count && track->first[track->count - 1].start_ns > to_ns)
+    track->count--;
+  track->start_ns = track->first->start_ns;
+}
+
+int reader_limit(struct reader *r, uint64_t from_ns, uint64_t to_ns)
+{
+  for (size_t i = 0; i < r->tracks.count; i++)
+    track_limit(&r->tracks.all[i], from_ns, to_ns);
+  merge_release(&r->merge);
+  return begin(r);
 }
 
 void reader_close(struct reader *r)

@@ -1,8 +1,9 @@
 /*
- * What a program may say to vmtrace while it is being traced.  Both functions
- * are weak: without the library they are NULL, and the macros do nothing.
+ * What a program may say to vmtrace while it is traced: marks and snapshots.
+ * See vmtrace.h(3).  For C and C++; there is nothing to link with.
  *
- * A program that wants them includes this file, and is linked with nothing.
+ * The functions are weak: where libvmtrace.so is not loaded they are null, and
+ * the macros cost one comparison.  Call the macros.
  */
 #ifndef VMTRACE_H
 #define VMTRACE_H
@@ -11,15 +12,32 @@
 extern "C" {
 #endif
 
-/* A named place in the calling thread's stream of events.  At most 8192 bytes of name count.  Not in a signal handler.
+/*
+ * Without noplt the linker of an executable that is not position independent would settle at
+ * link time that a weak function is null.
  */
-void vmtrace_mark(const char *name) __attribute__((weak));
+#if defined(__has_attribute)
+#if __has_attribute(noplt)
+#define VMTRACE_WEAK __attribute__((weak, noplt))
+#endif
+#endif
+#ifndef VMTRACE_WEAK
+#define VMTRACE_WEAK __attribute__((weak))
+#endif
 
-/* A sample of page frames now; returns when it is taken.  Not in a signal handler. */
-void vmtrace_snapshot(void) __attribute__((weak));
+/* A named moment in the calling thread's events.  At most 8192 bytes of name count. */
+void vmtrace_mark(const char *name) VMTRACE_WEAK;
 
+/* A sample of the page frames now, then a mark; returns when both are taken.  A null name: no mark. */
+void vmtrace_snapshot(const char *name) VMTRACE_WEAK;
+
+/* Not 0 when events are being recorded; 0 with VMTRACE_OUT=off, and after tracing had to stop. */
+int vmtrace_active(void) VMTRACE_WEAK;
+
+/* None of them may be called in a signal handler. */
 #define VMTRACE_MARK(name) (vmtrace_mark ? vmtrace_mark(name) : (void)0)
-#define VMTRACE_SNAPSHOT() (vmtrace_snapshot ? vmtrace_snapshot() : (void)0)
+#define VMTRACE_SNAPSHOT(name) (vmtrace_snapshot ? vmtrace_snapshot(name) : (void)0)
+#define VMTRACE_ACTIVE() (vmtrace_active ? vmtrace_active() : 0)
 
 #ifdef __cplusplus
 }

@@ -10,23 +10,42 @@
 
 /* The header declares them weak for the program's sake. */
 EXPORT void vmtrace_mark(const char *name);
-EXPORT void vmtrace_snapshot(void);
+EXPORT void vmtrace_snapshot(const char *name);
+EXPORT int vmtrace_active(void);
 
 #define SNAPSHOT_NS (UINT64_C(1000) * 1000000)
 
-void vmtrace_mark(const char *name)
+static void mark(const char *name)
 {
-  hook_thread();
-  if (process_is_traced())
-    event_record(VT_R_MARK, 0, NULL, name, strnlen(name, VT_TAIL_MAX));
+  event_record(VT_R_MARK, 0, NULL, name, strnlen(name, VT_TAIL_MAX));
 }
 
-void vmtrace_snapshot(void)
+void vmtrace_mark(const char *name)
 {
   int error = errno;
 
   hook_thread();
-  if (process_is_traced())
-    samples_take(VT_SAMPLE_MARK, SNAPSHOT_NS);
+  if (name && process_is_traced())
+    mark(name);
   errno = error;
+}
+
+/* The mark comes last: at that moment the sample is complete. */
+void vmtrace_snapshot(const char *name)
+{
+  int error = errno;
+
+  hook_thread();
+  if (process_is_traced()) {
+    samples_take(VT_SAMPLE_MARK, SNAPSHOT_NS);
+    if (name)
+      mark(name);
+  }
+  errno = error;
+}
+
+int vmtrace_active(void)
+{
+  hook_thread();
+  return process_is_traced();
 }

@@ -89,6 +89,7 @@ static const char *const exports[] = {"_Exit",
                                       "thrd_join",
                                       "unshare",
                                       "valloc",
+                                      "vmtrace_active",
                                       "vmtrace_mark",
                                       "vmtrace_snapshot"};
 
