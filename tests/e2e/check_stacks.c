@@ -1,0 +1,122 @@
+/*
+ * Call stacks end to end: cached walks against libunwind's in real processes,
+ * stacks in the trace, and what they cost the program: nothing that it could see.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "e2e.h"
+
+/* Runs argv in the mode that walks every stack twice, and expects that no walk differed. */
+static void expect_equal_walks(const char *const *argv, const char *input)
+{
+  struct e2e_spec spec = {.argv = argv,
+                          .env = (const char *const[]){"VMTRACE_UNWIND=compare", "VMTRACE_STACK=200", NULL},
+                          .preload = e2e_library(),
+                          .input = input};
+  struct e2e_result result;
+
+  e2e_run(&spec, &result);
+  e2e_expect_exit(&result, 0);
+  ck_assert_msg(!strstr(result.err, "call stacks differ"), "%s", result.err);
+  e2e_release(&result);
+}
+
+START_TEST(hard_stacks)
+{
+  expect_equal_walks(E2E_ARGV(e2e_prog("stacks"), "5"), NULL);
+}
+END_TEST
+
+/* Plain mode takes no cached walk at all: the nodes that both traces announce are as many. */
+START_TEST(plain_and_cached_give_the_same_trace)
+{
+  static const char *const modes[] = {"VMTRACE_UNWIND=plain", "VMTRACE_UNWIND=cached"};
+  long long nodes[2];
+
+  for (int i = 0; i < 2; i++) {
+    const char *trace = e2e_path("mode%d.vmt", i);
+    struct e2e_spec spec = {.argv = E2E_ARGV(e2e_prog("stacks"), "2"), .preload = e2e_library()};
+    char *variable = malloc(strlen(trace) + 32);
+    struct e2e_result result;
+    json_t *info;
+
+    strcpy(variable, "VMTRACE_OUT=");
+    strcat(variable, trace);
+    spec.env = (const char *const[]){modes[i], variable, NULL};
+    e2e_run(&spec, &result);
+    e2e_expect_exit(&result, 0);
+    e2e_release(&result);
+    info = e2e_json(E2E_ARGV("info"), (char *const[]){(char *)trace, NULL});
+    nodes[i] = e2e_int(info, "events.stack_node");
+    json_decref(info);
+    free(variable);
+  }
+  ck_assert_int_gt(nodes[0], 200);
+  ck_assert_int_eq(nodes[0], nodes[1]);
+}
+END_TEST
+
+START_TEST(a_compiler)
+{
+  char source[4096];
+
+  if (!e2e_has("gcc"))
+    E2E_SKIP("gcc is not installed");
+  expect_equal_walks(E2E_ARGV("gcc", "-O2", "-x", "c", "-c", "-o", e2e_path("mem.o"), "-"),
+                     strcat(strcpy(source, e2e_top()), "/demos/mem.c"));
+}
+END_TEST
+
+START_TEST(an_interpreter)
+{
+  if (!e2e_has("perl"))
+    E2E_SKIP("perl is not installed");
+  expect_equal_walks(E2E_ARGV("perl", "-e", "my %h; $h{$_} = \"x$_\" for 1..5000; print scalar(keys %h)"), NULL);
+}
+END_TEST
+
+START_TEST(python)
+{
+  if (access("/usr/bin/python3", X_OK) != 0)
+    E2E_SKIP("/usr/bin/python3 is not installed");
+  expect_equal_walks(E2E_ARGV("/usr/bin/python3", "-c",
+                              "import json, threading\n"
+                              "def work(): json.loads(json.dumps([{'a': i} for i in range(300)]))\n"
+                              "t = [threading.Thread(target=work) for _ in range(3)]\n"
+                              "[x.start() for x in t]; [x.join() for x in t]"),
+                     NULL);
+}
+END_TEST
+
+START_TEST(stacks_can_be_switched_off)
+{
+  struct e2e_spec spec = {.argv = E2E_ARGV(e2e_prog("owners")),
+                          .env = (const char *const[]){"VMTRACE_STACK=0", NULL},
+                          .preload = e2e_library()};
+  struct e2e_result result;
+  json_t *info;
+
+  e2e_run(&spec, &result);
+  e2e_expect_exit(&result, 0);
+  info = e2e_json(E2E_ARGV("info"), (char *const[]){(char *)e2e_only_trace(e2e_dir()), NULL});
+  ck_assert_int_eq(e2e_int(info, "events.stack_node"), 0);
+  json_decref(info);
+  e2e_release(&result);
+}
+END_TEST
+
+int main(void)
+{
+  Suite *suite = suite_create("stacks");
+  TCase *tc = e2e_case(suite, "stacks", 120);
+
+  tcase_add_test(tc, hard_stacks);
+  tcase_add_test(tc, plain_and_cached_give_the_same_trace);
+  tcase_add_test(tc, a_compiler);
+  tcase_add_test(tc, an_interpreter);
+  tcase_add_test(tc, python);
+  tcase_add_test(tc, stacks_can_be_switched_off);
+  return e2e_main(suite);
+}
