@@ -71,14 +71,6 @@ static unsigned lines(const char *text)
   return n;
 }
 
-static int trace_number(void)
-{
-  for (int fd = 0; fd < 2048; fd++)
-    if (trace_owns_fd(fd))
-      return fd;
-  ck_abort_msg("the trace has no descriptor");
-}
-
 /* Of count events from seed 1 on, those before the stop are in the file and the others are counted. */
 static void expect_stop(enum vt_loss reason, unsigned long count)
 {
@@ -252,7 +244,7 @@ START_TEST(a_foreign_table_borrows_the_file)
   close(number); /* as in the helper's table */
   write_ops(sampler, 1, MANY);
   ck_assert(trace_active());
-  for (int fd = 3; fd < 2048; fd++)
+  for (int fd = 3; fd < TRACE_NUMBERS; fd++)
     ck_assert_msg(!trace_owns_fd(fd), "descriptor %d was left open", fd);
   write_ops(w, 1, MANY);
   decode(&d, trace_path());

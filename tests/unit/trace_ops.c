@@ -3,6 +3,7 @@
 
 #include <check.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "must.h"
@@ -161,4 +162,21 @@ bool trace_begin(const char *path_template, unsigned flags)
 struct trace_writer *trace_first_writer(void)
 {
   return trace_writer_open(VT_NO_THREAD, 0, (int)getpid(), VT_ROLE_PROGRAM);
+}
+
+int trace_number(void)
+{
+  struct rlimit limit;
+
+  for (int fd = 0; fd < TRACE_NUMBERS; fd++)
+    if (trace_owns_fd(fd)) {
+      ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+      if (limit.rlim_cur <= (rlim_t)fd) {
+        limit.rlim_cur = (rlim_t)fd + 1;
+        limit.rlim_max = limit.rlim_max < limit.rlim_cur ? limit.rlim_cur : limit.rlim_max;
+        ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+      }
+      return fd;
+    }
+  ck_abort_msg("the trace has no descriptor");
 }

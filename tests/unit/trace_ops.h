@@ -26,4 +26,9 @@ uint64_t ops_expect_stream(uint64_t seed, const struct decoded_stream *stream);
 bool trace_begin(const char *path_template, unsigned flags);
 struct trace_writer *trace_first_writer(void);
 
+#define TRACE_NUMBERS 70000 /* descriptor numbers at which the trace's own may be */
+/* The number of the trace's descriptor.  The limit is raised above it, so that a test can use it as a program could
+ * whose limit was higher. */
+int trace_number(void);
+
 #endif
