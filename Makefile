@@ -164,11 +164,12 @@ tsan-run: $(filter $(TSAN_TESTS:%=$(BUILD)/tests/unit/%),$(UNIT))
 
 install: all ## install under $(DESTDIR)$(PREFIX)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(PREFIX)/include/vmtrace
-	install -d $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/doc/vmtrace
+	install -d $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man3 $(DESTDIR)$(PREFIX)/share/doc/vmtrace
 	install -m 755 vmtrace $(DESTDIR)$(PREFIX)/bin/
 	install -m 755 libvmtrace.so $(DESTDIR)$(LIBDIR)/
 	install -m 644 include/vmtrace/*.h $(DESTDIR)$(PREFIX)/include/vmtrace/
 	install -m 644 analyzer/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1/
+	install -m 644 analyzer/man/*.3 $(DESTDIR)$(PREFIX)/share/man/man3/
 	install -m 644 README.md LICENSE $(wildcard include/vmtrace/FORMAT.md) $(DESTDIR)$(PREFIX)/share/doc/vmtrace/
 	printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$(LIBDIR)' 'includedir=$${prefix}/include' '' 'Name: vmtrace' \
 	  'Description: Reproducible addresses and a trace of what stands behind them' 'Version: $(VERSION)' \
@@ -177,6 +178,7 @@ install: all ## install under $(DESTDIR)$(PREFIX)
 uninstall: ## remove what install put there
 	rm -f $(DESTDIR)$(PREFIX)/bin/vmtrace $(DESTDIR)$(LIBDIR)/libvmtrace.so $(DESTDIR)$(LIBDIR)/pkgconfig/vmtrace.pc
 	rm -f $(patsubst analyzer/man/%,$(DESTDIR)$(PREFIX)/share/man/man1/%,$(wildcard analyzer/man/*.1))
+	rm -f $(patsubst analyzer/man/%,$(DESTDIR)$(PREFIX)/share/man/man3/%,$(wildcard analyzer/man/*.3))
 	rm -rf $(DESTDIR)$(PREFIX)/include/vmtrace $(DESTDIR)$(PREFIX)/share/doc/vmtrace
 
 clean: ## remove everything that make built
