@@ -42,7 +42,9 @@ static bool parse_time(const char *text, struct heap_moment *m)
   char *end;
   double value = strtod(text, &end);
 
-  if (end == text || !(value >= 0) || (*text != '.' && (*text < '0' || *text > '9')))
+  /* strtod takes more than people write: signs, hexadecimal, infinity. */
+  if (end == text || !(value >= 0) || (*text != '.' && (*text < '0' || *text > '9')) || text[1] == 'x' ||
+      text[1] == 'X')
     return false;
   for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
     if (strcmp(end, units[i].unit) == 0 && value * units[i].ns < 0x1p62) {

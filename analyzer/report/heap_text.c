@@ -63,11 +63,11 @@ static void print_notes(FILE *out, const struct heap_process *p)
   if (!p->header.stack_frames)
     fputs("  recorded without call stacks (VMTRACE_STACK=0)\n", out);
   else if (p->without_stack && p->counts.total.allocations)
-    fprintf(out, "  %s allocations were recorded without a call stack\n", count(text, (int64_t)p->without_stack));
+    fprintf(out, "  allocations recorded without a call stack: %s\n", count(text, (int64_t)p->without_stack));
   if (p->lost)
-    fprintf(out, "  %s events were lost: numbers are too low\n", count(text, (int64_t)p->lost));
+    fprintf(out, "  events lost, so that numbers are too low: %s\n", count(text, (int64_t)p->lost));
   if (p->counts.unknown_frees)
-    fprintf(out, "  %s frees of blocks that are not in the trace\n", count(text, (int64_t)p->counts.unknown_frees));
+    fprintf(out, "  frees of blocks that are not in the trace: %s\n", count(text, (int64_t)p->counts.unknown_frees));
 }
 
 static void print_head(FILE *out, const struct heap_report *r)

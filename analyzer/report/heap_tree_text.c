@@ -7,11 +7,11 @@
 #include "report/heap_order.h"
 
 #define SHOWN_PERMILLE 5 /* smaller branches are left out, unless all are asked for */
-#define DEPTH_MAX 200    /* of indentation, in levels */
+#define DEPTH_MAX 200    /* of indentation */
 
 struct branch {
   uint32_t node;
-  uint32_t depth; /* of indentation */
+  uint32_t depth;
 };
 
 struct printing {
@@ -56,23 +56,17 @@ static int push(struct printing *p, uint32_t node, uint32_t depth)
   return 0;
 }
 
-/* The children of node, the largest on top of the stack.  A chain of single calls stays at its indentation. */
+/* The children of node, the largest on top of the stack. */
 static int push_children(struct printing *p, uint32_t node, uint32_t depth)
 {
   size_t from = p->count;
-  uint32_t deeper;
 
   for (uint32_t child = p->tree->nodes[node].child; child != CALL_NONE; child = p->tree->nodes[child].sibling) {
     if (size_of(p, child) < p->least || !size_of(p, child))
       p->left_out++;
-    else if (push(p, child, 0) < 0)
+    else if (push(p, child, depth < DEPTH_MAX ? depth : DEPTH_MAX) < 0)
       return -1;
   }
-  deeper = node == CALL_TREE_ROOT                                         ? 0
-           : p->count - from > 1 || p->tree->nodes[node].row != CALL_NONE ? depth + 1
-                                                                          : depth;
-  for (size_t i = from; i < p->count; i++)
-    p->stack[i].depth = deeper < DEPTH_MAX ? deeper : DEPTH_MAX;
   if (p->count > from)
     qsort_r(p->stack + from, p->count - from, sizeof *p->stack, compare_branches, p);
   return 0;
@@ -87,7 +81,7 @@ static void print_branch(const struct printing *p, const struct branch *b)
   fprintf(p->out, "%11s", heap_cell(cell, sort, value, p->r->before != NULL));
   if (total && !p->r->before)
     fprintf(p->out, "  %5.1f%%", 100 * (double)value / (double)total);
-  fprintf(p->out, "  %*s", (int)b->depth * 2, "");
+  fprintf(p->out, "  %*s", (int)b->depth, "");
   heap_frame_print(p->out, &p->tree->frames[p->tree->nodes[b->node].frame]);
   putc('\n', p->out);
 }
@@ -100,7 +94,7 @@ static int print_tree(struct printing *p)
     struct branch b = p->stack[--p->count];
 
     print_branch(p, &b);
-    if (push_children(p, b.node, b.depth) < 0)
+    if (push_children(p, b.node, b.depth + 1) < 0)
       return -1;
   }
   return 0;
