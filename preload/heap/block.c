@@ -7,7 +7,7 @@
 #include <errno.h>
 
 #include "heap/large.h"
-#include "heap/pages.h"
+#include "heap/page_bits.h"
 
 /* Which kind of range an address lies in; a range may still have nothing there. */
 bool heap_covers(const void *p)

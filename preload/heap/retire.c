@@ -9,7 +9,7 @@
 #include <sys/mman.h>
 
 #include "base/sys.h"
-#include "heap/pages.h"
+#include "heap/page_bits.h"
 #include "heap/segment.h"
 
 /* Pending blocks of one run are counted after this many at the latest. */

@@ -12,7 +12,7 @@
 #include "base/own.h"
 #include "base/sys.h"
 #include "heap/cache.h"
-#include "heap/pages.h"
+#include "heap/page_bits.h"
 #include "heap/retire.h"
 #include "heap/space.h"
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "heap/arena.h"
-#include "heap/pages.h"
+#include "heap/page_bits.h"
 
 static void add_run(struct heap_stats *stats, const struct run *run)
 {

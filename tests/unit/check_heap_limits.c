@@ -13,7 +13,7 @@
 #include "base/sys.h"
 #include "heap/extent.h"
 #include "heap/heap_fast.h"
-#include "heap/pages.h"
+#include "heap/page_bits.h"
 #include "heap/region.h"
 
 #define MIB ((size_t)1 << 20)
