@@ -14,7 +14,7 @@
 
 /* Kept at most: this much, and this share of what is in live huge blocks. */
 #define CACHE_BYTES (UINT64_C(16) << 20)
-#define CACHE_SHARE 8
+#define CACHE_SHARE 2
 
 static void drop(struct arena *arena, uint64_t start, uint64_t end)
 {

@@ -49,6 +49,26 @@ static enum heap_verdict free_foreign(struct arena *arena, void *p, const struct
   return HEAP_OK;
 }
 
+/*
+ * The plain case of another thread's free: a small live block of another heap.
+ * False: it is anything else, and nothing happened.
+ */
+static bool free_plain_foreign(struct arena *arena, void *p)
+{
+  uintptr_t addr = (uintptr_t)p;
+  uint64_t bit = meta_bit(addr);
+  struct state_pair *pair = meta_pair(addr);
+
+  if (!arena || addr - HIGH_START >= HIGH_SIZE || (addr & ~(GRAIN_SIZE - 1)) == GRAIN_ALIAS ||
+      meta_state(addr) != META_FULL || addr & 15 || !*meta_class(addr))
+    return false;
+  if (!(__atomic_load_n(&pair->live, __ATOMIC_RELAXED) & bit) || meta_segment(addr)->region == arena->region ||
+      __atomic_fetch_or(&pair->gone, bit, __ATOMIC_RELEASE) & bit)
+    return false;
+  retire_block(arena, block_run(addr));
+  return true;
+}
+
 static enum heap_verdict free_block(struct arena *arena, void *p)
 {
   struct block block;
@@ -65,7 +85,9 @@ static enum heap_verdict free_block(struct arena *arena, void *p)
 
 enum heap_verdict heap_free_slow(struct heap *heap, void *p)
 {
-  return free_block(arena_usable(heap), p);
+  struct arena *arena = arena_usable(heap);
+
+  return free_plain_foreign(arena, p) ? HEAP_OK : free_block(arena, p);
 }
 
 enum heap_verdict heap_nested_free(void *p)
