@@ -1,4 +1,4 @@
-/* Bit maps of a segment's pages.  See pages.h; called by segment.c and sweep.c. */
+/* Bit maps of a segment's pages.  See page_bits.h; called by segment.c and sweep.c. */
 #include "heap/page_bits.h"
 
 #define WORDS (SEGMENT_PAGES / 64)
