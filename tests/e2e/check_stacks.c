@@ -25,7 +25,7 @@ static void expect_equal_walks(const char *const *argv, const char *input)
 
 START_TEST(hard_stacks)
 {
-  expect_equal_walks(E2E_ARGV(e2e_prog("stacks"), "5"), NULL);
+  expect_equal_walks(E2E_ARGV(e2e_prog("call_stacks"), "5"), NULL);
 }
 END_TEST
 
@@ -37,7 +37,7 @@ START_TEST(plain_and_cached_give_the_same_trace)
 
   for (int i = 0; i < 2; i++) {
     const char *trace = e2e_path("mode%d.vmt", i);
-    struct e2e_spec spec = {.argv = E2E_ARGV(e2e_prog("stacks"), "2"), .preload = e2e_library()};
+    struct e2e_spec spec = {.argv = E2E_ARGV(e2e_prog("call_stacks"), "2"), .preload = e2e_library()};
     char *variable = malloc(strlen(trace) + 32);
     struct e2e_result result;
     json_t *info;

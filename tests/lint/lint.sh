@@ -61,8 +61,7 @@ manual() {
       continue
     fi
     for option in $("$build/vmtrace" "$command" --help | grep -oE -- '--[a-z][a-z-]*' | sort -u); do
-      sed 's/\\-/-/g; s/^\.It Fl Fl /--/; s/Fl Fl /--/g' "$page" | grep -q -- "$option" ||
-        echo "$page does not mention $option"
+      grep -q -- "$option" <(sed 's/\\-/-/g; s/Fl Fl /--/g' "$page") || echo "$page does not mention $option"
     done
   done
 }

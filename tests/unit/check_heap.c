@@ -59,7 +59,7 @@ END_TEST
 START_TEST(class_indices_divide_exactly)
 {
   class_init();
-  for (unsigned class = 1; class <= CLASS_COUNT; class++) {
+  for (unsigned class = 1; class <= CLASS_COUNT; class ++) {
     const struct class_info *info = &class_infos[class];
 
     ck_assert_uint_le(info->full_pages * HEAP_PAGE, RUN_BYTES_MAX);
@@ -71,8 +71,8 @@ END_TEST
 
 START_TEST(blocks_are_apart_and_hold_their_size)
 {
-  static const size_t sizes[] = {0,     1,     16,        17,      128,     129,          2000,        4096, 32768,
-                                 32769, 65536, 1u << 20, (1u << 20) + 1, 3u << 20, (16u << 20) + 5};
+  static const size_t sizes[] = {
+      0, 1, 16, 17, 128, 129, 2000, 4096, 32768, 32769, 65536, 1u << 20, (1u << 20) + 1, 3u << 20, (16u << 20) + 5};
   char *blocks[sizeof sizes / sizeof *sizes];
   struct heap *heap = heap_main();
 
@@ -150,8 +150,8 @@ static void verify(const unsigned char *p, size_t size)
 
 START_TEST(resize_keeps_the_content)
 {
-  static const size_t sizes[] = {10,       100,      5000,     40000,   150000,   900000, 1200000, 5000000,
-                                 20000000, 19000000, 2000000, 1100000, 1000000, 60000,  20000,   300, 1};
+  static const size_t sizes[] = {10,       100,     5000,    40000,   150000, 900000, 1200000, 5000000, 20000000,
+                                 19000000, 2000000, 1100000, 1000000, 60000,  20000,  300,     1};
   struct heap *heap = heap_main();
   unsigned char *p = heap_alloc(heap, sizes[0]);
   size_t size = sizes[0];
@@ -289,8 +289,8 @@ END_TEST
 
 START_TEST(impossible_sizes)
 {
-  static const size_t sizes[] = {SIZE_MAX, SIZE_MAX - 4095, PTRDIFF_MAX, (size_t)PTRDIFF_MAX + 1, (size_t)1 << 47,
-                                 (size_t)1 << 46};
+  static const size_t sizes[] = {SIZE_MAX,        SIZE_MAX - 4095, PTRDIFF_MAX, (size_t)PTRDIFF_MAX + 1,
+                                 (size_t)1 << 47, (size_t)1 << 46};
   struct heap *heap = heap_main();
   void *p = heap_alloc(heap, 100), *q = heap_alloc(heap, 3u << 20), *result;
 

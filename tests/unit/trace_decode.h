@@ -13,7 +13,7 @@ struct decoded_event {
   unsigned number; /* of the record as FORMAT.md counts them; hot ALLOC and FREE as 2 and 3, ALLOC_STACK as 2 */
   unsigned hot;    /* length of a hot record, else 0 */
   uint64_t time;
-  uint64_t seq; /* allocation events of the stream before it */
+  uint64_t seq;   /* allocation events of the stream before it */
   uint32_t stack; /* of the records that have one */
   unsigned fields;
   uint64_t field[6];
