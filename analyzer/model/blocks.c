@@ -48,15 +48,12 @@ void blocks_release(struct blocks *b)
 static bool rebuild(struct blocks *b)
 {
   struct blocks fresh = *b;
-  size_t live = 0;
 
-  for (size_t i = 0; i <= b->mask; i++)
-    live += block_is_live(&b->slots[i]);
-  if (live > b->mask / 8 * 5) {
+  if (b->used > b->mask / 8 * 5) {
     fresh.mask = b->mask * 2 + 1;
     fresh.hash_shift--;
   }
-  fresh.used = live;
+  fresh.filled = b->used;
   fresh.slots = slots_new(fresh.mask + 1);
   if (!fresh.slots)
     return false;
@@ -72,11 +69,11 @@ static bool rebuild(struct blocks *b)
 struct block *blocks_room(struct blocks *b, uint64_t addr, struct block *slot)
 {
   /* At most three quarters full; without memory for more, up to the last slot but one, which ends every search. */
-  if (b->used > b->mask / 4 * 3 && rebuild(b))
+  if (b->filled > b->mask / 4 * 3 && rebuild(b))
     slot = blocks_slot(b, addr);
-  if (b->used == b->mask)
+  if (b->filled == b->mask)
     return NULL;
-  b->used++;
+  b->filled++;
   return slot;
 }
 

@@ -23,7 +23,9 @@ struct block {
 
 struct blocks {
   struct block *slots; /* open addressing, a power of two of them */
-  size_t mask, used;   /* used: slots that are not empty */
+  size_t mask;
+  size_t used;   /* live blocks */
+  size_t filled; /* slots that are not empty */
   unsigned hash_shift;
   uint64_t multiplier; /* random, so that no trace can be made to collide */
 };
@@ -78,6 +80,7 @@ static inline bool blocks_exchange(struct blocks *b, const struct block *block, 
     if (!slot)
       return false;
   }
+  b->used += !replaced->addr;
   *slot = *block;
   slot->size -= block->size == BLOCK_FREED;
   return true;
@@ -89,8 +92,10 @@ static inline bool blocks_remove(struct blocks *b, uint64_t addr, struct block *
   struct block *slot = blocks_find(b, addr);
 
   *removed = slot ? *slot : (struct block){0};
-  if (slot)
+  if (slot) {
     slot->size = BLOCK_FREED;
+    b->used--;
+  }
   return slot != NULL;
 }
 

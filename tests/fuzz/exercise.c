@@ -8,9 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "model/call_tree.h"
 #include "model/digest.h"
 #include "model/page_set.h"
 #include "report/event_line.h"
+#include "report/heap_report.h"
 #include "report/info_report.h"
 #include "report/pages_report.h"
 
@@ -86,8 +88,49 @@ static void pages(const char *path)
   page_set_free(set);
 }
 
+/* Every shape of the report, at the peak. */
+static void heap_shapes(struct heap_process *p)
+{
+  struct symbols *symbols = symbols_open();
+  struct call_tree tree;
+  struct heap_report report = {.tree = &tree, .processes = &p, .count = 1, .top = 30, .sort = HEAP_LIVE};
+
+  if (!symbols || !call_tree_init(&tree, symbols, CALL_BY_LINE) || !call_tree_add(&tree, p, HEAP_WHOLE_RUN, 1))
+    abort();
+  heap_process_totals(p, HEAP_WHOLE_RUN, &report.totals);
+  for (report.shape = HEAP_SITES; report.shape <= HEAP_TREE_INVERTED; report.shape++)
+    heap_text(nowhere(), &report);
+  heap_folded(nowhere(), &report);
+  heap_json(nowhere(), &report, true, true);
+  call_tree_release(&tree);
+  symbols_close(symbols);
+}
+
+/* The same trace as two processes, so that frames are shared. */
+static void heap(const char *path)
+{
+  const struct heap_moment peak = {.kind = MOMENT_PEAK};
+  struct heap_pages *pages[2] = {NULL, NULL};
+  struct heap_instant instant;
+
+  if (heap_instant_find(path, &peak, &instant, NULL, NULL) < 0)
+    return;
+  for (unsigned i = 0; i < 2; i++)
+    pages[i] = heap_pages_load(path, instant.time_ns);
+  if (pages[0] && pages[1])
+    heap_pages_compare(pages, 2);
+  for (unsigned i = 0; i < 2; i++) {
+    struct heap_process *p = pages[i] ? heap_process_load(path, &instant, pages[i], NULL, NULL) : NULL;
+
+    if (p)
+      heap_shapes(p);
+    heap_process_free(p);
+  }
+}
+
 void exercise(const char *path)
 {
+  heap(path);
   info(path);
   dump(path);
   pages(path);
