@@ -129,7 +129,7 @@ static uint64_t at_seconds(uint64_t start_ns, double seconds)
 {
   double ns = seconds * 1e9;
 
-  return ns < 9e18 && start_ns < UINT64_C(9000000000000000000) ? start_ns + (uint64_t)ns : UINT64_MAX;
+  return ns < 9e18 && start_ns < UINT64_C(9000000000000000000) ? start_ns + (uint64_t)(ns + 0.5) : UINT64_MAX;
 }
 
 static void dump_events(struct dump *d, struct progress *progress)

@@ -20,6 +20,7 @@
 #include "capture.h"
 #include "exercise.h"
 #include "mutation.h"
+#include "reader/repack.h"
 #include "trace_maker.h"
 
 #define JOBS_MAX 64
@@ -61,6 +62,24 @@ static struct image load(const char *path)
   return image;
 }
 
+static void no_step(void *arg, double done)
+{
+  (void)arg;
+  (void)done;
+}
+
+/* The same trace as `vmtrace pack` leaves it. */
+static const char *pack(const char *path)
+{
+  const char *packed = temp_path("packed.vmt");
+  int fd = open(packed, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+  if (fd < 0 || repack_file(path, fd, packed, 1, no_step, NULL) != REPACK_DONE)
+    die(packed);
+  close(fd);
+  return packed;
+}
+
 /* Traces of every kind, small, because most of the time goes into reading them. */
 static unsigned make_traces(struct image *images)
 {
@@ -76,6 +95,7 @@ static unsigned make_traces(struct image *images)
     maker_random(temp_path("seed.vmt"), &shapes[n]);
     images[n] = load(temp_path("seed.vmt"));
   }
+  images[n++] = load(pack(temp_path("seed.vmt")));
   return n;
 }
 
