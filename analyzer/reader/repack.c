@@ -20,7 +20,7 @@
 #define CHUNK_RAW_MANY 65536u
 #define MANY_STREAMS 64
 
-/* Packing is best with neighbours' help, but no form is longer than the records by more than zstd's frame. */
+/* What cannot be compressed is longer than its records by zstd's frame, and must still fit into a chunk. */
 _Static_assert(CHUNK_RAW + CHUNK_RAW / 128 + VT_CHUNK_ALIGN < VT_CHUNK_MAX, "what cannot be packed fits into a chunk");
 
 struct repack {
