@@ -14,9 +14,16 @@ mkdir -p "$logs"
 checks=0 failures=0 errors=0 passed=0 failed=()
 skips=()
 
+# The name of a program's files in $logs: tests/unit and tests/e2e may have programs of one name.
+key() {
+  local dir=${1%/*}
+  echo "${dir##*/}-${1##*/}"
+}
+
 # Leaves NAME.log and, when the program has ended, NAME.status: its exit status and how many seconds it took.
 run() {
-  local name=${1##*/} begin=$SECONDS status
+  local name begin=$SECONDS status
+  name=$(key "$1")
   if [ "$verbose" ]; then
     "$1" 2>&1 </dev/null | tee "$logs/$name.log"
     status=${PIPESTATUS[0]}
@@ -30,9 +37,9 @@ run() {
 
 # Prints and counts what came of a program that has ended.
 report() {
-  local name=${1##*/} status seconds summary line
-  local log=$logs/$name.log
-  read -r status seconds <"$logs/$name.status"
+  local name=${1##*/} status seconds summary line log
+  log=$logs/$(key "$1").log
+  read -r status seconds <"${log%.log}.status"
   summary=$(grep -aE '^[0-9]+%: Checks: [0-9]+, Failures: [0-9]+, Errors: [0-9]+$' "$log" | tail -n 1)
   if [[ $summary =~ Checks:\ ([0-9]+),\ Failures:\ ([0-9]+),\ Errors:\ ([0-9]+) ]]; then
     ((checks += BASH_REMATCH[1], failures += BASH_REMATCH[2], errors += BASH_REMATCH[3]))
@@ -55,12 +62,12 @@ programs=("$@") reported=0
 
 # Reports, in order, what has ended up to the first that still runs.
 report_ended() {
-  while [ "$reported" -lt ${#programs[@]} ] && [ -e "$logs/$(basename "${programs[reported]}").status" ]; do
+  while [ "$reported" -lt ${#programs[@]} ] && [ -e "$logs/$(key "${programs[reported]}").status" ]; do
     report "${programs[reported++]}"
   done
 }
 
-for program in "${programs[@]}"; do rm -f "$logs/${program##*/}.status"; done
+for program in "${programs[@]}"; do rm -f "$logs/$(key "$program").status"; done
 for program in "${programs[@]}"; do
   if [ "$verbose" ]; then
     run "$program"
