@@ -245,6 +245,8 @@ __attribute__((constructor)) static void construct(void)
   internal_end(t);
   if (!process.traced)
     return;
+  if (options_get()->faults)
+    log_warn("VMTRACE_FAULTS=on: this version makes no exact fault records; everything else is traced");
   stacks_start(t);
   modules_update();
   if (process.mode == PROCESS_PIN)
