@@ -158,7 +158,7 @@ fuzz-run: $(FUZZ)
 SAN_UNIT := $(filter-out $(if $(filter address,$(SAN)),$(ASAN_NOT:%=$(BUILD)/tests/unit/%)),$(UNIT))
 san-run: $(SAN_UNIT) $(FUZZ) $(OUT)vmtrace
 	$(Q)E2E_BUILD=$(BUILD) tests/run.sh $(SAN_UNIT)
-	$(Q)$(BUILD)/tests/fuzz/mutate -n 5000 -j $(shell nproc)
+	$(Q)$(BUILD)/tests/fuzz/mutate -n 1000 -j $(shell nproc)
 
 tsan-run: $(filter $(TSAN_TESTS:%=$(BUILD)/tests/unit/%),$(UNIT))
 	$(Q)E2E_BUILD=$(BUILD) tests/run.sh $^
