@@ -43,7 +43,7 @@ static int find_pages(char **traces, size_t count, const struct heap_moment *at,
     progress_begin(&progress, traces[i]);
     found = heap_instant_find(traces[i], at, &instants[i], step, &progress);
     progress_end(&progress);
-    pages[i] = found == 0 ? heap_pages_load(traces[i], instants[i].time_ns) : NULL;
+    pages[i] = found == 0 ? heap_pages_load(traces[i], instants[i].pages_ns) : NULL;
     if (pages[i])
       good[n++] = pages[i];
     else

@@ -74,18 +74,43 @@ static bool is_mark(const struct heap_moment *m, const struct event *e)
   return e->type == VT_R_MARK && e->tail_len == m->mark_len && (!e->tail_len || !memcmp(e->tail, m->mark, e->tail_len));
 }
 
+/*
+ * The sample nearest to a mark, whose time instant has; ended_ns is when the
+ * latest one before it had ended.  A mark asks for a sample that begins as soon as it may, and one that
+ * comes after a snapshot finds that sample right before it.
+ */
+static void find_sample(struct reader *r, uint64_t ended_ns, struct heap_instant *instant)
+{
+  uint64_t age = instant->time_ns > ended_ns ? instant->time_ns - ended_ns : 0;
+  const struct event *e;
+
+  while ((e = reader_next(r))) {
+    uint64_t later = e->time_ns > instant->time_ns ? e->time_ns - instant->time_ns : 0;
+
+    if (later >= age)
+      return;
+    if (e->type == VT_R_SAMPLE && !(e->field[1] & VT_SAMPLE_PARTIAL)) {
+      instant->pages_ns = e->time_ns;
+      return;
+    }
+  }
+}
+
 /* Reads up to the nth mark. */
 static int find_mark(struct reader *r, const struct heap_moment *m, struct heap_instant *instant, heap_step step,
                      void *arg)
 {
-  uint64_t events = 0, found = 0;
+  uint64_t events = 0, found = 0, ended_ns = 0;
   const struct event *e;
 
   while ((e = reader_next(r))) {
     if (++events % STEP == 0 && step)
       step(arg, reader_progress(r));
+    if (e->type == VT_R_SAMPLE_END)
+      ended_ns = e->time_ns;
     if (is_mark(m, e) && ++found == m->nth) {
-      *instant = (struct heap_instant){e->time_ns, events};
+      *instant = (struct heap_instant){e->time_ns, events, e->time_ns};
+      find_sample(r, ended_ns, instant);
       return 0;
     }
   }
@@ -113,7 +138,7 @@ static int find_peak(struct reader *r, struct heap_instant *instant, heap_step s
     heap_counts_event(&counts, e);
   }
   heap_counts_flush(&counts);
-  *instant = (struct heap_instant){counts.peak_ns, counts.peak_events};
+  *instant = (struct heap_instant){counts.peak_ns, counts.peak_events, counts.peak_ns};
   heap_counts_release(&counts);
   return 0;
 }
@@ -124,14 +149,14 @@ int heap_instant_find(const char *path, const struct heap_moment *m, struct heap
   struct reader *r;
   int result = 0;
 
-  *instant = (struct heap_instant){UINT64_MAX, UINT64_MAX};
+  *instant = (struct heap_instant){UINT64_MAX, UINT64_MAX, UINT64_MAX};
   if (m->kind == MOMENT_END)
     return 0;
   r = reader_open(path, READER_ALL);
   if (!r)
     return -1;
   if (m->kind == MOMENT_TIME)
-    instant->time_ns = reader_header(r)->start_ns + m->offset_ns;
+    instant->time_ns = instant->pages_ns = reader_header(r)->start_ns + m->offset_ns;
   else if (m->kind == MOMENT_MARK)
     result = find_mark(r, m, instant, step, arg);
   else

@@ -24,8 +24,10 @@ struct heap_moment {
 
 /* A moment in one trace. */
 struct heap_instant {
-  uint64_t time_ns; /* CLOCK_MONOTONIC; all events up to it ... */
-  uint64_t events;  /* ... or, if not UINT64_MAX, exactly so many events from the start */
+  uint64_t time_ns;  /* CLOCK_MONOTONIC; all events up to it ... */
+  uint64_t events;   /* ... or, if not UINT64_MAX, exactly so many events from the start */
+  uint64_t pages_ns; /* samples that began by then tell what was resident: time_ns, or when the sample nearest to a mark
+                      * began */
 };
 
 /* "end", "peak", "mark:NAME", "mark:NAME#3", "1.5", "1.5s", "200ms", "2min" ... False when text is none of these;

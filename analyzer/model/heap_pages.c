@@ -63,6 +63,18 @@ static int settle_pages(struct picture *p)
   return result;
 }
 
+/* Counts that no process can have are damage; the bound keeps their sums in bytes from overflowing. */
+static void set_counts(struct heap_pages *p, const struct event *e)
+{
+  const uint64_t most = UINT64_C(1) << 36;
+
+  if (e->field[0] > most || e->field[1] > most || e->field[2] > most)
+    return;
+  p->rss = e->field[0];
+  p->tracer = e->field[1];
+  p->tables = e->field[2];
+}
+
 /* Takes up all samples that began by at_ns. */
 static int read_samples(struct heap_pages *p, struct reader *reader, uint64_t at_ns)
 {
@@ -76,6 +88,8 @@ static int read_samples(struct heap_pages *p, struct reader *reader, uint64_t at
       continue;
     if (e->type == VT_R_SAMPLE)
       p->sample_ns = e->time_ns;
+    if (e->type == VT_R_RESIDENT)
+      set_counts(p, e);
     if (picture_event(p->picture, e) < 0)
       return -1;
     if (e->type != VT_R_SAMPLE_END)

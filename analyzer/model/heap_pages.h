@@ -41,6 +41,9 @@ struct heap_pages {
   uint64_t present;   /* pages */
   uint64_t zero;      /* of them, the kernel's zero page: no memory of the process */
   uint64_t counted;   /* present by the sample's own count */
+  uint64_t rss;       /* by the kernel's count; 0: unknown, and so the next two (an older trace) */
+  uint64_t tracer;    /* of the tracer's own memory, in no leaf */
+  uint64_t tables;    /* of the heap's tables, in no leaf */
   bool compared;      /* holders are known */
 };
 

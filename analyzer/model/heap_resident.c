@@ -207,6 +207,10 @@ bool heap_residences_find(struct heap_residences *r, const struct heap_counts *c
   }
   add_up(r);
   find_rest(&j);
+  r->rest[REST_TRACER] += pages->tracer << shift;
+  r->rest[REST_METADATA] += pages->tables << shift;
+  r->pages += (pages->tracer + pages->tables) << shift;
+  r->rss = pages->rss << shift;
   r->zero = pages->zero << shift;
   r->known = pages->sample_ns != 0;
   return true;

@@ -45,6 +45,7 @@ struct heap_residences {
   uint64_t rest[REST_COUNT]; /* bytes */
   uint64_t pages;            /* bytes of all resident pages: the sum of total.resident, slack and the rests */
   uint64_t zero;             /* bytes of pages that are the kernel's zero page, not in pages */
+  uint64_t rss;              /* bytes by the kernel's own count, to compare pages with; 0: unknown */
   bool known;                /* there was a sample */
 };
 

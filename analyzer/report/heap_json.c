@@ -94,7 +94,7 @@ static void put_processes(struct emit *e, const char *key, struct heap_process *
 /* All resident pages: what the stacks have, slack, and the rest by name. */
 static void put_parts(struct emit *e, const struct heap_report *r)
 {
-  uint64_t rest[REST_COUNT] = {0}, pages = 0, zero = 0, slack = 0;
+  uint64_t rest[REST_COUNT] = {0}, pages = 0, zero = 0, slack = 0, rss;
 
   for (size_t i = 0; i < r->count; i++) {
     const struct heap_residences *residence = &r->processes[i]->residence;
@@ -119,6 +119,12 @@ static void put_parts(struct emit *e, const struct heap_report *r)
   put_number(e, "total_bytes", pages);
   put_comma(e);
   put_number(e, "zero_page_bytes", zero);
+  put_comma(e);
+  put_key(e, "rss_bytes");
+  if (heap_report_rss(r, &rss))
+    emit_u64(e, rss);
+  else
+    emit_literal(e, "null");
   emit_literal(e, "},\n");
 }
 

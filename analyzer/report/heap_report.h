@@ -29,6 +29,9 @@ struct heap_report {
 /* Whether pages were seen in every process; else nothing is known about residence. */
 bool heap_report_sampled(const struct heap_report *r);
 
+/* The kernel's own count of resident bytes, of all processes; false when it is not known of one. */
+bool heap_report_rss(const struct heap_report *r, uint64_t *bytes);
+
 /* Each writes one report; 0, or -1 after one line on stderr. */
 int heap_text(FILE *out, const struct heap_report *r);
 int heap_folded(FILE *out, const struct heap_report *r);

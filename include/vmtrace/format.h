@@ -187,7 +187,8 @@ enum vt_kind { VT_K_GENERAL = 0, VT_K_ALLOC = 1, VT_K_FREE = 2, VT_K_ALLOC_STACK
   X(STACK_NODE, 36, "stack_node", "id parent pc")                                                                      \
   X(FAULT, 37, "fault", "addr pfn ip tid kind time")                                                                   \
   X(MARK, 38, "mark", "name*")                                                                                         \
-  X(UNTRACED, 39, "untraced", "reason text*")
+  X(UNTRACED, 39, "untraced", "reason text*")                                                                          \
+  X(RESIDENT, 40, "resident", "rss tracer tables")
 
 enum vt_record_type {
 #define X(name, number, op, fields) VT_R_##name = number,

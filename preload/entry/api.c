@@ -20,13 +20,16 @@ static void mark(const char *name)
   event_record(VT_R_MARK, 0, NULL, name, strnlen(name, VT_TAIL_MAX));
 }
 
+/* Nobody waits for the sample: it comes as soon as the bound on the sampler's cost lets it. */
 void vmtrace_mark(const char *name)
 {
   int error = errno;
 
   hook_thread();
-  if (name && process_is_traced())
+  if (name && process_is_traced()) {
     mark(name);
+    samples_poke(VT_SAMPLE_MARK);
+  }
   errno = error;
 }
 

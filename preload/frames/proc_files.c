@@ -14,6 +14,9 @@
 _Static_assert(sizeof(struct scan_arg) == 96, "as the kernel has it");
 _Static_assert(sizeof(struct scan_region) == 24, "as the kernel has it");
 
+#define COUNT_REGIONS 64
+#define COUNT_PAGES 32768u /* a millisecond under the lock of the memory map, then others get it */
+
 /* thread-self came with Linux 3.17; a /proc of a sandbox may lack it. */
 static int open_own(const char *of_thread, const char *of_process)
 {
@@ -44,6 +47,38 @@ long proc_scan(int pagemap, uint64_t start, uint64_t end, uint64_t pages, struct
   return found;
 }
 
+uint64_t proc_count(const struct proc_files *files, uint64_t start, uint64_t end)
+{
+  struct scan_region regions[COUNT_REGIONS];
+  uint64_t pages = 0;
+
+  while (files->flags & VT_SAMPLE_SCAN && start < end) {
+    struct scan_arg arg = {
+        .size = sizeof arg,
+        .start = start,
+        .end = end,
+        .vec = (uint64_t)(uintptr_t)regions,
+        .vec_len = COUNT_REGIONS,
+        .max_pages = COUNT_PAGES,
+        .category_inverted = SCAN_ZERO,
+        .category_mask = SCAN_PRESENT | SCAN_ZERO,
+        .return_mask = SCAN_PRESENT,
+    };
+    long found = sys_call(SYS_ioctl, files->pagemap, (long)SCAN_IOCTL, (long)&arg, 0, 0, 0);
+
+    if (found == -EINTR)
+      continue;
+    if (found < 0)
+      return 0;
+    for (long i = 0; i < found; i++)
+      pages += (regions[i].end - regions[i].start) >> FRAME_SHIFT;
+    if (arg.walk_end <= start)
+      break;
+    start = arg.walk_end;
+  }
+  return pages;
+}
+
 /* Looks at one page that is surely present: the one that the variable is in. */
 static unsigned probe_pagemap(int pagemap)
 {
@@ -68,6 +103,7 @@ bool proc_files_open(struct proc_files *files)
   files->flags = 0;
   files->error = 0;
   files->kpageflags = -1;
+  files->statm = open_own("/proc/thread-self/statm", "/proc/self/statm");
   files->maps = open_own("/proc/thread-self/maps", "/proc/self/maps");
   files->pagemap = open_own("/proc/thread-self/pagemap", "/proc/self/pagemap");
   if (files->pagemap < 0) {
@@ -91,7 +127,7 @@ bool proc_files_open(struct proc_files *files)
 
 void proc_files_close(struct proc_files *files)
 {
-  int *fds[] = {&files->maps, &files->pagemap, &files->kpageflags};
+  int *fds[] = {&files->maps, &files->pagemap, &files->kpageflags, &files->statm};
 
   for (unsigned i = 0; i < sizeof fds / sizeof *fds; i++) {
     if (*fds[i] >= 0)
@@ -100,14 +136,16 @@ void proc_files_close(struct proc_files *files)
   }
 }
 
-uint64_t proc_resident(void)
+uint64_t proc_resident(const struct proc_files *files)
 {
   char text[128];
   uint64_t pages = 0;
   const char *p = text;
+  ssize_t n = files->statm < 0 ? -1 : sys_pread(files->statm, text, sizeof text - 1, 0);
 
-  if (sys_read_file("/proc/thread-self/statm", text, sizeof text) <= 0)
+  if (n <= 0)
     return 0;
+  text[n] = '\0';
   while (*p && *p != ' ')
     p++;
   while (*p == ' ')

@@ -12,17 +12,19 @@
 #include "vmtrace/format.h"
 
 struct proc_files {
-  int maps, pagemap, kpageflags; /* -1: not to be had */
-  unsigned flags;                /* VT_SAMPLE_PFN, VT_SAMPLE_FLAGS, VT_SAMPLE_SCAN: what was found to work */
-  int error;                     /* -errno of the pagemap when that is what is missing */
+  int maps, pagemap, kpageflags, statm; /* -1: not to be had */
+  unsigned flags;                       /* VT_SAMPLE_PFN, VT_SAMPLE_FLAGS, VT_SAMPLE_SCAN: what was found to work */
+  int error;                            /* -errno of the pagemap when that is what is missing */
 };
 
 /* Opens what can be opened, close-on-exec, and finds out what works.  True when pages can be sampled at all. */
 bool proc_files_open(struct proc_files *files);
 void proc_files_close(struct proc_files *files);
 
-/* Pages resident in memory now (statm), 0 when unknown. */
-uint64_t proc_resident(void);
+/* Pages resident in memory now by the kernel's count, 0 when unknown. */
+uint64_t proc_resident(const struct proc_files *files);
+/* Pages in [start, end) that take memory, by PAGEMAP_SCAN; 0 without it. */
+uint64_t proc_count(const struct proc_files *files, uint64_t start, uint64_t end);
 
 /* PAGEMAP_SCAN (Linux 6.7), as <linux/fs.h> of that version has it. */
 struct scan_region {

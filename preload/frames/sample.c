@@ -53,11 +53,11 @@ void sample_init(struct sampling *s, const struct sampler_sink *sink)
 }
 
 /* A page that is seen for the first time costs several times as much as one that is only confirmed. */
-static uint64_t predict(const struct sampling *s)
+static uint64_t predict(const struct sampling *s, const struct proc_files *files)
 {
   uint64_t pages = s->walk.picture.present;
 
-  return (pages ? pages : NEW_PAGE * proc_resident()) * s->page_cost / 1000 + s->mapping_cost;
+  return (pages ? pages : NEW_PAGE * proc_resident(files)) * s->page_cost / 1000 + s->mapping_cost;
 }
 
 static void learn(struct sampling *s, uint64_t cost)
@@ -105,11 +105,28 @@ static void walk_all(struct sampling *s, struct bound *bound)
     s->cursor = 0;
 }
 
+/* What the walk leaves out, at its end: the tables of a large heap are a thirtieth of all pages, too many for each
+ * slice.
+ */
+static void count_skipped(struct sampling *s, const struct proc_files *files)
+{
+  uint64_t tracer = proc_count(files, s->vmas.skip_start, s->skip_tables);
+  uint64_t tables = proc_count(files, s->skip_tables, s->vmas.skip_end);
+  uint64_t rss = proc_resident(files);
+
+  if (rss == s->rss && tracer == s->tracer && tables == s->tables)
+    return;
+  s->rss = rss;
+  s->tracer = tracer;
+  s->tables = tables;
+  s->sink->resident(rss, tracer, tables);
+}
+
 uint64_t sample_take(struct sampling *s, const struct proc_files *files, const struct sample_request *request)
 {
   uint64_t start = cpu_now(), walked, cost;
   uint64_t limit = request->limit_ns ? request->limit_ns : SLICE_NS;
-  bool partial = s->cursor != 0 || predict(s) > limit;
+  bool partial = s->cursor != 0 || predict(s, files) > limit;
   /* What was announced as whole may take a little longer than predicted rather than become a lie. */
   struct bound bound = {start + (partial ? limit : 4 * limit), 0, request->abandon};
   uint64_t number = s->number++;
@@ -129,6 +146,8 @@ uint64_t sample_take(struct sampling *s, const struct proc_files *files, const s
   learn(s, cpu_now() - walked);
   values_read(&s->values, files->pagemap);
   values_report(&s->values, s->sink);
+  if (s->cursor == 0)
+    count_skipped(s, files);
   cost = cpu_now() - start;
   s->sink->end(number, s->walk.picture.present, cost);
   return cost;
@@ -154,6 +173,7 @@ void sample_forget(struct sampling *s)
   s->number = 0;
   s->cursor = 0;
   s->mapping_cost = 0;
+  s->rss = s->tracer = s->tables = 0;
   s->walk.present.explore = 0;
   s->walk.present.incomplete = false;
 }

@@ -21,10 +21,12 @@ struct sampling {
   struct values values;
   struct vmas vmas;
   struct walk walk;
-  uint64_t number;       /* samples so far */
-  uint64_t cursor;       /* where the walk goes on; 0: at the start of the space */
-  uint64_t page_cost;    /* picoseconds per present page, a moving average */
-  uint64_t mapping_cost; /* nanoseconds that the latest reading of the mappings took */
+  uint64_t number;              /* samples so far */
+  uint64_t cursor;              /* where the walk goes on; 0: at the start of the space */
+  uint64_t page_cost;           /* picoseconds per present page, a moving average */
+  uint64_t mapping_cost;        /* nanoseconds that the latest reading of the mappings took */
+  uint64_t skip_tables;         /* the skipped range: of the tracer up to here, of the heap's tables from here on */
+  uint64_t rss, tracer, tables; /* pages, as reported last */
 };
 
 struct sample_request {

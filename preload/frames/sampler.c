@@ -204,6 +204,7 @@ static bool prepare(const struct sampler_config *config)
   sample_init(sampler.sampling, config->sink);
   sampler.sampling->vmas.skip_start = config->skip_start;
   sampler.sampling->vmas.skip_end = config->skip_end;
+  sampler.sampling->skip_tables = config->skip_tables;
   if (sampler.sampling->values.watch != config->watch || sampler.sampling->values.count != config->watch_count)
     values_init(&sampler.sampling->values, config->watch, config->watch_count);
   return true;

@@ -8,7 +8,7 @@
  *
  * This room does not know the trace: what it finds goes to the sink.  The
  * sink's functions are called with the sampler's lock held, by the helper or by whoever calls
- * sampler_take, always one at a time, in the order begin, (vma | vma_gone | pages | pfns | value)*, end.
+ * sampler_take, always one at a time, in the order begin, (vma | vma_gone | pages | pfns | value | resident)*, end.
  */
 #ifndef VMTRACE_SAMPLER_H
 #define VMTRACE_SAMPLER_H
@@ -35,6 +35,8 @@ struct sampler_sink {
   void (*pages)(uint64_t addr, uint64_t count, unsigned state, uint64_t pfn);
   void (*pfns)(uint64_t addr, uint64_t count, unsigned state, const uint64_t *pfns);
   void (*value)(uint64_t addr, enum vt_value_type type, uint64_t bits);
+  /* Pages: the kernel's count of the process, and those of the two skipped ranges. */
+  void (*resident)(uint64_t rss, uint64_t tracer, uint64_t tables);
   void (*end)(uint64_t number, uint64_t pages_present, uint64_t cost_ns);
   void (*alive)(uint64_t now_ns); /* every tick, sampled or not */
 };
@@ -43,7 +45,8 @@ struct sampler_config {
   unsigned period_ms; /* 0: on demand only */
   const struct option_watch *watch;
   unsigned watch_count;
-  uint64_t skip_start, skip_end;   /* pages of the tracer itself: not reported */
+  uint64_t skip_start, skip_end;   /* pages of the tracer itself: counted, not reported */
+  uint64_t skip_tables;            /* where in them the tables of the heap begin */
   int keep_fd;                     /* the descriptor that the sink needs, kept in the helper's table too; -1: none */
   const struct sampler_sink *sink; /* outlives the sampler */
 };

@@ -78,6 +78,11 @@ static void put_value(uint64_t addr, enum vt_value_type type, uint64_t bits)
   TRACE(samples.writer, VALUE, addr, type, bits);
 }
 
+static void put_resident(uint64_t rss, uint64_t tracer, uint64_t tables)
+{
+  TRACE(samples.writer, RESIDENT, rss, tracer, tables);
+}
+
 static void put_end(uint64_t number, uint64_t pages_present, uint64_t cost_ns)
 {
   TRACE(samples.writer, SAMPLE_END, number, pages_present, cost_ns);
@@ -100,6 +105,7 @@ static const struct sampler_sink sink = {
     .pages = put_pages,
     .pfns = put_pfns,
     .value = put_value,
+    .resident = put_resident,
     .end = put_end,
     .alive = alive,
 };
@@ -112,6 +118,7 @@ bool samples_start(const struct options *options)
       .watch_count = options->watch_count,
       .skip_start = OWN_START,
       .skip_end = META_END,
+      .skip_tables = META_START,
       .keep_fd = output_number(),
       .sink = &sink,
   };

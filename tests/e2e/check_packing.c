@@ -259,13 +259,13 @@ START_TEST(marks)
     ck_assert_uint_lt(n, 3);
     ck_assert_str_eq(e2e_str(event, "name"), names[n]);
     if (n == 1)
-      ck_assert_uint_eq(snapshots, 1); /* the snapshot is complete when its mark comes */
+      ck_assert_uint_ge(snapshots, 1); /* the snapshot is complete when its mark comes */
     n++;
   }
   ck_assert_uint_eq(n, 3);
   ck_assert_uint_eq(allocs, 64);
   ck_assert_uint_eq(frees, 32);
-  ck_assert_uint_eq(snapshots, 2);
+  ck_assert_uint_ge(snapshots, 2); /* a mark alone asks for one too, which may come later */
   ck_assert_int_eq(e2e_int(info, "events.mark"), 3);
 }
 END_TEST

@@ -35,6 +35,7 @@ static struct sampler_config config = {
     .period_ms = 5,
     .skip_start = OWN_START,
     .skip_end = META_END,
+    .skip_tables = META_START,
     .keep_fd = -1,
     .sink = &sink_table,
 };

@@ -35,6 +35,7 @@ static void set_up(void)
   sample_init(sampling, &sink_table);
   sampling->vmas.skip_start = OWN_START;
   sampling->vmas.skip_end = META_END;
+  sampling->skip_tables = META_START;
   ck_assert(proc_files_open(&files));
   pagemap = open("/proc/self/pagemap", O_RDONLY);
   ck_assert_int_ge(pagemap, 0);
@@ -93,6 +94,33 @@ START_TEST(touched_pages_and_no_others)
     ck_assert_uint_eq(sink_state(PAGE_AT(p, i)) & VT_PG_PRESENT, i % 3 == 0);
   ck_assert_uint_ne(sink_state(p) & VT_PG_EXCLUSIVE, 0);
   assert_agrees(p, PAGES);
+}
+END_TEST
+
+/* The ranges that are left out are counted: pages written, not those that were only read or never touched. */
+START_TEST(skipped_pages_are_counted)
+{
+  char *mine;
+  uint64_t before;
+
+  if (!(files.flags & VT_SAMPLE_SCAN)) {
+    puts("skip: skipped_pages_are_counted: no PAGEMAP_SCAN");
+    return;
+  }
+  mine = own_map(PAGES * FRAME_SIZE);
+  ck_assert_ptr_nonnull(mine);
+  sample();
+  ck_assert_uint_gt(sink_last()->rss, sink_last()->tracer);
+  sample(); /* the picture is made by the first */
+  before = sampling->tracer;
+  ck_assert_uint_gt(before, 0);
+  ck_assert_uint_eq(sampling->tables, 0);
+  for (int i = 0; i < PAGES / 2; i++)
+    *PAGE_AT(mine, i) = 1;
+  ck_assert_int_eq(*(volatile char *)PAGE_AT(mine, PAGES - 1), 0);
+  sample();
+  ck_assert_uint_eq(sink_last()->tracer, before + PAGES / 2);
+  ck_assert(!sink_any(OWN_START, META_END));
 }
 END_TEST
 
@@ -670,6 +698,7 @@ int main(void)
 
   tcase_add_checked_fixture(states, set_up, tear_down);
   tcase_add_test(states, touched_pages_and_no_others);
+  tcase_add_test(states, skipped_pages_are_counted);
   tcase_add_test(states, frame_numbers_as_root);
   tcase_add_test(states, zero_page_is_told_from_written_ones);
   tcase_add_test(states, shared_memory_and_files);

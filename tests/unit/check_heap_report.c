@@ -51,6 +51,8 @@ static void make(const char *name, int pid, uint64_t kept)
   MAKE(sampler, PAGES, HEAP + 0x90000, 1, OWN, 0x2200);
   MAKE(sampler, PAGES, UINT64_C(0x100000000000), 4, OWN, 0x2300);
   MAKE(sampler, PAGES, UINT64_C(0x7f0000000000), 4, VT_PG_PRESENT | VT_PG_FILE, 0x3000);
+  if (pid != 4712) /* an older library did not write it */
+    MAKE(sampler, RESIDENT, 33, 5, 3);
   MAKE(sampler, SAMPLE_END, 0, 25, 0);
   m->header.end_ns = m->header.start_ns + 3000 * MS;
   maker_finish(m);
@@ -243,7 +245,7 @@ START_TEST(json_has_its_keys_and_sums)
   ck_assert(json_is_null(json_object_get(frame, "function")) && json_is_null(json_object_get(frame, "line")));
   sum = 0;
   json_object_foreach(json_object_get(root, "resident"), key, value) {
-    if (strcmp(key, "total_bytes") != 0 && strcmp(key, "zero_page_bytes") != 0)
+    if (strcmp(key, "total_bytes") != 0 && strcmp(key, "zero_page_bytes") != 0 && strcmp(key, "rss_bytes") != 0)
       sum += json_integer_value(value);
   }
   ck_assert_int_eq(sum, integer(json_object_get(root, "resident"), "total_bytes"));

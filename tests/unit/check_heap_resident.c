@@ -41,6 +41,7 @@ static void sample_all(struct trace_maker *m)
   MAKE(s, PAGES, STACK_AT, 2, OWN, 0x4000);
   MAKE(s, PAGES, STACK_AT - 0x100000 + PAGE, 1, OWN, 0x4100);
   MAKE(s, PAGES, STACK_AT - 0x200000, 1, OWN, 0x4200);
+  MAKE(s, RESIDENT, 30, 7, 5);
   MAKE(s, SAMPLE_END, 0, 15, 0);
   /* Later, everything is gone: a moment before does not see that. */
   heap_sample(m, s, 100 * MS);
@@ -91,7 +92,10 @@ START_TEST(every_page_has_an_owner)
   for (unsigned i = 0; i < REST_COUNT; i++)
     sum += r->rest[i];
   ck_assert_uint_eq(sum, r->pages);
-  ck_assert_uint_eq(r->pages, 14 * PAGE);
+  ck_assert_uint_eq(r->rest[REST_TRACER], 7 * PAGE);
+  ck_assert_uint_eq(r->rest[REST_METADATA], 5 * PAGE);
+  ck_assert_uint_eq(r->pages, (14 + 7 + 5) * PAGE);
+  ck_assert_uint_eq(r->rss, 30 * PAGE);
   ck_assert_uint_eq(p->sample_ns, 10 * MS);
   heap_process_free(p);
 }
@@ -109,6 +113,46 @@ START_TEST(the_latest_sample_counts)
   p = heap_load_one("places", "5ms");
   ck_assert(!p->residence.known);
   heap_process_free(p);
+}
+END_TEST
+
+/* One page is there at 10 ms, two from 100 ms on; marks are set in between. */
+static void make_marked(void)
+{
+  struct maker_stream *s, *sampler;
+  struct trace_maker *m = heap_trace("marked", &s);
+
+  maker_alloc_stack(s, HEAP, 2 * PAGE, IN_F);
+  sampler = heap_sample(m, NULL, 10 * MS);
+  MAKE(sampler, PAGES, HEAP, 1, OWN, 0x1000);
+  MAKE(sampler, SAMPLE_END, 0, 1, 0);
+  maker_time(s, m->header.start_ns + 40 * MS);
+  heap_mark(s, "early");
+  heap_sample(m, sampler, 100 * MS);
+  MAKE(sampler, PAGES, HEAP + PAGE, 1, OWN, 0x1100);
+  MAKE(sampler, RESIDENT, UINT64_MAX, UINT64_MAX, UINT64_MAX); /* damage */
+  MAKE(sampler, SAMPLE_END, 1, 2, 0);
+  maker_time(s, m->header.start_ns + 95 * MS);
+  heap_mark(s, "late");
+  maker_finish(m);
+}
+
+static void expect_marked(const char *at, int64_t resident, uint64_t sample_ns)
+{
+  struct heap_process *p = heap_load_one("marked", at);
+
+  EXPECT(heap_row_of(p, IN_F), RESIDENT, resident);
+  ck_assert_uint_eq(p->sample_ns, sample_ns);
+  ck_assert_uint_eq(p->residence.rss, 0);
+  heap_process_free(p);
+}
+
+START_TEST(the_sample_nearest_to_a_mark_counts)
+{
+  make_marked();
+  expect_marked("mark:early", 4096, 10 * MS);
+  expect_marked("mark:late", 8192, 100 * MS);
+  expect_marked("95ms", 4096, 10 * MS);
 }
 END_TEST
 
@@ -217,6 +261,7 @@ int main(void)
   tcase_set_timeout(tests, 60);
   tcase_add_test(tests, every_page_has_an_owner);
   tcase_add_test(tests, the_latest_sample_counts);
+  tcase_add_test(tests, the_sample_nearest_to_a_mark_counts);
   tcase_add_test(tests, shared_frames_are_divided);
   tcase_add_test(tests, many_changes_settle_to_the_last);
   tcase_add_test(tests, overlapping_and_endless_blocks_do_no_harm);

@@ -131,6 +131,13 @@ static void take_value(uint64_t addr, enum vt_value_type type, uint64_t bits)
   sink.value[sink.values++] = bits;
 }
 
+static void take_resident(uint64_t rss, uint64_t tracer, uint64_t tables)
+{
+  now()->rss = rss;
+  now()->tracer = tracer;
+  now()->tables = tables;
+}
+
 static void take_end(uint64_t number, uint64_t present, uint64_t cost_ns)
 {
   expect(number == now()->number && present == sink.present);
@@ -154,6 +161,7 @@ const struct sampler_sink sink_table = {
     .pages = take_pages,
     .pfns = take_pfns,
     .value = take_value,
+    .resident = take_resident,
     .end = take_end,
     .alive = take_alive,
 };

@@ -21,6 +21,7 @@ struct sink_sample {
   uint64_t changes; /* pages reported, of any state */
   uint64_t records; /* calls of pages and pfns */
   uint64_t vmas, vmas_gone, values;
+  uint64_t rss, tracer, tables; /* 0: not reported, as before */
 };
 
 struct sink_vma {

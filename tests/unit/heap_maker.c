@@ -60,7 +60,7 @@ void heap_load(const char *const *names, size_t count, const char *at, struct he
   for (size_t i = 0; i < count; i++) {
     if (heap_instant_find(temp_path(names[i]), &moment, &instants[i], NULL, NULL) < 0)
       abort();
-    pages[i] = heap_pages_load(temp_path(names[i]), instants[i].time_ns);
+    pages[i] = heap_pages_load(temp_path(names[i]), instants[i].pages_ns);
     if (!pages[i])
       abort();
   }

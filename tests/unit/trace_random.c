@@ -139,6 +139,7 @@ static void sample(struct program *p, struct maker_stream *s, uint64_t number)
   MAKE(s, PAGES, addr + 16 * 4096, 2, VT_PG_PRESENT, frame);
   maker_record(s, VT_R_PFNS, 3, runs, frames, sizeof frames);
   MAKE(s, VALUE, 0x200000, VT_VALUE_INT, number);
+  MAKE(s, RESIDENT, 100 + number, 7, 3);
   MAKE(s, SAMPLE_END, number, 5, 1000);
 }
 
