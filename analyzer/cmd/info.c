@@ -25,12 +25,17 @@ static int info_one(const char *path, enum command_format format, json_t *array,
 {
   struct reading reading = {.reader = reader_open(path, READER_ALL)};
   struct digest digest;
+  bool whole;
 
   if (!reading.reader)
     return EXIT_UNREADABLE;
   progress_begin(&reading.progress, path);
-  digest_read(&digest, reading.reader, step, &reading);
+  whole = digest_read(&digest, reading.reader, step, &reading);
   progress_end(&reading.progress);
+  if (!whole) {
+    reader_close(reading.reader);
+    return command_error(EXIT_UNREADABLE, "%s: out of memory", path);
+  }
   if (format == FORMAT_JSON) {
     json_array_append_new(array, info_json(&digest));
   } else {
@@ -38,6 +43,7 @@ static int info_one(const char *path, enum command_format format, json_t *array,
       putchar('\n');
     info_text(stdout, &digest);
   }
+  digest_release(&digest);
   reader_close(reading.reader);
   return EXIT_FINE;
 }

@@ -23,15 +23,22 @@ static void judge(struct digest *d, uint64_t seen_ns, uint64_t chunks_lost, uint
   d->deterministic = !h->nondet_reason;
 }
 
-void digest_read(struct digest *d, struct reader *r, void (*step)(void *arg), void *arg)
+bool digest_read(struct digest *d, struct reader *r, void (*step)(void *arg), void *arg)
 {
   uint64_t chunks_lost = 0, records_lost = 0, seen_ns, n = 0;
   const struct event *e;
 
   *d = (struct digest){.reader = r, .header = reader_header(r), .damage = reader_damage(r)};
+  if (!stack_digest_init(&d->stacks))
+    return false;
   seen_ns = d->header->start_ns;
   while ((e = reader_next(r))) {
     d->count[e->type & (VT_R_LIMIT - 1)]++;
+    stack_digest_event(&d->stacks, e);
+    if (!marks_event(&d->marks, e)) {
+      digest_release(d);
+      return false;
+    }
     seen_ns = e->time_ns;
     if (e->type == VT_R_LOSS) {
       *(e->field[0] ? &records_lost : &chunks_lost) += e->field[1];
@@ -43,6 +50,17 @@ void digest_read(struct digest *d, struct reader *r, void (*step)(void *arg), vo
   for (unsigned i = 0; i < VT_R_LIMIT; i++)
     d->events += d->count[i];
   judge(d, seen_ns, chunks_lost, records_lost);
+  stack_digest_finish(&d->stacks);
+  if (!d->stacks.failed)
+    return true;
+  digest_release(d);
+  return false;
+}
+
+void digest_release(struct digest *d)
+{
+  stack_digest_release(&d->stacks);
+  marks_release(&d->marks);
 }
 
 const char *digest_ended(const struct digest *d)

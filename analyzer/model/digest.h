@@ -4,6 +4,8 @@
 #ifndef VMTRACE_DIGEST_H
 #define VMTRACE_DIGEST_H
 
+#include "model/marks.h"
+#include "model/stack_digest.h"
 #include "reader/reader.h"
 
 struct digest {
@@ -16,10 +18,14 @@ struct digest {
   uint64_t end_ns;            /* when the image ended; of the last sign of life when it left no word */
   bool complete;              /* traced to its end, and the file is whole */
   bool deterministic;
+  struct stack_digest stacks;
+  struct marks marks;
 };
 
-/* Reads r to its end.  step, if not NULL, is called now and then. */
-void digest_read(struct digest *d, struct reader *r, void (*step)(void *arg), void *arg);
+/* Reads r to its end.  step, if not NULL, is called now and then.  False when out of memory, and nothing to be
+ * released. */
+bool digest_read(struct digest *d, struct reader *r, void (*step)(void *arg), void *arg);
+void digest_release(struct digest *d);
 
 /* "exit", "signal", "exec", "unknown". */
 const char *digest_ended(const struct digest *d);

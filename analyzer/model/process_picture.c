@@ -104,6 +104,7 @@ void picture_free(struct picture *p)
   free(p->vma);
   free(p->samples);
   free(p->values);
+  marks_release(&p->marks);
   free(p->name);
   free(p->exe);
   free(p->host);
@@ -323,10 +324,12 @@ struct picture *picture_load(const char *path)
   struct reader *reader = reader_open(path, READER_SAMPLES);
   struct picture *p;
   const struct event *e;
+  bool marks;
 
   if (!reader)
     return NULL;
   p = picture_new(reader_header(reader));
+  marks = p && reader_header(reader)->marks;
   while (p && (e = reader_next(reader))) {
     if (picture_event(p, e) < 0) {
       complain("%s: out of memory after %zu samples", path, p->sample_count);
@@ -335,6 +338,10 @@ struct picture *picture_load(const char *path)
     }
   }
   reader_close(reader);
+  if (p && marks && marks_load(&p->marks, path) < 0) {
+    picture_free(p);
+    return NULL;
+  }
   if (p)
     picture_finish(p);
   return p;

@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "model/marks.h"
 #include "model/page_range.h"
 #include "reader/reader.h"
 
@@ -66,6 +67,7 @@ struct picture {
   size_t sample_count, sample_room;
   struct value_seen *values; /* in order of time */
   size_t value_count, value_room;
+  struct marks marks;  /* of the program */
   size_t sample_pages; /* where in pages the records of the sample at hand begin */
   uint64_t refused;    /* records that cannot be true (damage) and were left out */
   void *names;         /* tree of the paths */

@@ -96,6 +96,32 @@ static json_t *damage_value(const struct reader_damage *damage)
                    number(damage->bad_records), "first_offset", number(damage->first_offset), "cut", damage->cut);
 }
 
+static json_t *stacks_value(const struct stack_digest *s)
+{
+  json_t *ended = json_object();
+
+  for (uint32_t root = VT_STACK_NONE + 1; root < VT_STACK_FIRST; root++) {
+    char unknown[16];
+
+    snprintf(unknown, sizeof unknown, "%u", root);
+    if (stack_digest_end(root) || s->ended[root])
+      json_object_set_new(ended, stack_digest_end(root) ? stack_digest_end(root) : unknown, number(s->ended[root]));
+  }
+  return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "events", number(s->events), "events_without", number(s->without),
+                   "distinct", number(s->distinct), "depth_median", number(s->depth_median), "depth_max",
+                   number(s->depth_max), "ended", ended);
+}
+
+static json_t *marks_value(const struct marks *marks)
+{
+  json_t *array = json_array();
+
+  for (size_t i = 0; i < marks->count; i++)
+    json_array_append_new(array, json_pack("{s:o, s:o}", "name", text_value(marks->all[i].name, marks->all[i].length),
+                                           "time_ns", number(marks->all[i].time_ns)));
+  return array;
+}
+
 json_t *info_json(const struct digest *d)
 {
   const struct vt_file_header *h = d->header;
@@ -129,6 +155,8 @@ json_t *info_json(const struct digest *d)
   json_object_set_new(o, "samples", number(d->count[VT_R_SAMPLE]));
   json_object_set_new(o, "events", event_counts(d));
   json_object_set_new(o, "events_total", number(d->events));
+  json_object_set_new(o, "stacks", stacks_value(&d->stacks));
+  json_object_set_new(o, "marks", marks_value(&d->marks));
   json_object_set_new(o, "file_bytes", number(reader_size(d->reader)));
   json_object_set_new(o, "bytes_per_event",
                       d->events ? json_real((double)reader_size(d->reader) / (double)d->events) : json_null());

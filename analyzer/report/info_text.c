@@ -9,6 +9,8 @@
 #include "report/quantity.h"
 #include "report/utf8.h"
 
+#define MARKS_SHOWN 20 /* the others are in JSON, and in `vmtrace dump --op=mark` */
+
 static void label(FILE *out, const char *name)
 {
   fprintf(out, "%-14s", name);
@@ -90,6 +92,50 @@ static void events(FILE *out, const struct digest *d)
   }
 }
 
+static void stacks(FILE *out, const struct stack_digest *s)
+{
+  char n[QUANTITY_MAX];
+  const char *name = "walks ended";
+
+  label(out, "call stacks");
+  if (!s->events) {
+    fputs("none\n", out);
+    return;
+  }
+  fprintf(out, "%s events have one", quantity_count(n, s->events));
+  fprintf(out, " of %s", quantity_count(n, s->distinct));
+  if (s->without)
+    fprintf(out, ", %s have none", quantity_count(n, s->without));
+  fprintf(out, "; %" PRIu32 " frames in the median, %" PRIu32 " at most\n", s->depth_median, s->depth_max);
+  for (uint32_t root = VT_STACK_NONE + 1; root < VT_STACK_FIRST; root++) {
+    if (!s->ended[root])
+      continue;
+    label(out, name);
+    fprintf(out, "%s: %s\n", quantity_count(n, s->ended[root]), stack_digest_end_words(root));
+    name = "";
+  }
+}
+
+static void marks(FILE *out, const struct digest *d)
+{
+  const char *name = "marks";
+  char text[QUANTITY_MAX];
+
+  for (size_t i = 0; i < d->marks.count && i < MARKS_SHOWN; i++) {
+    const struct mark *mark = &d->marks.all[i];
+
+    label(out, name);
+    clean(out, mark->name, mark->length);
+    fprintf(out, ", after %s\n",
+            quantity_time(text, mark->time_ns > d->header->start_ns ? mark->time_ns - d->header->start_ns : 0));
+    name = "";
+  }
+  if (d->marks.count > MARKS_SHOWN) {
+    label(out, "");
+    fprintf(out, "and %s more\n", quantity_count(text, d->marks.count - MARKS_SHOWN));
+  }
+}
+
 static void at(FILE *out, const struct digest *d, uint64_t ns)
 {
   char text[QUANTITY_MAX];
@@ -149,5 +195,7 @@ void info_text(FILE *out, const struct digest *d)
   fprintf(out, "%" PRIu64 " of page frames, numbers %s\n", d->count[VT_R_SAMPLE],
           h->flags & VT_F_PFN_VISIBLE ? "visible" : "hidden");
   events(out, d);
+  stacks(out, &d->stacks);
+  marks(out, d);
   completeness(out, d);
 }

@@ -88,7 +88,15 @@ static void put_process(struct emit *e, const struct picture *p)
   put_number(e, "samples", p->sample_count);
   emit_char(e, ',');
   put_number(e, "refused_records", p->refused);
-  emit_char(e, '}');
+  emit_literal(e, ",\"marks\":[");
+  for (size_t i = 0; i < p->marks.count; i++) {
+    emit_text(e, i ? ",{\"name\":" : "{\"name\":");
+    emit_json_string(e, (const uint8_t *)p->marks.all[i].name, p->marks.all[i].length);
+    emit_char(e, ',');
+    put_number(e, "time_ns", p->marks.all[i].time_ns);
+    emit_char(e, '}');
+  }
+  emit_literal(e, "]}");
 }
 
 static void put_processes(struct emit *e, const struct page_set *set)

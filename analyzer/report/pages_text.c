@@ -150,6 +150,7 @@ int pages_text(FILE *out, const struct page_set *set, const struct pages_view *v
   if (put_sums(out, set, view, "\n") < 0 || pages_elsewhere_table(out, set, view) < 0 ||
       pages_values_table(out, set) < 0)
     return -1;
+  pages_marks_list(out, set);
   put_limits(out, set);
   return 0;
 }

@@ -92,7 +92,8 @@ struct vt_file_header {
   uint64_t stop_ns;       /* when it stopped */
   uint64_t nondet_ns;     /* when the first address was not kept */
   uint64_t last_ns;       /* CLOCK_MONOTONIC of the sampler's latest sign of life; 0: no sampler */
-  uint64_t reserved[8];
+  uint64_t marks;         /* MARK records: at least as many as there are */
+  uint64_t reserved[7];
 
   char host[64];  /* NUL-terminated, as all strings here */
   char exe[1024]; /* /proc/self/exe */

@@ -17,6 +17,7 @@ EXPORT int vmtrace_active(void);
 
 static void mark(const char *name)
 {
+  trace_note_mark();
   event_record(VT_R_MARK, 0, NULL, name, strnlen(name, VT_TAIL_MAX));
 }
 

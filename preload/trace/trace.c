@@ -240,6 +240,12 @@ void trace_note_alive(uint64_t now_ns)
   sync_copies();
 }
 
+void trace_note_mark(void)
+{
+  if (trace_state->header)
+    __atomic_fetch_add(&trace_state->header->marks, 1, __ATOMIC_RELAXED);
+}
+
 /* ---- the end ---- */
 
 static void set_end(enum vt_ended how, int status, uint64_t when)

@@ -122,6 +122,7 @@ void trace_record_stack(struct trace_writer *w, enum vt_record_type type, unsign
 void trace_note_nondet(enum vt_nondet reason, uint64_t addr); /* the first one is kept; VT_R_NONDET is the caller's */
 void trace_note_lost(enum vt_loss reason, uint64_t events);   /* added to the header's count */
 void trace_note_alive(uint64_t now_ns);
+void trace_note_mark(void); /* before its VT_R_MARK: the header never counts too few */
 
 /* The process image ends.  exec may fail: trace_end_undo then takes the end back. */
 void trace_end(enum vt_ended how, int status);

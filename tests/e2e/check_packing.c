@@ -267,6 +267,11 @@ START_TEST(marks)
   ck_assert_uint_eq(frees, 32);
   ck_assert_uint_ge(snapshots, 2); /* a mark alone asks for one too, which may come later */
   ck_assert_int_eq(e2e_int(info, "events.mark"), 3);
+  ck_assert_uint_eq(json_array_size(e2e_get(info, "marks")), 3);
+  info = json_array_get(e2e_get(e2e_json(E2E_ARGV("pages"), (char *const[]){(char *)path, NULL}), "processes"), 0);
+  json_array_foreach(e2e_get(info, "marks"), i, event)
+    ck_assert_str_eq(e2e_str(event, "name"), names[i]);
+  ck_assert_uint_eq(i, 3);
 }
 END_TEST
 

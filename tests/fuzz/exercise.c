@@ -35,11 +35,13 @@ static void info(const char *path)
 
   if (!r)
     return;
-  digest_read(&digest, r, NULL, NULL);
+  if (!digest_read(&digest, r, NULL, NULL))
+    abort();
   info_text(nowhere(), &digest);
   object = info_json(&digest);
   json_dumpf(object, nowhere(), JSON_INDENT(2));
   json_decref(object);
+  digest_release(&digest);
   reader_close(r);
 }
 

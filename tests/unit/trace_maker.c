@@ -146,6 +146,7 @@ void maker_record(struct maker_stream *s, enum vt_record_type type, unsigned n, 
 
   if (!buffer)
     die("malloc");
+  s->maker->header.marks += type == VT_R_MARK;
   maker_bytes(s, buffer, vt_pack_general(buffer, type, n, fields, tail, tail_len));
   free(buffer);
 }

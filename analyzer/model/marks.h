@@ -1,0 +1,32 @@
+/*
+ * The marks that a program set (vmtrace_mark, vmtrace_snapshot), in order of
+ * time.  Memory grows with their number.
+ */
+#ifndef VMTRACE_MARKS_H
+#define VMTRACE_MARKS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "reader/reader.h"
+
+struct mark {
+  uint64_t time_ns; /* CLOCK_MONOTONIC */
+  char *name;       /* any bytes, length of them, and a NUL behind */
+  size_t length;
+};
+
+struct marks {
+  struct mark *all;
+  size_t count, room;
+};
+
+/* Takes up a VT_R_MARK, and ignores all else.  False when out of memory. */
+bool marks_event(struct marks *m, const struct event *e);
+void marks_release(struct marks *m);
+
+/* Reads a trace up to the last mark that its header counts.  -1 after one line on stderr. */
+int marks_load(struct marks *m, const char *path);
+
+#endif
