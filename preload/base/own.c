@@ -101,6 +101,7 @@ void *own_alloc(size_t size)
 {
   unsigned shift = shift_of(size);
   struct own_object *object;
+  bool used = false;
   uint64_t mask;
 
   if (shift > MAX_SHIFT)
@@ -108,13 +109,16 @@ void *own_alloc(size_t size)
   mask = sys_block_signals();
   lock_take(&own_lock);
   object = own_lists[shift];
-  if (object)
+  if (object) {
     own_lists[shift] = object->next;
-  else
+    used = true;
+  } else {
     object = cut((size_t)1 << shift);
+  }
   lock_release(&own_lock);
   sys_restore_signals(mask);
-  if (object)
+  /* What was just mapped is zero; its pages are left alone until they are needed. */
+  if (used)
     memset(object, 0, (size_t)1 << shift);
   return object;
 }

@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "unwind/slot_table.h"
+
 /* Unwinding state of one frame.  exact: pc is where the frame was interrupted, not a return address. */
 struct frame_state {
   uint64_t pc, sp, bp;
@@ -38,8 +40,6 @@ struct frame_rule {
 /* False: out of memory. */
 bool frame_rules_start(void);
 
-/* The rule of a pc; kind RULE_UNKNOWN when it was not probed yet. */
-struct frame_rule frame_rule_find(uint64_t pc, bool exact);
 void frame_rule_add(uint64_t pc, bool exact, struct frame_rule rule);
 
 /* Forgets the rules of [start, end). */
@@ -47,5 +47,40 @@ void frame_rules_forget(uint64_t start, uint64_t end);
 
 void frame_rules_before_fork(void);
 void frame_rules_after_fork(bool child);
+
+/* ---- the readers' side: no lock, any thread ---- */
+
+extern struct slot_table *frame_rules_current __attribute__((visibility("hidden")));
+
+static inline uint64_t frame_rule_key(uint64_t pc, bool exact)
+{
+  return pc << 1 | exact;
+}
+
+static inline uint32_t frame_rule_hash(uint64_t key)
+{
+  return (uint32_t)(key * SLOT_HASH_FACTOR >> 32);
+}
+
+/* The rule of a pc; kind RULE_UNKNOWN when it was not probed yet. */
+static inline struct frame_rule frame_rule_find(uint64_t pc, bool exact)
+{
+  struct slot_table *t = slot_table_get(&frame_rules_current);
+  uint64_t key = frame_rule_key(pc, exact);
+  struct frame_rule rule = {.kind = RULE_UNKNOWN};
+
+  for (uint32_t at = frame_rule_hash(key);; at++) {
+    const struct slot *s = &t->slots[at & t->mask];
+    uint64_t there = __atomic_load_n(&s->key, __ATOMIC_ACQUIRE), word;
+
+    if (likely(there == key)) {
+      word = __atomic_load_n(&s->value, __ATOMIC_RELAXED);
+      __builtin_memcpy(&rule, &word, sizeof rule);
+      return rule;
+    }
+    if (!there)
+      return rule;
+  }
+}
 
 #endif

@@ -1,0 +1,148 @@
+/*
+ * What a thread remembers of its latest stack, and the walk by rules that makes use of it.
+ *
+ * A frame's state (pc, sp, bp) and the words of memory that its rule reads
+ * determine its caller's state.  So when a frame of the present walk equals a
+ * kept frame, and every word that the kept walk read from there on still holds what it held, the rest is equal.
+ * rbp is part of that only where it matters: when a frame further out takes its CFA from it before it is
+ * read from memory again.  Code without frame pointers has few such frames.
+ *
+ * Used by unwind.c alone.
+ */
+#ifndef VMTRACE_STACK_WALK_H
+#define VMTRACE_STACK_WALK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/lock.h"
+#include "unwind/frame_rule.h"
+#include "unwind/stack_check.h"
+#include "unwind/stack_path.h"
+
+#define PAGES_KNOWN 16 /* pages outside the thread's own stack that were found readable */
+#define EXTRAS_PER_FRAME 3
+
+/* A frame of the kept stack.  Its pc is in pcs[]. */
+struct kept_frame {
+  uint64_t sp, bp;
+  uint32_t node;
+  uint16_t extras; /* so many of extras[] prove the way from here to the end */
+  bool exact;
+  bool needs_bp; /* bp matters here or further out */
+};
+
+/* A frame of a walk under way.  Places that the caller's values were read from are NULL where they were computed. */
+struct walk_frame {
+  struct frame_state state;
+  const uint64_t *place; /* where its pc was read */
+  const uint64_t *sp_place, *bp_place;
+  bool uses_bp; /* its own CFA is found from bp */
+};
+
+struct unwind_thread {
+  void *user;
+  uint64_t stack_low, stack_top;
+  uint32_t generation; /* of what is kept; differs from the process's: forget it */
+  uint32_t mappings;   /* generation of pages[] */
+  uint32_t root;       /* how the kept walk ended */
+  unsigned count;      /* kept frames, outermost first */
+  unsigned own;        /* so many of them were read from the own stack, which stays readable */
+  unsigned limit;
+  struct walk_frame *fresh;  /* frames of the present walk, innermost first */
+  struct frame_state *plain; /* frames of a plain walk; the same memory */
+  /* pcs[i]: where frame i's pc was read (by the step from frame i + 1), and the pc. */
+  struct check *pcs;
+  struct check *extras; /* all other words, outermost first */
+  struct kept_frame *frames;
+  uint64_t pages[PAGES_KNOWN];
+  struct stack_paths paths;
+};
+
+/* What a walk found: count new frames in u->fresh, below the outermost `prefix` kept ones. */
+struct walk {
+  unsigned count, prefix;
+  uint32_t root;
+  const uint64_t *end_place; /* the null return address that ended it, or NULL */
+  bool elsewhere;            /* places outside the thread's own stack were read */
+};
+
+/* False: only a plain walk can tell.  mappings is the process's generation of mappings.  Reads memory only where it is
+ * readable. */
+bool stack_walk(struct unwind_thread *u, struct frame_state state, const uint64_t *place, uint32_t mappings,
+                struct walk *w);
+
+/* Bytes of a thread's state, and its set-up in zeroed memory of that size. */
+size_t stack_walk_size(unsigned limit);
+struct unwind_thread *stack_walk_init(void *memory, unsigned limit);
+
+/* Forgets all stacks: the rules or the nodes behind them have changed. */
+void stack_walk_forget(struct unwind_thread *u);
+
+/* The walk w, which is kept now, began with frames that a path can remember. */
+void stack_walk_note_path(struct unwind_thread *u, const struct walk *w);
+
+/* Whether a place that was read lies on the thread's own stack. */
+static inline bool stack_walk_own(const struct unwind_thread *u, const uint64_t *place)
+{
+  uint64_t addr = (uint64_t)place;
+
+  return addr - u->stack_low < u->stack_top - 8 - u->stack_low && addr % 8 == 0;
+}
+
+/*
+ * The innermost of the kept frames `from` (which is the present one's, and is
+ * among the `own` ones) and further out that is not what it was; -1: all are.  The element before the first one of both
+ * arrays is a check that fails.
+ */
+static inline long stack_walk_changed(const struct unwind_thread *u, unsigned from)
+{
+  const struct check *pc = &u->pcs[(long)from - 1], *extra = &u->extras[(long)u->frames[from].extras - 1];
+
+  while (*pc->place == pc->value)
+    pc--;
+  while (*extra->place == extra->value)
+    extra--;
+  if (unlikely(extra >= u->extras))
+    return (long)from - 1;
+  return pc - u->pcs;
+}
+
+/* The present stack is the kept one, all of it.  Its node, or 0. */
+static inline uint32_t stack_walk_same(const struct unwind_thread *u, const struct frame_state *s)
+{
+  unsigned top = u->count - 1;
+  const struct kept_frame *k = &u->frames[top];
+
+  if (unlikely(top >= u->own) || k->sp != s->sp || u->pcs[top].value != s->pc || (k->needs_bp && k->bp != s->bp) ||
+      stack_walk_changed(u, top) >= 0)
+    return 0;
+  return k->node;
+}
+
+/* The present stack is a known path to a kept frame that has not changed.  Its node, or 0. */
+static inline uint32_t stack_walk_path(struct unwind_thread *u, const struct frame_state *s)
+{
+  const struct path_site *site = path_site_of(&u->paths, s->pc, s->sp);
+  const struct path *p;
+  const struct kept_frame *k;
+
+  if (unlikely(u->paths.credit <= 0) || site->pc != s->pc || site->sp != s->sp)
+    return 0;
+  p = path_of_mix(&u->paths, path_mix(site));
+  k = &u->frames[p->outer];
+  if (unlikely(p->pc != s->pc || p->sp != s->sp || p->outer >= u->own || p->outer_node != k->node ||
+               p->outer_sp != k->sp) ||
+      unlikely(p->needs_bp && (p->bp != s->bp || p->outer_bp != k->bp)))
+    return 0;
+  for (unsigned i = 0; i < p->checks; i++)
+    if (unlikely(*p->check[i].place != p->check[i].value))
+      return 0;
+  if (unlikely(stack_walk_changed(u, p->outer) >= 0))
+    return 0;
+  u->paths.credit = PATH_CREDIT;
+  return p->node;
+}
+
+#endif

@@ -1,0 +1,269 @@
+/*
+ * Call stacks: what unwind.h offers.  One capture is the walk by rules
+ * (stack_walk.c) or, where a rule is missing or does not hold, a plain walk (frame_probe.c); what was found is
+ * kept for the thread's next capture and interned into the table of nodes.
+ * Called by entry/.
+ */
+#include "unwind/unwind.h"
+
+#include <errno.h>
+#include <stddef.h>
+
+#include "base/lock.h"
+#include "base/log.h"
+#include "base/own.h"
+#include "unwind/frame_probe.h"
+#include "unwind/frame_rule.h"
+#include "unwind/stack_table.h"
+#include "unwind/stack_walk.h"
+
+#define FRAMES_MAX 1024
+
+static struct unwind_config config;
+static bool ready;
+static uint32_t generation = 1; /* of rules and nodes */
+static uint32_t mappings_generation = 1;
+static struct unwind_stats stats;
+
+int unwind_start(const struct unwind_config *c)
+{
+  int rc;
+
+  config = *c;
+  if (config.max_frames > FRAMES_MAX)
+    config.max_frames = FRAMES_MAX;
+  if (!config.max_frames || !frame_rules_start() || !stack_table_start())
+    return -ENOMEM;
+  rc = frame_probe_start();
+  if (rc == 0)
+    __atomic_store_n(&ready, true, __ATOMIC_RELEASE);
+  return rc;
+}
+
+bool unwind_ready(void)
+{
+  return __atomic_load_n(&ready, __ATOMIC_ACQUIRE);
+}
+
+struct unwind_thread *unwind_thread_open(void *user, const void *stack_low, const void *stack_top)
+{
+  struct unwind_thread *u;
+  void *memory;
+
+  if (!unwind_ready())
+    return NULL;
+  memory = own_alloc(stack_walk_size(config.max_frames));
+  if (!memory)
+    return NULL;
+  u = stack_walk_init(memory, config.max_frames);
+  u->user = user;
+  u->stack_low = (uint64_t)stack_low;
+  u->stack_top = (uint64_t)stack_top;
+  return u;
+}
+
+void unwind_thread_close(struct unwind_thread *u)
+{
+  if (u)
+    own_free(u, stack_walk_size(u->limit));
+}
+
+/* The node of pc, announced if it is new. */
+static inline uint32_t node_of(const struct unwind_thread *u, uint32_t parent, uint64_t pc)
+{
+  bool made;
+  uint32_t node = stack_table_intern(parent, pc, &made);
+
+  if (unlikely(made) && config.node)
+    config.node(u->user, node, parent, pc);
+  return node;
+}
+
+/* Some place of the present walk was elsewhere: which of the frames it put at `from` and further in were read from the
+ * own stack alone. */
+static __attribute__((noinline)) unsigned own_frames_slow(const struct unwind_thread *u, unsigned from, unsigned end)
+{
+  unsigned extra = from ? u->frames[from - 1].extras : 0, at = from;
+
+  for (; at < end; at++) {
+    if (at && !stack_walk_own(u, u->pcs[at - 1].place))
+      return at;
+    for (; extra < u->frames[at].extras; extra++)
+      if (!stack_walk_own(u, u->extras[extra].place))
+        return at;
+  }
+  return at;
+}
+
+static inline unsigned add_extra(struct unwind_thread *u, unsigned extras, const uint64_t *place, uint64_t value)
+{
+  u->extras[extras] = (struct check){place, value};
+  return extras + 1;
+}
+
+/* Interns the walk's new frames below the kept ones that it goes on with, and makes them kept.  The innermost node; 0:
+ * out of memory. */
+static inline uint32_t keep(struct unwind_thread *u, const struct walk *w)
+{
+  unsigned at = w->prefix;
+  const struct kept_frame *outer = at ? &u->frames[at - 1] : NULL;
+  uint32_t node = outer ? outer->node : w->root;
+  unsigned extras = outer ? outer->extras : 0;
+  bool needs_bp = outer && outer->needs_bp;
+
+  u->root = w->root;
+  if (!outer && w->end_place) {
+    const struct walk_frame *f = &u->fresh[w->count - 1];
+
+    extras = add_extra(u, extras, w->end_place, 0);
+    if (f->sp_place)
+      extras = add_extra(u, extras, f->sp_place, (uint64_t)(w->end_place + 1));
+  }
+  for (unsigned i = w->count; i-- > 0; at++) {
+    const struct walk_frame *f = &u->fresh[i];
+
+    if (at && unlikely(f->sp_place))
+      extras = add_extra(u, extras, f->sp_place, u->frames[at - 1].sp);
+    if (needs_bp && f->bp_place)
+      extras = add_extra(u, extras, f->bp_place, u->frames[at - 1].bp);
+    needs_bp = f->uses_bp || (needs_bp && !f->bp_place);
+    node = node_of(u, node, f->state.pc);
+    u->pcs[at] = (struct check){f->place, f->state.pc};
+    u->frames[at] = (struct kept_frame){f->state.sp, f->state.bp, node, (uint16_t)extras, f->state.exact, needs_bp};
+    if (unlikely(!node)) {
+      u->count = 0;
+      return VT_STACK_NONE;
+    }
+  }
+  u->count = at;
+  if (u->own >= w->prefix)
+    u->own = unlikely(w->elsewhere) ? own_frames_slow(u, w->prefix, at) : at;
+  return node;
+}
+
+static unsigned walk_plain(struct unwind_thread *u, const struct frame_state *from, uint32_t *root, bool learn)
+{
+  unsigned n;
+
+  if (config.plain)
+    config.plain(u->user, true);
+  n = frame_walk_plain(from, u->plain, u->limit, root, learn);
+  if (config.plain)
+    config.plain(u->user, false);
+  return n;
+}
+
+/* The node of the n frames in u->plain. */
+static uint32_t node_of_plain(const struct unwind_thread *u, unsigned n, uint32_t root)
+{
+  uint32_t node = n ? root : VT_STACK_NONE;
+
+  while (n-- > 0 && node)
+    node = node_of(u, node, u->plain[n].pc);
+  return node;
+}
+
+/* Nothing of it is kept: where libunwind read is not known. */
+static uint32_t capture_plain(struct unwind_thread *u, const struct frame_state *from)
+{
+  uint32_t root;
+  unsigned n = walk_plain(u, from, &root, config.mode != UNWIND_PLAIN);
+
+  __atomic_fetch_add(&stats.plain_walks, 1, __ATOMIC_RELAXED);
+  u->count = u->own = 0;
+  return node_of_plain(u, n, root);
+}
+
+/* Compare mode: the stack of node against a plain walk. */
+static void compare(struct unwind_thread *u, const struct frame_state *from, uint32_t node)
+{
+  uint32_t root, plain, cached = node, parent;
+  unsigned n = walk_plain(u, from, &root, false), at = 0;
+  uint64_t pc = 0;
+
+  plain = node_of_plain(u, n, root);
+  if (likely(plain == node))
+    return;
+  __atomic_fetch_add(&stats.differences, 1, __ATOMIC_RELAXED);
+  while (stack_table_entry(cached, &parent, &pc) && at < n && pc == u->plain[at].pc) {
+    cached = parent;
+    at++;
+  }
+  log_error(
+      "call stacks differ: libunwind has %u frames (end %u); frame %u is %lx by rules (node %u), %lx by libunwind", n,
+      root, at, cached < VT_STACK_FIRST ? 0UL : pc, cached, at < n ? u->plain[at].pc : 0UL);
+}
+
+static __attribute__((noinline)) uint32_t capture_slow(struct unwind_thread *u, const struct frame_state *from,
+                                                       const uint64_t *place)
+{
+  struct walk walk;
+  uint32_t id;
+
+  if (unlikely(config.mode == UNWIND_PLAIN) ||
+      !stack_walk(u, *from, place, __atomic_load_n(&mappings_generation, __ATOMIC_RELAXED), &walk))
+    return capture_plain(u, from);
+  /* The stack is a part of the kept one: what is further in may come back as it was. */
+  if (!walk.count)
+    return u->frames[walk.prefix - 1].node;
+  id = keep(u, &walk);
+  if (likely(id))
+    stack_walk_note_path(u, &walk);
+  return id;
+}
+
+uint32_t unwind_capture(struct unwind_thread *u, const void *frame)
+{
+  const uint64_t *words = frame;
+  const struct frame_state from = {words[1], (uint64_t)(words + 2), words[0], false};
+  uint32_t now = __atomic_load_n(&generation, __ATOMIC_RELAXED);
+  uint32_t id = 0;
+
+  if (unlikely(u->generation != now)) {
+    u->generation = now;
+    stack_walk_forget(u);
+  }
+  if (likely(u->count)) {
+    id = stack_walk_same(u, &from);
+    if (!id)
+      id = stack_walk_path(u, &from);
+  }
+  if (!id)
+    id = capture_slow(u, &from, words + 1);
+  if (unlikely(config.mode == UNWIND_COMPARE))
+    compare(u, &from, id);
+  return id;
+}
+
+void unwind_forget(uint64_t start, uint64_t end)
+{
+  if (!unwind_ready())
+    return;
+  frame_rules_forget(start, end);
+  stack_table_forget(start, end);
+  __atomic_fetch_add(&generation, 1, __ATOMIC_RELAXED);
+}
+
+void unwind_mappings_changed(void)
+{
+  __atomic_fetch_add(&mappings_generation, 1, __ATOMIC_RELAXED);
+}
+
+void unwind_get_stats(struct unwind_stats *s)
+{
+  *s = stats;
+}
+
+void unwind_before_fork(void)
+{
+  frame_rules_before_fork();
+  stack_table_before_fork();
+}
+
+void unwind_after_fork(bool child)
+{
+  stack_table_after_fork(child);
+  frame_rules_after_fork(child);
+  if (child)
+    __atomic_fetch_add(&generation, 1, __ATOMIC_RELAXED);
+}
