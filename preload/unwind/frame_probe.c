@@ -27,6 +27,7 @@ static struct {
   int (*get_proc_info)(unw_cursor_t *, unw_proc_info_t *);
   int (*is_signal_frame)(unw_cursor_t *);
   int (*set_caching_policy)(unw_addr_space_t, unw_caching_policy_t);
+  int (*backtrace)(void **, int);
 } lib;
 
 /* How far a realigned frame's saved CFA is looked for below rbp. */
@@ -49,6 +50,7 @@ int frame_probe_start(void)
       {&lib.get_proc_info, NAME_OF(unw_get_proc_info)},
       {&lib.is_signal_frame, NAME_OF(unw_is_signal_frame)},
       {&lib.set_caching_policy, NAME_OF(unw_set_caching_policy)},
+      {&lib.backtrace, NAME_OF(unw_backtrace)},
   };
 
   if (!handle)
@@ -262,4 +264,15 @@ unsigned frame_walk_plain(const struct frame_state *from, struct frame_state *fr
     }
     state = next;
   }
+}
+
+unsigned frame_walk_quick(const struct frame_state *from, uint64_t *pcs, unsigned max)
+{
+  unsigned own = 0, n, all = (unsigned)lib.backtrace((void **)pcs, (int)max);
+
+  while (own < all && pcs[own] != from->pc)
+    own++;
+  n = all - own;
+  memmove(pcs, pcs + own, n * sizeof *pcs);
+  return n;
 }

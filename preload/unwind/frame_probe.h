@@ -22,4 +22,11 @@ int frame_probe_start(void);
 unsigned frame_walk_plain(const struct frame_state *from, struct frame_state *frames, unsigned max, uint32_t *root,
                           bool learn);
 
+/*
+ * The same by unw_backtrace, which is libunwind's own quick way: pcs of the
+ * calling thread's frames from `from` outwards, at most max.  Returns how many; 0 when `from` was not met.
+ * What it remembers of code that was unloaded since is not to be trusted.
+ */
+unsigned frame_walk_quick(const struct frame_state *from, uint64_t *pcs, unsigned max);
+
 #endif

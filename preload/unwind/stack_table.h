@@ -36,13 +36,12 @@ static inline uint32_t stack_table_hash(uint32_t parent, uint64_t pc)
   return (uint32_t)(pc * SLOT_HASH_FACTOR >> 32) + parent * UINT32_C(0x9e3779b1);
 }
 
-/* The node of pc under parent, made if need be (*made tells).  0: out of memory.  A slot is keyed by its pc, and its
- * value is the parent above the id. */
-static inline uint32_t stack_table_intern(uint32_t parent, uint64_t pc, bool *made)
+/* The node of pc under parent; 0: there is none.  A slot is keyed by its pc, and its value is the parent above the id.
+ */
+static inline uint32_t stack_table_find(uint32_t parent, uint64_t pc)
 {
   struct slot_table *t = slot_table_get(&stack_table_current);
 
-  *made = false;
   for (uint32_t at = stack_table_hash(parent, pc);; at++) {
     const struct slot *s = &t->slots[at & t->mask];
     uint64_t key = __atomic_load_n(&s->key, __ATOMIC_ACQUIRE);
@@ -51,8 +50,17 @@ static inline uint32_t stack_table_intern(uint32_t parent, uint64_t pc, bool *ma
     if (likely(key == pc) && likely(value >> 32 == parent))
       return (uint32_t)value;
     if (unlikely(!key))
-      return stack_table_add(parent, pc, made);
+      return 0;
   }
+}
+
+/* The same, made if need be (*made tells).  0: out of memory. */
+static inline uint32_t stack_table_intern(uint32_t parent, uint64_t pc, bool *made)
+{
+  uint32_t id = stack_table_find(parent, pc);
+
+  *made = false;
+  return likely(id) ? id : stack_table_add(parent, pc, made);
 }
 
 #endif

@@ -58,6 +58,10 @@ struct unwind_thread {
   struct kept_frame *frames;
   uint64_t pages[PAGES_KNOWN];
   struct stack_paths paths;
+  /* Compare mode; else NULL. */
+  uint64_t *quick;    /* pcs of a quick walk */
+  uint32_t *compared; /* nodes that were compared by steps, by their low bits */
+  uint32_t compares;
 };
 
 /* What a walk found: count new frames in u->fresh, below the outermost `prefix` kept ones. */

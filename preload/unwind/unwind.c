@@ -18,6 +18,10 @@
 #include "unwind/stack_walk.h"
 
 #define FRAMES_MAX 1024
+#define QUICK_OWN 16 /* room for the library's own frames in a quick walk */
+#define COMPARED_NODES 1024
+#define COMPARE_STEPS 64
+#define COMPARE_BYTES ((config.max_frames + QUICK_OWN) * sizeof(uint64_t) + COMPARED_NODES * sizeof(uint32_t))
 
 static struct unwind_config config;
 static bool ready;
@@ -59,13 +63,17 @@ struct unwind_thread *unwind_thread_open(void *user, const void *stack_low, cons
   u->user = user;
   u->stack_low = (uint64_t)stack_low;
   u->stack_top = (uint64_t)stack_top;
+  u->quick = config.mode == UNWIND_COMPARE ? own_alloc(COMPARE_BYTES) : NULL;
+  u->compared = u->quick ? (uint32_t *)(u->quick + u->limit + QUICK_OWN) : NULL;
   return u;
 }
 
 void unwind_thread_close(struct unwind_thread *u)
 {
-  if (u)
-    own_free(u, stack_walk_size(u->limit));
+  if (!u)
+    return;
+  own_free(u->quick, COMPARE_BYTES);
+  own_free(u, stack_walk_size(u->limit));
 }
 
 /* The node of pc, announced if it is new. */
@@ -174,8 +182,8 @@ static uint32_t capture_plain(struct unwind_thread *u, const struct frame_state 
   return node_of_plain(u, n, root);
 }
 
-/* Compare mode: the stack of node against a plain walk. */
-static void compare(struct unwind_thread *u, const struct frame_state *from, uint32_t node)
+/* Compare mode: against libunwind's steps. */
+static void compare_plain(struct unwind_thread *u, const struct frame_state *from, uint32_t node)
 {
   uint32_t root, plain, cached = node, parent;
   unsigned n = walk_plain(u, from, &root, false), at = 0;
@@ -194,14 +202,52 @@ static void compare(struct unwind_thread *u, const struct frame_state *from, uin
       root, at, cached < VT_STACK_FIRST ? 0UL : pc, cached, at < n ? u->plain[at].pc : 0UL);
 }
 
+/* Whether libunwind's quick way says that the kept stack's root and then these frames are node. */
+static bool equals_quick(struct unwind_thread *u, const struct frame_state *from, uint32_t node)
+{
+  uint32_t at = u->root;
+  unsigned n;
+
+  if (config.plain)
+    config.plain(u->user, true);
+  n = frame_walk_quick(from, u->quick, u->limit + QUICK_OWN);
+  if (config.plain)
+    config.plain(u->user, false);
+  if (!n || (n > u->limit) != (at == VT_STACK_LIMIT))
+    return false;
+  if (n > u->limit)
+    n = u->limit;
+  while (n-- > 0 && at)
+    at = stack_table_find(at, u->quick[n]);
+  return at == node;
+}
+
+/*
+ * Compare mode: the stack that a walk by rules gave as node against libunwind.
+ * By its steps when the node is new here, one time in COMPARE_STEPS anyway, and
+ * when its quick way says something else: its steps cost about a microsecond per frame, most of it in system calls.
+ */
+static void compare(struct unwind_thread *u, const struct frame_state *from, uint32_t node)
+{
+  uint32_t *seen = &u->compared[node % COMPARED_NODES];
+
+  if (!u->quick)
+    return;
+  if (*seen == node && ++u->compares % COMPARE_STEPS && equals_quick(u, from, node))
+    return;
+  *seen = node;
+  compare_plain(u, from, node);
+}
+
 static __attribute__((noinline)) uint32_t capture_slow(struct unwind_thread *u, const struct frame_state *from,
-                                                       const uint64_t *place)
+                                                       const uint64_t *place, bool *plain)
 {
   struct walk walk;
   uint32_t id;
 
-  if (unlikely(config.mode == UNWIND_PLAIN) ||
-      !stack_walk(u, *from, place, __atomic_load_n(&mappings_generation, __ATOMIC_RELAXED), &walk))
+  *plain = unlikely(config.mode == UNWIND_PLAIN) ||
+           !stack_walk(u, *from, place, __atomic_load_n(&mappings_generation, __ATOMIC_RELAXED), &walk);
+  if (unlikely(*plain))
     return capture_plain(u, from);
   /* The stack is a part of the kept one: what is further in may come back as it was. */
   if (!walk.count)
@@ -217,6 +263,7 @@ uint32_t unwind_capture(struct unwind_thread *u, const void *frame)
   const uint64_t *words = frame;
   const struct frame_state from = {words[1], (uint64_t)(words + 2), words[0], false};
   uint32_t now = __atomic_load_n(&generation, __ATOMIC_RELAXED);
+  bool plain = false;
   uint32_t id = 0;
 
   if (unlikely(u->generation != now)) {
@@ -229,8 +276,8 @@ uint32_t unwind_capture(struct unwind_thread *u, const void *frame)
       id = stack_walk_path(u, &from);
   }
   if (!id)
-    id = capture_slow(u, &from, words + 1);
-  if (unlikely(config.mode == UNWIND_COMPARE))
+    id = capture_slow(u, &from, words + 1, &plain);
+  if (unlikely(config.mode == UNWIND_COMPARE) && !plain)
     compare(u, &from, id);
   return id;
 }
