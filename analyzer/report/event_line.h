@@ -1,5 +1,6 @@
 /*
- * One event as one line: for people, or as a JSON object.
+ * One event as one line: for people, or as a JSON object.  One walk over an
+ * event's fields (event_field.c), and a table of operations for each format.
  */
 #ifndef VMTRACE_EVENT_LINE_H
 #define VMTRACE_EVENT_LINE_H
@@ -23,32 +24,46 @@ enum field_style {
   FIELD_SIGNED,  /* a 32-bit number that may be negative */
   FIELD_THREAD,  /* a stream number: shown as the lineage */
   FIELD_BITS,    /* flags: hexadecimal in text, a number in JSON */
-  FIELD_TEXT,    /* the tail, as a string */
-  FIELD_MODULE,  /* the tail, as a name and, behind a zero byte, a build id */
-  FIELD_FRAMES,  /* the tail, as a list of frame numbers */
+  FIELD_TEXT,    /* bytes, as a string */
+  FIELD_FRAMES,  /* bytes, as a list of frame numbers */
+  FIELD_STYLES
 };
 
+/* A field with its content. */
 struct event_field {
   const char *name;
   uint8_t length; /* of the name */
-  uint8_t style;
+  uint8_t style;  /* enum field_style */
+  bool usual;     /* says nothing that people would miss */
+  uint64_t value;
+  const uint8_t *bytes; /* FIELD_TEXT, FIELD_FRAMES: byte_count of them, the event's */
+  size_t byte_count;
 };
 
-/* The fields of a record type, the tail last; count of them. */
-const struct event_field *event_fields(uint32_t type, unsigned *count);
+#define EVENT_FIELDS_MAX (VT_FIELDS_MAX + 4)
 
-/* The next frame number of a tail of that style, from *p on; false at its end. */
+/* The fields of an event, an address first; how many. */
+unsigned event_fields(const struct event_line *line, const struct event *e, struct event_field *fields);
+
+/* The next frame number of bytes of that style, from *p on; false at its end. */
 bool event_next_frame(const uint8_t **p, const uint8_t *end, uint64_t *frame);
 
-/* Where the name of a tail of style FIELD_MODULE ends. */
-size_t event_module_name(const struct event *e);
+/* A format: what is written before the fields, before and for each field by its style, and behind all. */
+typedef void field_writer(const struct event_line *line, const struct event_field *field);
+struct event_format {
+  void (*begin)(const struct event_line *line, const struct event *e);
+  /* index: of the field, of count.  False: it is left out. */
+  bool (*name)(const struct event_line *line, const struct event_field *field, unsigned index, unsigned count);
+  field_writer *value[FIELD_STYLES];
+  void (*end)(const struct event_line *line);
+};
 
 void event_line_text(const struct event_line *line, const struct event *e);
 
-/*
- * Always op, thread, seq and time_ns; addr and size for all events of the heap
- * and of mappings (0 where not known); then the fields by their names.
- */
+/* Always op, thread, seq and time_ns; then the fields by their names. */
 void event_line_json(const struct event_line *line, const struct event *e);
+
+/* For the two of them alone. */
+void event_line_write(const struct event_line *line, const struct event *e, const struct event_format *format);
 
 #endif

@@ -1,66 +1,12 @@
 /*
  * `vmtrace dump` for people: time, thread, number, op, then the fields, in
- * columns.
+ * columns.  The operations of a format; called through event_line_write.
  */
 #include "report/event_line.h"
 
 #define THREAD_WIDTH 9
 #define OP_WIDTH 13
 #define ADDR_WIDTH 17
-
-static void frames(struct emit *e, const struct event *event)
-{
-  const uint8_t *p = event->tail;
-  uint64_t frame = 0;
-  const char *before = "";
-
-  while (event_next_frame(&p, event->tail + event->tail_len, &frame)) {
-    emit_text(e, before);
-    emit_hex(e, frame);
-    before = ",";
-  }
-}
-
-static void module(struct emit *e, const struct event *event)
-{
-  size_t n = event_module_name(event);
-
-  emit_clean(e, event->tail, n);
-  if (n < event->tail_len) {
-    emit_literal(e, " build_id=");
-    emit_clean(e, event->tail + n + 1, event->tail_len - n - 1);
-  }
-}
-
-static void value(const struct event_line *line, const struct event *event, enum field_style style, uint64_t v)
-{
-  struct emit *e = line->emit;
-
-  switch (style) {
-  case FIELD_ADDRESS:
-  case FIELD_BITS:
-    emit_hex(e, v);
-    break;
-  case FIELD_SIGNED:
-    emit_i64(e, (int32_t)v);
-    break;
-  case FIELD_THREAD:
-    emit_text(e, v >= VT_NO_THREAD ? "-" : reader_lineage(line->reader, (uint32_t)v));
-    break;
-  case FIELD_TEXT:
-    emit_clean(e, event->tail, event->tail_len);
-    break;
-  case FIELD_MODULE:
-    module(e, event);
-    break;
-  case FIELD_FRAMES:
-    frames(e, event);
-    break;
-  case FIELD_NUMBER:
-    emit_u64(e, v);
-    break;
-  }
-}
 
 /* Seconds since the start with nine decimals; events cannot be earlier, but damage can make them. */
 static void time_column(struct emit *e, uint64_t ns)
@@ -71,7 +17,7 @@ static void time_column(struct emit *e, uint64_t ns)
   emit_literal(e, "  ");
 }
 
-static void head(const struct event_line *line, const struct event *event)
+static void begin(const struct event_line *line, const struct event *event)
 {
   struct emit *e = line->emit;
   size_t mark;
@@ -87,82 +33,85 @@ static void head(const struct event_line *line, const struct event *event)
   emit_pad(e, mark, OP_WIDTH);
 }
 
-/* The address has a column of its own; the order of the others is the record's. */
-static void address(struct emit *e, uint64_t addr)
-{
-  size_t mark = emit_mark(e);
-
-  emit_hex(e, addr);
-  emit_pad(e, mark, ADDR_WIDTH);
-}
-
-static void number(struct emit *e, const char *name, uint64_t v)
-{
-  emit_text(e, name);
-  emit_u64(e, v);
-}
-
-static bool heap_event(const struct event_line *line, const struct event *event)
+/* An address that comes first has a column of its own, and needs no name. */
+static bool name(const struct event_line *line, const struct event_field *field, unsigned index, unsigned count)
 {
   struct emit *e = line->emit;
 
-  switch (event->type) {
-  case VT_R_ALLOC:
-    address(e, event->field[0]);
-    number(e, "size=", event->field[1]);
-    if (event->field[2] != 16)
-      number(e, " align=", event->field[2]);
-    break;
-  case VT_R_FREE:
-    if (line->old_size) {
-      address(e, event->field[0]);
-      number(e, "size=", line->old_size);
-    } else {
-      emit_hex(e, event->field[0]);
-    }
-    break;
-  case VT_R_REALLOC:
-    address(e, event->field[1]);
-    number(e, "size=", event->field[2]);
-    emit_literal(e, " old=");
-    emit_hex(e, event->field[0]);
-    if (line->old_size)
-      number(e, " old_size=", line->old_size);
-    break;
-  default:
+  if (field->usual)
+    return false;
+  if (index == 0 && field->style == FIELD_ADDRESS && field->length == 4) {
+    size_t mark = emit_mark(e);
+
+    emit_hex(e, field->value);
+    if (count > 1 && !(count == 2 && field[1].usual))
+      emit_pad(e, mark, ADDR_WIDTH - 1);
     return false;
   }
+  if (index)
+    emit_char(e, ' ');
+  emit_bytes(e, field->name, field->length);
+  emit_char(e, '=');
   return true;
 }
 
-static void other_event(const struct event_line *line, const struct event *event)
+static void number(const struct event_line *line, const struct event_field *field)
 {
-  struct emit *e = line->emit;
-  unsigned n;
-  const struct event_field *fields = event_fields(event->type, &n);
+  emit_u64(line->emit, field->value);
+}
+
+static void hexadecimal(const struct event_line *line, const struct event_field *field)
+{
+  emit_hex(line->emit, field->value);
+}
+
+static void signed_number(const struct event_line *line, const struct event_field *field)
+{
+  emit_i64(line->emit, (int32_t)field->value);
+}
+
+static void thread(const struct event_line *line, const struct event_field *field)
+{
+  emit_text(line->emit, field->value >= VT_NO_THREAD ? "-" : reader_lineage(line->reader, (uint32_t)field->value));
+}
+
+static void text(const struct event_line *line, const struct event_field *field)
+{
+  emit_clean(line->emit, field->bytes, field->byte_count);
+}
+
+static void frames(const struct event_line *line, const struct event_field *field)
+{
+  const uint8_t *p = field->bytes;
+  uint64_t frame = 0;
   const char *before = "";
 
-  for (unsigned i = 0; i < n; i++) {
-    if (fields[i].length == 4 && !memcmp(fields[i].name, "addr", 4))
-      address(e, event->field[i]);
-  }
-  for (unsigned i = 0; i < n; i++) {
-    if (fields[i].length == 4 && !memcmp(fields[i].name, "addr", 4))
-      continue;
-    emit_text(e, before);
-    emit_bytes(e, fields[i].name, fields[i].length);
-    emit_char(e, '=');
-    value(line, event, fields[i].style, i < event->fields ? event->field[i] : 0);
-    before = " ";
+  while (event_next_frame(&p, field->bytes + field->byte_count, &frame)) {
+    emit_text(line->emit, before);
+    emit_hex(line->emit, frame);
+    before = ",";
   }
 }
 
-void event_line_text(const struct event_line *line, const struct event *event)
+static void end(const struct event_line *line)
 {
-  head(line, event);
-  if (!heap_event(line, event))
-    other_event(line, event);
-  if (event->stack)
-    number(line->emit, " stack=", event->stack);
   emit_char(line->emit, '\n');
+}
+
+static const struct event_format plain = {
+    .begin = begin,
+    .name = name,
+    .value = {[FIELD_NUMBER] = number,
+              [FIELD_ADDRESS] = hexadecimal,
+              [FIELD_SIGNED] = signed_number,
+              [FIELD_THREAD] = thread,
+              [FIELD_BITS] = hexadecimal,
+              [FIELD_TEXT] = text,
+              [FIELD_FRAMES] = frames},
+    .end = end,
+};
+
+void event_line_text(const struct event_line *line, const struct event *e)
+{
+  event_line_write(line, e, &plain);
 }
