@@ -94,6 +94,7 @@ void process_open_trace(struct thread *t)
   };
 
   process.traced = trace_start(&config);
+  heap_populate_ahead(!process.traced);
   if (!process.traced)
     return;
   if (process.nondet_reason)

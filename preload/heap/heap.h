@@ -29,6 +29,13 @@ struct heap;
 typedef void (*heap_nondet_fn)(enum vt_nondet reason, uint64_t addr);
 void heap_set_nondet(heap_nondet_fn fn);
 
+/*
+ * Whether pages may be made resident before the program writes to them, which
+ * saves page faults (the default).  Off where samples are to tell what the program touched.
+ * It has no influence on addresses.  Any thread, at any time; for all heaps.
+ */
+void heap_populate_ahead(bool ahead);
+
 /* The heap that is empty and refuses everything fast: heap_alloc on it ends in heap_alloc_slow, which returns NULL. */
 extern struct heap heap_none __attribute__((visibility("hidden")));
 

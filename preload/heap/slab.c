@@ -5,6 +5,7 @@
  */
 #include "heap/slab.h"
 
+#include "heap/heap.h"
 #include "heap/segment.h"
 #include "heap/space.h"
 
@@ -19,6 +20,13 @@
 
 /* A new current run is the fullest of so many: emptier ones get the chance to become empty. */
 #define LOOK_AHEAD 4
+
+static bool stay_behind; /* no page becomes resident by the heap's doing: heap_populate_ahead */
+
+void heap_populate_ahead(bool ahead)
+{
+  __atomic_store_n(&stay_behind, !ahead, __ATOMIC_RELAXED);
+}
 
 static void unlink_run(struct bin *bin, struct run *run)
 {
@@ -111,7 +119,7 @@ static void run_release(struct arena *arena, struct bin *bin, struct run *run)
   segment_give(arena, run_segment(run), run->head, run->last + 1u);
 }
 
-/* Makes the pages under block index resident, and some beyond it. */
+/* Makes the pages under block index resident, and some beyond it, unless the program is to do that itself. */
 static void populate(struct bin *bin, struct run *run, uint32_t size, unsigned index)
 {
   unsigned pages = run->last + 1u, first = run->populated;
@@ -125,7 +133,7 @@ static void populate(struct bin *bin, struct run *run, uint32_t size, unsigned i
     end = need;
   if (end > pages)
     end = pages;
-  if (ahead >= POPULATE_MIN && end - first >= POPULATE_MIN)
+  if (ahead >= POPULATE_MIN && end - first >= POPULATE_MIN && !__atomic_load_n(&stay_behind, __ATOMIC_RELAXED))
     space_populate(run_addr(run) + first * HEAP_PAGE, (end - first) * HEAP_PAGE);
   bin->pages += end - first;
   run->populated = (uint8_t)end;
