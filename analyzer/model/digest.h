@@ -4,7 +4,7 @@
 #ifndef VMTRACE_DIGEST_H
 #define VMTRACE_DIGEST_H
 
-#include "model/marks.h"
+#include "model/mark_list.h"
 #include "model/stack_digest.h"
 #include "reader/reader.h"
 

@@ -12,7 +12,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "model/marks.h"
+#include "model/mark_list.h"
 #include "model/page_range.h"
 #include "reader/reader.h"
 

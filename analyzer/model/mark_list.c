@@ -1,8 +1,8 @@
 /*
- * Keeping and finding marks.  See marks.h.  Called by model/digest.c for every
+ * Keeping and finding marks.  See mark_list.h.  Called by model/digest.c for every
  * event, and by model/process_picture.c, which reads no other event of the program's.
  */
-#include "model/marks.h"
+#include "model/mark_list.h"
 
 #include <stdlib.h>
 #include <string.h>

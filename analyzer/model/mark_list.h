@@ -2,8 +2,8 @@
  * The marks that a program set (vmtrace_mark, vmtrace_snapshot), in order of
  * time.  Memory grows with their number.
  */
-#ifndef VMTRACE_MARKS_H
-#define VMTRACE_MARKS_H
+#ifndef VMTRACE_MARK_LIST_H
+#define VMTRACE_MARK_LIST_H
 
 #include <stdbool.h>
 #include <stddef.h>
