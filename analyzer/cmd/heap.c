@@ -56,7 +56,7 @@ static int find_pages(char **traces, size_t count, const struct heap_moment *at,
 }
 
 /* Loads what can be loaded; the result says whether that was everything. */
-static int load(char **traces, size_t count, const struct heap_moment *at, struct set *set)
+static int load(char **traces, size_t count, const struct heap_moment *at, enum heap_extent extent, struct set *set)
 {
   struct heap_instant *instants = calloc(count + 1, sizeof *instants);
   struct heap_pages **pages = calloc(count + 1, sizeof(struct heap_pages *));
@@ -76,7 +76,7 @@ static int load(char **traces, size_t count, const struct heap_moment *at, struc
     if (!pages[i])
       continue;
     progress_begin(&progress, traces[i]);
-    p = heap_process_load(traces[i], &instants[i], pages[i], step, &progress);
+    p = heap_process_load(traces[i], &instants[i], pages[i], extent, step, &progress);
     progress_end(&progress);
     if (p)
       set->process[set->count++] = p;
@@ -118,7 +118,7 @@ static int report(const struct heap_options *o, const struct set *set, const str
       .top = o->top,
       .colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR"),
   };
-  enum heap_scope scope = before ? HEAP_UNTIL_THEN : HEAP_WHOLE_RUN;
+  enum heap_scope scope = before || o->extent == HEAP_READ_UNTIL ? HEAP_UNTIL_THEN : HEAP_WHOLE_RUN;
   int result = -1;
 
   if (r.sort == HEAP_VALUES)
@@ -157,7 +157,7 @@ static int report_difference(const struct heap_options *o, const struct set *set
   char *other = (char *)o->diff;
   char **traces = other ? &other : o->traces;
   struct set before;
-  int loaded = load(traces, other ? 1 : (size_t)o->trace_count, at, &before), result = -1;
+  int loaded = load(traces, other ? 1 : (size_t)o->trace_count, at, HEAP_READ_UNTIL, &before), result = -1;
 
   if (loaded != EXIT_FINE)
     *code = loaded;
@@ -174,7 +174,7 @@ int cmd_heap(int argc, char **argv)
   int code, result = -1;
 
   heap_options_parse(argc, argv, &options);
-  code = load(options.traces, (size_t)options.trace_count, &options.at, &set);
+  code = load(options.traces, (size_t)options.trace_count, &options.at, options.extent, &set);
   if (set.count) {
     if (options.diff || options.has_diff_at)
       result = report_difference(&options, &set, &code);

@@ -12,6 +12,7 @@
 
 enum {
   OPTION_AT = 0x100,
+  OPTION_UNTIL,
   OPTION_SORT,
   OPTION_STACKS,
   OPTION_TREE,
@@ -66,6 +67,24 @@ static void parse_top(const char *arg, struct heap_options *o, struct argp_state
   o->top = (unsigned)top;
 }
 
+/* Whether a column says something about the whole run, not about a moment. */
+static bool is_of_run(enum heap_value column)
+{
+  switch (column) {
+  case HEAP_ALLOCATIONS:
+  case HEAP_FREES:
+  case HEAP_REQUESTED:
+  case HEAP_PEAK:
+  case HEAP_AT_PEAK:
+  case HEAP_TEMPORARY:
+  case HEAP_LEAKED:
+  case HEAP_LEAKED_BLOCKS:
+    return true;
+  default:
+    return false;
+  }
+}
+
 /* What options mean together. */
 static void settle(struct heap_options *o, struct argp_state *state)
 {
@@ -80,6 +99,8 @@ static void settle(struct heap_options *o, struct argp_state *state)
     o->top = 0;
   if (!o->has_sort)
     o->sort = o->format == HEAP_FORMAT_FOLDED ? HEAP_REQUESTED : o->diff || o->has_diff_at ? HEAP_LIVE : HEAP_VALUES;
+  if (o->diff || o->has_diff_at || (o->format == HEAP_FORMAT_FOLDED && !is_of_run(o->sort)))
+    o->extent = HEAP_READ_UNTIL;
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -92,6 +113,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     return 0;
   case OPTION_AT:
     parse_moment("--at", arg, &o->at, state);
+    return 0;
+  case OPTION_UNTIL:
+    parse_moment("--until", arg, &o->at, state);
+    o->extent = HEAP_READ_UNTIL;
     return 0;
   case OPTION_DIFF_AT:
     parse_moment("--diff-at", arg, &o->diff_at, state);
@@ -143,6 +168,8 @@ void heap_options_parse(int argc, char **argv, struct heap_options *options)
       {"at", OPTION_AT, "MOMENT", 0,
        "what is live and resident then: a time since the start, peak, end (the default) or "
        "mark:NAME",
+       1},
+      {"until", OPTION_UNTIL, "MOMENT", 0, "the same, and all other numbers as of then: what comes later is not read",
        1},
       {"stacks", OPTION_STACKS, NULL, 0, "a table of call stacks instead of sites", 1},
       {"tree", OPTION_TREE, NULL, 0, "a tree of calls, from the root", 1},

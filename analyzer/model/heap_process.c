@@ -9,7 +9,8 @@
 
 #include "reader/complain.h"
 
-#define STEP 65536 /* events between two calls of step: some milliseconds */
+#define STEP 65536         /* events between two calls of step: some milliseconds */
+#define NAMES_GRACE_MS 100 /* without a sampler, whose period bounds it */
 
 static void add_node(struct heap_process *p, const struct event *e)
 {
@@ -59,8 +60,23 @@ static uint64_t end_of(const struct heap_process *p, uint64_t seen_ns)
   return p->header.last_ns > seen_ns ? p->header.last_ns : seen_ns;
 }
 
+/*
+ * The names of call stacks that were in use at the instant, where nothing else
+ * is read behind it: a thread's clock may lag behind another's by a sampler's
+ * period (FORMAT.md, section 7), and so may a node's record come after its first use.
+ */
+static void read_names(struct heap_process *p, struct reader *r, const struct event *e, uint64_t time_ns)
+{
+  uint64_t grace = (p->header.sample_ms ? p->header.sample_ms : NAMES_GRACE_MS) * UINT64_C(1000000);
+
+  for (; e && (e->time_ns <= time_ns || e->time_ns - time_ns <= grace); e = reader_next(r)) {
+    if (e->type == VT_R_STACK_NODE)
+      add_node(p, e);
+  }
+}
+
 static bool read_events(struct heap_process *p, struct reader *r, const struct heap_instant *instant,
-                        struct heap_pages *pages, heap_step step, void *arg)
+                        enum heap_extent extent, struct heap_pages *pages, heap_step step, void *arg)
 {
   uint64_t events = 0, seen_ns = p->header.start_ns;
   bool waiting = true; /* for the moment */
@@ -71,6 +87,10 @@ static bool read_events(struct heap_process *p, struct reader *r, const struct h
       waiting = false;
       if (!take_moment(p, pages, instant->time_ns))
         return false;
+      if (extent == HEAP_READ_UNTIL) {
+        read_names(p, r, e, instant->time_ns);
+        break;
+      }
     }
     if (++events % STEP == 0 && step)
       step(arg, reader_progress(r));
@@ -104,7 +124,7 @@ static struct heap_process *process_new(const struct reader *r)
 }
 
 struct heap_process *heap_process_load(const char *path, const struct heap_instant *instant, struct heap_pages *pages,
-                                       heap_step step, void *arg)
+                                       enum heap_extent extent, heap_step step, void *arg)
 {
   struct reader *r = reader_open(path, READER_ALL);
   struct heap_process *p;
@@ -115,7 +135,7 @@ struct heap_process *heap_process_load(const char *path, const struct heap_insta
     return NULL;
   }
   p = process_new(r);
-  if (!p || !read_events(p, r, instant, pages, step, arg) || p->counts.failed) {
+  if (!p || !read_events(p, r, instant, extent, pages, step, arg) || p->counts.failed) {
     complain("%s: out of memory", path);
     heap_process_free(p);
     p = NULL;

@@ -36,9 +36,15 @@ struct heap_process {
   uint64_t without_stack;
 };
 
-/* Reads a whole trace; pages is what the process had at the instant (used up).  NULL after one line on stderr. */
+/* How much of a trace is read. */
+enum heap_extent {
+  HEAP_READ_ALL,
+  HEAP_READ_UNTIL /* to the instant: what is said about the whole run then ends there */
+};
+
+/* Reads a trace; pages is what the process had at the instant (used up).  NULL after one line on stderr. */
 struct heap_process *heap_process_load(const char *path, const struct heap_instant *instant, struct heap_pages *pages,
-                                       heap_step step, void *arg);
+                                       enum heap_extent extent, heap_step step, void *arg);
 void heap_process_free(struct heap_process *p);
 
 #endif

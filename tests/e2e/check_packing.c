@@ -299,6 +299,39 @@ START_TEST(heap_at_marks)
 }
 END_TEST
 
+static json_t *heap_with(const char *option, const char *path)
+{
+  return e2e_json(E2E_ARGV("heap", "--stacks", option), (char *const[]){(char *)path, NULL});
+}
+
+static long long events_read(const json_t *heap)
+{
+  return e2e_int(json_array_get(e2e_get(heap, "processes"), 0), "events");
+}
+
+/* What is live then is the same whether or not the rest is read; the other numbers are as of then, and all stacks have
+ * their names. */
+START_TEST(heap_until_a_mark)
+{
+  const char *path = TRACE("marks");
+  json_t *at = heap_with("--at=mark:middle", path), *until = heap_with("--until=mark:middle", path), *stack;
+  size_t i;
+
+  ck_assert_int_lt(events_read(until), events_read(at));
+  ck_assert_int_eq(e2e_int(until, "totals.live_bytes"), e2e_int(at, "totals.live_bytes"));
+  ck_assert_int_eq(e2e_int(until, "totals.live_bytes"), e2e_int(until, "totals.leaked_bytes"));
+  ck_assert_int_eq(e2e_int(until, "totals.resident_bytes"), e2e_int(at, "totals.resident_bytes"));
+  ck_assert_int_lt(e2e_int(until, "totals.frees"), e2e_int(at, "totals.frees"));
+  ck_assert_int_lt(e2e_int(at, "totals.leaked_bytes"), e2e_int(at, "totals.live_bytes"));
+  json_array_foreach(e2e_get(until, "stacks"), i, stack)
+    ck_assert_uint_gt(json_array_size(e2e_get(stack, "frames")), 1);
+  ck_assert_uint_gt(i, 0);
+  at = heap_with("--at=end", path);
+  until = heap_with("--until=end", path);
+  ck_assert(json_equal(e2e_get(at, "stacks"), e2e_get(until, "stacks")));
+}
+END_TEST
+
 static void expect_says(const char *program, const char *library, const char *variable, const char *says)
 {
   struct e2e_result result;
@@ -349,6 +382,7 @@ int main(void)
   tcase_add_test(pack, span_of_time);
   tcase_add_test(api, marks);
   tcase_add_test(api, heap_at_marks);
+  tcase_add_test(api, heap_until_a_mark);
   tcase_add_loop_test(api, header_everywhere, 0, 2);
   return e2e_main(suite);
 }
