@@ -2,6 +2,7 @@
  * Call stacks end to end: cached walks against libunwind's in real processes,
  * stacks in the trace, and what they cost the program: nothing that it could see.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -55,6 +56,63 @@ START_TEST(plain_and_cached_give_the_same_trace)
   }
   ck_assert_int_gt(nodes[0], 200);
   ck_assert_int_eq(nodes[0], nodes[1]);
+}
+END_TEST
+
+/* Builds a shared object or a program in the test's own directory; fails when it cannot be. */
+static const char *build(const char *const *argv, const char *product)
+{
+  struct e2e_spec spec = {.argv = argv};
+  struct e2e_result result;
+
+  e2e_run(&spec, &result);
+  e2e_expect_exit(&result, 0);
+  e2e_release(&result);
+  return product;
+}
+
+static void write_text(const char *path, const char *text)
+{
+  FILE *f = fopen(path, "w");
+
+  ck_assert_ptr_nonnull(f);
+  ck_assert_int_ge(fputs(text, f), 0);
+  ck_assert_int_eq(fclose(f), 0);
+}
+
+/* Three objects of equal layout, whose only function calls back from one return address with frames of three sizes,
+ * full of zeros: a rule of another one's finds the end of the stack there. */
+START_TEST(stacks_of_assembly_and_of_replaced_code)
+{
+  const char *object[3];
+
+  if (!e2e_has("gcc"))
+    E2E_SKIP("gcc is not installed");
+  for (int i = 0; i < 3; i++) {
+    const char *source = e2e_path("object%d.c", i);
+    char text[300];
+
+    snprintf(text, sizeof text,
+             "void entry(void (*fn)(void)) { void *volatile a[%d]; for (int i = 0; i < %d; i++) a[i] = 0; fn(); "
+             "a[0] = a[1]; }\n",
+             25 + 20 * i, 25 + 20 * i);
+    write_text(source, text);
+    object[i] = e2e_path("object%d.so", i);
+    build(E2E_ARGV("gcc", "-O2", "-shared", "-fPIC", "-o", object[i], source), object[i]);
+  }
+  expect_equal_walks(E2E_ARGV(e2e_prog("call_stacks_asm"), object[0], object[1], object[2]), NULL);
+}
+END_TEST
+
+START_TEST(exceptions)
+{
+  char source[4096];
+  const char *program = e2e_path("throw");
+
+  if (!e2e_has("g++"))
+    E2E_SKIP("g++ is not installed");
+  snprintf(source, sizeof source, "%s/tests/progs/call_stacks_throw.cc", e2e_top());
+  expect_equal_walks(E2E_ARGV(build(E2E_ARGV("g++", "-O2", "-pthread", "-o", program, source), program)), NULL);
 }
 END_TEST
 
@@ -114,6 +172,8 @@ int main(void)
 
   tcase_add_test(tc, hard_stacks);
   tcase_add_test(tc, plain_and_cached_give_the_same_trace);
+  tcase_add_test(tc, stacks_of_assembly_and_of_replaced_code);
+  tcase_add_test(tc, exceptions);
   tcase_add_test(tc, a_compiler);
   tcase_add_test(tc, an_interpreter);
   tcase_add_test(tc, python);

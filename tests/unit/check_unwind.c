@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <ucontext.h>
@@ -129,8 +130,8 @@ static void start(enum unwind_mode mode)
   char *frame = __builtin_frame_address(0);
 
   ck_assert_int_eq(unwind_start(&config), 0);
-  /* The Check process's own stack: what lies above is argv and the environment. */
-  mine = unwind_thread_open(NULL, frame - (1 << 20), frame + 256);
+  /* The Check process's own stack, up to where the kernel put the auxiliary vector's random bytes. */
+  mine = unwind_thread_open(NULL, frame - (1 << 20), (void *)(getauxval(AT_RANDOM) & ~7ul));
   ck_assert_ptr_nonnull(mine);
 }
 
@@ -261,6 +262,39 @@ START_TEST(coroutines)
   munmap(stack, size);
   unwind_mappings_changed();
   recurse(3);
+  no_differences();
+}
+END_TEST
+
+/* The frames further in lie at one place, whatever shift is; this one's does not, and only rbp tells. */
+__attribute__((noinline)) static void fill_up(size_t size)
+{
+  volatile char *p = alloca(size);
+
+  p[0] = 1;
+  leaf();
+  recurse(1);
+}
+
+__attribute__((noinline)) static void shifted(size_t shift)
+{
+  volatile char *p = alloca(shift);
+
+  if (shift > 1000) {
+    fill_up(4096 - shift);
+    __asm__ volatile("nop" ::: "memory");
+  } else {
+    fill_up(4096 - shift);
+  }
+  __asm__ volatile("" ::"r"(p) : "memory");
+}
+
+/* Both calls of fill_up must be there to be told apart: their return addresses are the only difference. */
+START_TEST(frames_that_only_rbp_tells_apart)
+{
+  start(UNWIND_COMPARE);
+  for (int round = 0; round < 20; round++)
+    shifted(round & 1 ? 512 : 2048);
   no_differences();
 }
 END_TEST
@@ -413,6 +447,7 @@ int main(void)
   tcase_add_test(tc, signal_frames);
   tcase_add_test(tc, longjmp_over_frames);
   tcase_add_test(tc, coroutines);
+  tcase_add_test(tc, frames_that_only_rbp_tells_apart);
   tcase_add_test(tc, threads);
   tcase_add_test(tc, known_stacks_need_no_libunwind);
   tcase_add_test(tc, same_stack_same_id);
