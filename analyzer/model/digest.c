@@ -31,6 +31,11 @@ bool digest_read(struct digest *d, struct reader *r, void (*step)(void *arg), vo
   *d = (struct digest){.reader = r, .header = reader_header(r), .damage = reader_damage(r)};
   if (!stack_digest_init(&d->stacks))
     return false;
+  d->errors = heap_errors_new();
+  if (!d->errors) {
+    digest_release(d);
+    return false;
+  }
   seen_ns = d->header->start_ns;
   while ((e = reader_next(r))) {
     d->count[e->type & (VT_R_LIMIT - 1)]++;
@@ -40,6 +45,8 @@ bool digest_read(struct digest *d, struct reader *r, void (*step)(void *arg), vo
       return false;
     }
     seen_ns = e->time_ns;
+    if (e->type >= VT_R_MODULE)
+      heap_errors_event(d->errors, e);
     if (e->type == VT_R_LOSS) {
       *(e->field[0] ? &records_lost : &chunks_lost) += e->field[1];
       continue;
@@ -51,7 +58,7 @@ bool digest_read(struct digest *d, struct reader *r, void (*step)(void *arg), vo
     d->events += d->count[i];
   judge(d, seen_ns, chunks_lost, records_lost);
   stack_digest_finish(&d->stacks);
-  if (!d->stacks.failed)
+  if (!d->stacks.failed && !d->errors->failed)
     return true;
   digest_release(d);
   return false;
@@ -61,6 +68,8 @@ void digest_release(struct digest *d)
 {
   stack_digest_release(&d->stacks);
   marks_release(&d->marks);
+  heap_errors_free(d->errors);
+  d->errors = NULL;
 }
 
 const char *digest_ended(const struct digest *d)

@@ -5,6 +5,8 @@
 #define VMTRACE_DIGEST_H
 
 #include "model/mark_list.h"
+#include "model/heap_errors.h"
+#include "model/marks.h"
 #include "model/stack_digest.h"
 #include "reader/reader.h"
 
@@ -20,6 +22,7 @@ struct digest {
   bool deterministic;
   struct stack_digest stacks;
   struct marks marks;
+  struct heap_errors *errors; /* names of functions are looked up when asked for */
 };
 
 /* Reads r to its end.  step, if not NULL, is called now and then.  False when out of memory, and nothing to be

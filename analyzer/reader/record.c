@@ -42,12 +42,21 @@ const struct record_shape *record_shape(uint32_t type)
   return type < VT_R_LIMIT ? &shapes[type] : &unknown;
 }
 
+/* Records that were given more fields later on: in older files those are not there, and read as 0. */
+static unsigned fields_at_least(uint32_t type, const struct record_shape *shape)
+{
+  return type == VT_R_HEAP_ERROR ? 2 : shape->fields;
+}
+
 bool record_parse(struct event *event, uint32_t type, const uint8_t *payload, size_t len)
 {
   const struct record_shape *shape = record_shape(type);
   const uint8_t *p = payload, *end = payload + len;
 
   for (unsigned i = 0; i < shape->fields; i++) {
+    event->field[i] = 0;
+    if (p == end && i >= fields_at_least(type, shape))
+      continue;
     p = vt_get_leb(p, end, &event->field[i]);
     if (!p)
       return false;

@@ -25,10 +25,10 @@ static const struct {
   const char *name;
   enum field_style style;
 } styles[] = {
-    {"addr", FIELD_ADDRESS},  {"old", FIELD_ADDRESS},  {"pc", FIELD_ADDRESS}, {"ip", FIELD_ADDRESS},
-    {"pfn", FIELD_ADDRESS},   {"bits", FIELD_ADDRESS}, {"fd", FIELD_SIGNED},  {"status", FIELD_SIGNED},
-    {"parent", FIELD_THREAD}, {"prot", FIELD_BITS},    {"flags", FIELD_BITS}, {"state", FIELD_BITS},
-    {"dev", FIELD_BITS},      {"pfns", FIELD_FRAMES},
+    {"addr", FIELD_ADDRESS},  {"old", FIELD_ADDRESS},   {"pc", FIELD_ADDRESS},    {"ip", FIELD_ADDRESS},
+    {"pfn", FIELD_ADDRESS},   {"bits", FIELD_ADDRESS},  {"block", FIELD_ADDRESS}, {"fd", FIELD_SIGNED},
+    {"status", FIELD_SIGNED}, {"parent", FIELD_THREAD}, {"prot", FIELD_BITS},     {"flags", FIELD_BITS},
+    {"state", FIELD_BITS},    {"dev", FIELD_BITS},      {"pfns", FIELD_FRAMES},
 };
 
 /* The events of the heap say more than their records: the sizes of blocks that end. */

@@ -168,5 +168,6 @@ json_t *info_json(const struct digest *d)
   json_object_set_new(o, "nondet_reason", json_string(digest_nondet_words(h->nondet_reason)));
   json_object_set_new(o, "nondet_ns", number(h->nondet_ns));
   json_object_set_new(o, "damage", damage_value(d->damage));
+  json_object_set_new(o, "heap_errors", info_errors_json(d));
   return o;
 }

@@ -198,4 +198,5 @@ void info_text(FILE *out, const struct digest *d)
   stacks(out, &d->stacks);
   marks(out, d);
   completeness(out, d);
+  info_errors_text(out, d);
 }

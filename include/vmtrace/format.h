@@ -176,7 +176,7 @@ enum vt_kind { VT_K_GENERAL = 0, VT_K_ALLOC = 1, VT_K_FREE = 2, VT_K_ALLOC_STACK
   X(SIGNAL, 24, "signal", "signo")                                                                                     \
   X(LOSS, 25, "loss", "reason events")                                                                                 \
   X(NONDET, 26, "nondet", "reason addr")                                                                               \
-  X(HEAP_ERROR, 27, "heap_error", "kind addr")                                                                         \
+  X(HEAP_ERROR, 27, "heap_error", "kind addr block stack alloc_stack free_stack")                                      \
   X(SAMPLE, 28, "sample", "reason flags number")                                                                       \
   X(PAGES, 29, "pages", "addr count state pfn")                                                                        \
   X(PFNS, 30, "pfns", "addr count state pfns*")                                                                        \

@@ -23,6 +23,8 @@
   X(FAULTS, "VMTRACE_FAULTS", "faults", "off", "on or off", "exact page-fault records (privileged)")                   \
   X(WATCH, "VMTRACE_WATCH", "watch", "", "ADDR:TYPE[,ADDR:TYPE...], TYPE one of int, uint, long, ulong, double, ptr",  \
     "values recorded whenever they changed")                                                                           \
+  X(ON_ERROR, "VMTRACE_ON_ERROR", "on-error", "abort", "abort or continue",                                            \
+    "what follows the report of a double free or another misuse of the heap; continue = the call is ignored")          \
   X(LOG, "VMTRACE_LOG", "log", "warn", "error, warn, info or debug", "how much the library says on stderr")
 
 enum vt_option {

@@ -214,6 +214,8 @@ static bool parse_option(enum vt_option option, const char *s, struct options *o
     return parse_pair(s, "off", "on", &o->faults);
   case VT_OPT_WATCH:
     return parse_watch(s, o);
+  case VT_OPT_ON_ERROR:
+    return parse_pair(s, "abort", "continue", &o->on_error_continue);
   case VT_OPT_LOG:
     return parse_log(s);
   case VT_OPT_COUNT:

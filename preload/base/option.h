@@ -29,6 +29,7 @@ struct options {
   enum option_unwind unwind;
   unsigned sample_ms;
   bool faults;
+  bool on_error_continue; /* misuse of the heap is reported and ignored */
   unsigned watch_count;
   struct option_watch watch[OPTION_WATCH_MAX];
 };

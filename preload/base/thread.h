@@ -14,6 +14,7 @@
 
 #include "base/lock.h"
 
+struct free_sites;
 struct heap;
 struct trace_writer;
 struct unwind_thread;
@@ -23,6 +24,7 @@ struct thread {
   struct heap *heap;            /* the thread's pinned heap; never NULL */
   struct trace_writer *writer;  /* the thread's event stream; never NULL */
   struct unwind_thread *unwind; /* call stacks; NULL: none are taken */
+  struct free_sites *frees;     /* entry: who freed what lately; NULL: nothing was kept yet */
   uint32_t number;              /* the thread's stream number in the trace; VT_NO_THREAD: none yet */
   uint32_t internal;            /* > 0: libc is working for itself (pthread_create); served apart, not recorded */
   uint32_t children;            /* threads created so far: the next one's ordinal is children + 1 */

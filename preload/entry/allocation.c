@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/sys.h"
+#include "entry/free_sites.h"
 #include "entry/process.h"
 #include "entry/report.h"
 #include "heap/heap.h"
@@ -129,6 +130,14 @@ static void *nested_alloc(size_t align, size_t size, bool zeroed)
   return p;
 }
 
+/* When the program goes on after that, it finds realloc failed and the block as it was. */
+static void *bad_resize(const struct hook *h, enum heap_verdict verdict, void *p)
+{
+  report_bad_free(h, verdict, p, "realloc");
+  errno = EINVAL;
+  return NULL;
+}
+
 /* A new block, and the old one is freed by the hook that was interrupted. */
 static void *nested_resize(const struct hook *h, void *p, size_t size)
 {
@@ -137,7 +146,7 @@ static void *nested_resize(const struct hook *h, void *p, size_t size)
   void *q;
 
   if (verdict == HEAP_DOUBLE || verdict == HEAP_INTERIOR || verdict == HEAP_INVALID)
-    report_bad_free(h, verdict, p, "realloc");
+    return bad_resize(h, verdict, p);
   q = verdict == HEAP_OK ? heap_nested_alloc(HEAP_MIN_ALIGN, size) : NULL;
   if (!q) {
     errno = ENOMEM;
@@ -194,12 +203,15 @@ void block_free(const struct hook *h, void *p, const char *call)
   if (h->state == HOOK_NESTED && hook_defer_free(h, p))
     return;
   verdict = h->state == HOOK_READY ? heap_free_slow(h->thread->heap, p) : heap_nested_free(p);
-  if (verdict == HEAP_OK)
+  if (verdict == HEAP_OK) {
     HOOK_RECORD(h, FREE, (uint64_t)(uintptr_t)p);
-  else if (verdict == HEAP_FOREIGN)
+    if (h->state == HOOK_READY)
+      free_sites_note(h->thread, p, h->frame);
+  } else if (verdict == HEAP_FOREIGN) {
     foreign_free(h, p);
-  else
+  } else {
     report_bad_free(h, verdict, p, call);
+  }
 }
 
 void *block_resize(const struct hook *h, void *p, size_t size)
@@ -218,7 +230,7 @@ void *block_resize(const struct hook *h, void *p, size_t size)
     if (verdict == HEAP_FOREIGN)
       q = foreign_resize(h, p, size);
     else if (verdict != HEAP_OK)
-      report_bad_free(h, verdict, p, "realloc");
+      return bad_resize(h, verdict, p);
     else if (q)
       HOOK_RECORD(h, REALLOC, (uint64_t)(uintptr_t)p, (uint64_t)(uintptr_t)q, size);
   }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "entry/allocation.h"
+#include "entry/free_sites.h"
 #include "entry/hook.h"
 #include "entry/libc_names.h"
 #include "entry/process.h"
@@ -14,6 +15,8 @@
 #include "entry/stacks.h"
 #include "heap/heap_fast.h"
 #include "trace/trace_fast.h"
+
+#define SMALLEST_JUDGED 256 /* of smaller blocks, any size that fits is taken */
 
 /* The guard was not free, or (held) the heap gave nothing: an allocator of another kind, or no memory. */
 static COLD void *malloc_slow(size_t size, uintptr_t frame)
@@ -72,6 +75,7 @@ HOT void free_block(void *p, const char *call, uintptr_t frame)
   if (unlikely(!own))
     trace_clock_due(t->writer);
   trace_free(t->writer, (uintptr_t)p);
+  free_sites_note(t, p, frame);
   hook_leave(t, frame);
 }
 
@@ -85,29 +89,41 @@ EXPORT void cfree(void *p)
   free_block(p, "cfree", HOOK_FRAME);
 }
 
-static void check_size(void *p, size_t size)
+/*
+ * Whether a block of usable bytes at p may have been asked for with that size
+ * and alignment (0: none was named).  A block that realloc shrank keeps its place down to half of its size; a small or
+ * an aligned one may be larger than its class because of the alignment.
+ */
+static bool size_is_possible(const void *p, size_t align, size_t size, size_t usable)
 {
-  struct hook h = hook_begin(HOOK_FRAME);
-  size_t usable = block_usable(&h, p);
+  if (align && ((align & (align - 1)) || (uintptr_t)p & (align - 1)))
+    return false;
+  return size <= usable && (align || usable <= SMALLEST_JUDGED || size >= usable / 2);
+}
 
-  if (!block_is_next(&h) && usable && size > usable)
-    report_size_mismatch(&h, p, size, usable);
+/* False: the block at p cannot be what the caller says, and the program goes on without the free. */
+static bool check_size(void *p, size_t align, size_t size, uintptr_t frame)
+{
+  struct hook h = hook_begin(frame);
+  size_t usable = block_usable(&h, p);
+  bool possible = block_is_next(&h) || !usable || size_is_possible(p, align, size, usable);
+
+  if (!possible)
+    report_size_mismatch(&h, p, align, size, usable);
   hook_end(&h);
+  return possible;
 }
 
 EXPORT void free_sized(void *p, size_t size)
 {
-  if (p)
-    check_size(p, size);
-  free_block(p, "free_sized", HOOK_FRAME);
+  if (!p || check_size(p, 0, size, HOOK_FRAME))
+    free_block(p, "free_sized", HOOK_FRAME);
 }
 
 EXPORT void free_aligned_sized(void *p, size_t align, size_t size)
 {
-  (void)align;
-  if (p)
-    check_size(p, size);
-  free_block(p, "free_aligned_sized", HOOK_FRAME);
+  if (!p || check_size(p, align ? align : 1, size, HOOK_FRAME))
+    free_block(p, "free_aligned_sized", HOOK_FRAME);
 }
 
 static COLD void *calloc_slow(size_t size, uintptr_t frame)

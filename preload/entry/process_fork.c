@@ -13,6 +13,7 @@
 #include "base/option.h"
 #include "base/own.h"
 #include "base/sys.h"
+#include "entry/free_sites.h"
 #include "entry/hook.h"
 #include "entry/module_list.h"
 #include "entry/process_state.h"
@@ -53,6 +54,7 @@ static void renew_child(struct thread *t)
   modules_after_fork(true);
   threads_after_fork(true, t);
   heap_after_fork(true);
+  free_sites_after_fork(t);
   samples_after_fork(true);
   t->writer = &trace_none;
   t->number = VT_NO_THREAD;

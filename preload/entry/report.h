@@ -1,6 +1,8 @@
 /*
- * What is said when the program misuses the heap: one line on stderr, a
- * HEAP_ERROR record, then abort as glibc does.  Called by the malloc hooks.
+ * What is said when the program misuses the heap: one message on stderr, with
+ * the stacks of the error, of the block's allocation and of its first free, and a
+ * HEAP_ERROR record.  Then the process ends by abort, as with glibc, or, with
+ * VMTRACE_ON_ERROR=continue, these functions return and the call does nothing.  Called by the malloc hooks.
  */
 #ifndef VMTRACE_REPORT_H
 #define VMTRACE_REPORT_H
@@ -9,9 +11,9 @@
 #include "heap/heap.h"
 
 /* verdict is HEAP_DOUBLE, HEAP_INTERIOR or HEAP_INVALID; h is the hook that met it, and call its name. */
-_Noreturn void report_bad_free(const struct hook *h, enum heap_verdict verdict, const void *p, const char *call);
+void report_bad_free(const struct hook *h, enum heap_verdict verdict, const void *p, const char *call);
 
-/* free_sized or free_aligned_sized with a size that the block at p cannot have: said once, the program goes on. */
-void report_size_mismatch(const struct hook *h, const void *p, size_t claimed, size_t usable);
+/* What free_sized (align 0) and free_aligned_sized say of the block at p, which has usable bytes, cannot be. */
+void report_size_mismatch(const struct hook *h, const void *p, size_t align, size_t size, size_t usable);
 
 #endif

@@ -14,6 +14,7 @@
 #include "base/lock.h"
 #include "base/own.h"
 #include "base/sys.h"
+#include "entry/free_sites.h"
 #include "entry/hook.h"
 #include "entry/process.h"
 #include "entry/stacks.h"
@@ -62,6 +63,7 @@ static bool table_remove(struct thread *t)
 static void free_thread(struct thread *t)
 {
   stacks_close(t);
+  free_sites_close(t);
   if (t->pending)
     own_unmap(t->pending, PENDING_BYTES);
   t->pending = NULL;

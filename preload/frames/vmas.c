@@ -44,8 +44,7 @@ static uint64_t hash_text(const char *p)
   return hash;
 }
 
-/* "start-end rwxp offset major:minor inode      path", NUL-terminated.  False: not a line of that form. */
-static bool parse_line(const char *p, struct vma *vma, const char **path)
+bool vmas_parse_line(const char *p, struct vma *vma, const char **path)
 {
   uint64_t major, minor;
 
@@ -163,7 +162,7 @@ static void line(struct reading *r, const char *text)
   const char *path;
   struct vma vma;
 
-  if (!parse_line(text, &vma, &path) || vma.start < r->end || vma.end > SPACE_END + FRAME_SIZE)
+  if (!vmas_parse_line(text, &vma, &path) || vma.start < r->end || vma.end > SPACE_END + FRAME_SIZE)
     return;
   r->end = vma.end;
   clip(r, &vma, path);

@@ -42,6 +42,10 @@ bool vmas_read(struct vmas *vmas, int maps, const struct sampler_sink *sink);
 /* Forgets all and gives the memory back. */
 void vmas_forget(struct vmas *vmas);
 
+/* One line of a maps file, "start-end rwxp offset major:minor inode      path", NUL-terminated.  False: not a line of
+ * that form. */
+bool vmas_parse_line(const char *p, struct vma *vma, const char **path);
+
 /* Index of the first kept mapping that ends after addr; now.count when there is none. */
 uint64_t vmas_find(const struct vmas *vmas, uint64_t addr);
 

@@ -61,7 +61,7 @@ bool stack_table_entry(uint32_t id, uint32_t *parent, uint64_t *pc)
       continue;
     *parent = (uint32_t)(t->slots[i].value >> 32);
     *pc = t->slots[i].key;
-    return true;
+    return *pc != DEAD_PC;
   }
   return false;
 }

@@ -282,6 +282,22 @@ uint32_t unwind_capture(struct unwind_thread *u, const void *frame)
   return id;
 }
 
+uint32_t unwind_caller(struct unwind_thread *u, const void *frame)
+{
+  uint64_t pc = ((const uint64_t *)frame)[1];
+  bool made;
+  uint32_t id = stack_table_intern(VT_STACK_LIMIT, pc, &made);
+
+  if (unlikely(made) && id && config.node)
+    config.node(u->user, id, VT_STACK_LIMIT, pc);
+  return id;
+}
+
+bool unwind_node(uint32_t id, uint32_t *parent, uint64_t *pc)
+{
+  return unwind_ready() && stack_table_entry(id, parent, pc);
+}
+
 void unwind_forget(uint64_t start, uint64_t end)
 {
   if (!unwind_ready())

@@ -66,6 +66,18 @@ void unwind_thread_close(struct unwind_thread *u);
  */
 uint32_t unwind_capture(struct unwind_thread *u, const void *frame);
 
+/*
+ * The caller of that hook alone, as a stack of one frame whose outer frames
+ * are not kept: for events that come too fast to walk the stack at each of them.
+ */
+uint32_t unwind_caller(struct unwind_thread *u, const void *frame);
+
+/*
+ * What an id stands for: the frame at *pc, called by stack *parent.  False for
+ * a root, for an id of before fork, and where the code was unloaded.  Slow; any thread.
+ */
+bool unwind_node(uint32_t id, uint32_t *parent, uint64_t *pc);
+
 /* [start, end) was unmapped, or may hold other code than before: what is known about it is forgotten. */
 void unwind_forget(uint64_t start, uint64_t end);
 /* A mapping of the program went away: places outside the thread's own stack are checked anew before they are read. */
