@@ -12,7 +12,7 @@
 
 static void run(const char *kind, const char *detail, const char *option, struct e2e_result *result)
 {
-  const struct e2e_spec spec = {.argv = E2E_ARGV(e2e_prog("heap_errors"), kind, detail),
+  const struct e2e_spec spec = {.argv = E2E_ARGV(e2e_prog("misuse_sites"), kind, detail),
                                 .env =
                                     option ? E2E_ARGV("VMTRACE_SAMPLE_MS=0", option) : E2E_ARGV("VMTRACE_SAMPLE_MS=0"),
                                 .preload = e2e_library()};

@@ -1,6 +1,6 @@
 /*
  * Misuse of the heap from functions of known names, so that a report's call
- * stacks can be judged: heap_errors KIND [DETAIL].  Ends with "went on" where it lives on.
+ * stacks can be judged: misuse_sites KIND [DETAIL].  Ends with "went on" where it lives on.
  */
 #include <dlfcn.h>
 #include <errno.h>
