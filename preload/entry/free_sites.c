@@ -1,6 +1,9 @@
 /*
- * The tables of free_sites.h.  Tables are linked into a list that only grows;
- * one whose thread has ended is taken over by the next new one, contents and all.
+ * The tables of free_sites.h: a ring of words for each thread, because words
+ * written one after the other cost next to nothing, and are searched only when something is wrong.
+ *
+ * Tables are linked into a list that only grows; one whose thread has ended is
+ * emptied and taken over by the next new thread.
  *
  * Walking the stack at each free would cost as much as at each allocation,
  * most of the whole price of an event.  So a thread has a credit of full walks,
@@ -10,104 +13,114 @@
  */
 #include "entry/free_sites.h"
 
+#include <string.h>
+
 #include "base/own.h"
 #include "unwind/unwind.h"
 
-#define SETS 1024u
-#define WAYS 4u           /* a set is one cache line */
-#define FULL_WALKS 65536u /* 3 ms of processor time in the life of a table */
-
-struct free_site {
-  uint64_t addr;
-  uint32_t stack;
-  uint32_t thread; /* stream number */
-};
+#define SITES 8192u
+#define FULL_WALKS 65536u /* 3 ms of processor time in the life of a thread */
+#define STACK_BITS 21     /* an address in units of 16 bytes has the other 43 */
 
 struct free_sites {
   struct free_sites *next;
   uint32_t busy;   /* atomic: belongs to a thread */
+  uint32_t thread; /* stream number of that, or of the latest one */
   uint32_t credit; /* full walks left */
-  struct free_site site[SETS][WAYS] __attribute__((aligned(CACHE_LINE)));
-  uint8_t next_way[SETS]; /* modulo WAYS: which of a set was written longest ago */
+  uint32_t count;  /* sites written, modulo 2^32 */
+  uint64_t site[SITES];
 };
 
 static struct free_sites *tables;
 
-static struct free_sites *table_take(void)
+static uint64_t site_of(uint64_t addr, uint32_t stack)
+{
+  return addr >> 4 << STACK_BITS | (stack >> STACK_BITS ? VT_STACK_NONE : stack);
+}
+
+static struct free_sites *take_idle(void)
 {
   struct free_sites *table;
 
   for (table = __atomic_load_n(&tables, __ATOMIC_ACQUIRE); table; table = table->next) {
     uint32_t idle = 0;
 
-    if (!__atomic_load_n(&table->busy, __ATOMIC_RELAXED) &&
-        __atomic_compare_exchange_n(&table->busy, &idle, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
-      return table;
+    if (__atomic_load_n(&table->busy, __ATOMIC_RELAXED) ||
+        !__atomic_compare_exchange_n(&table->busy, &idle, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+      continue;
+    memset(table->site, 0, sizeof table->site[0] * (table->count < SITES ? table->count : SITES));
+    return table;
   }
-  table = own_map(sizeof *table);
+  return NULL;
+}
+
+static struct free_sites *take(uint32_t thread)
+{
+  struct free_sites *table = take_idle();
+  bool made = !table;
+
+  if (made)
+    table = own_map(sizeof *table);
   if (!table)
     return NULL;
   table->busy = 1;
+  table->thread = thread;
   table->credit = FULL_WALKS;
+  table->count = 0;
+  if (!made)
+    return table;
   table->next = __atomic_load_n(&tables, __ATOMIC_RELAXED);
   while (!__atomic_compare_exchange_n(&tables, &table->next, table, true, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
     ;
   return table;
 }
 
-static uint32_t set_of(uint64_t addr)
+/* The latest of the full walks that were granted at the start is over: allocations alone are walked now. */
+static COLD uint32_t last_walk(struct thread *t, uintptr_t frame)
 {
-  return (uint32_t)(addr * UINT64_C(0x9e3779b97f4a7c15) >> 54);
-}
-_Static_assert(SETS == 1u << (64 - 54), "set_of gives as many bits");
+  uint32_t stack = unwind_capture(t->unwind, (const void *)frame);
 
-/* Another thread that reads in between finds no address rather than a wrong stack. */
-static void put(struct free_site *site, const struct free_site *value)
-{
-  __atomic_store_n(&site->addr, 0, __ATOMIC_RELAXED);
-  __atomic_store_n(&site->stack, value->stack, __ATOMIC_RELEASE);
-  __atomic_store_n(&site->thread, value->thread, __ATOMIC_RELEASE);
-  __atomic_store_n(&site->addr, value->addr, __ATOMIC_RELEASE);
+  unwind_change_place(t->unwind);
+  return stack;
 }
 
-/* In place of the oldest of its set, unseen: looking for the same address there would cost a cache miss per free. */
-static void remember(struct free_sites *table, const struct free_site *value)
+static uint32_t stack_now(struct thread *t, struct free_sites *table, uintptr_t frame)
 {
-  uint32_t set = set_of(value->addr);
-
-  put(&table->site[set][table->next_way[set]++ % WAYS], value);
+  if (unlikely(table->credit)) {
+    if (--table->credit == 0)
+      return last_walk(t, frame);
+    return unwind_capture(t->unwind, (const void *)frame);
+  }
+  if (unlikely(t->writer->pace == 0))
+    return unwind_capture(t->unwind, (const void *)frame);
+  return unwind_caller(t->unwind, (const void *)frame);
 }
 
 void free_sites_add(struct thread *t, const void *p, uintptr_t frame)
 {
-  struct free_site value = {.addr = (uint64_t)(uintptr_t)p, .thread = t->number};
   struct free_sites *table = t->frees;
+  uint64_t site;
 
   if (unlikely(!table)) {
-    table = t->frees = table_take();
+    table = t->frees = take(t->number);
     if (!table)
       return;
   }
-  if (table->credit || t->writer->pace == 0) {
-    table->credit -= table->credit > 0;
-    value.stack = unwind_capture(t->unwind, (const void *)frame);
-  } else {
-    value.stack = unwind_caller(t->unwind, (const void *)frame);
-  }
-  remember(table, &value);
+  site = site_of((uint64_t)(uintptr_t)p, stack_now(t, table, frame));
+  __atomic_store_n(&table->site[table->count % SITES], site, __ATOMIC_RELAXED);
+  __atomic_store_n(&table->count, table->count + 1, __ATOMIC_RELAXED);
 }
 
-/* The latest one in the table. */
-static uint32_t find(const struct free_sites *table, uint64_t addr, uint32_t thread)
+/* The latest free of addr in the table. */
+static uint32_t find(const struct free_sites *table, uint64_t addr)
 {
-  uint32_t set = set_of(addr);
-  uint32_t next = __atomic_load_n(&table->next_way[set], __ATOMIC_RELAXED);
+  uint32_t count = __atomic_load_n(&table->count, __ATOMIC_RELAXED);
 
-  for (uint32_t i = 1; i <= WAYS; i++) {
-    const struct free_site *site = &table->site[set][(next - i) % WAYS];
+  for (uint32_t i = 1; i <= SITES; i++) {
+    uint64_t site = __atomic_load_n(&table->site[(count - i) % SITES], __ATOMIC_RELAXED);
 
-    if (__atomic_load_n(&site->addr, __ATOMIC_ACQUIRE) == addr && (thread == VT_NO_THREAD || site->thread == thread))
-      return __atomic_load_n(&site->stack, __ATOMIC_ACQUIRE);
+    if (site >> STACK_BITS == addr >> 4)
+      return (uint32_t)(site & ((UINT64_C(1) << STACK_BITS) - 1));
   }
   return VT_STACK_NONE;
 }
@@ -118,7 +131,8 @@ uint32_t free_sites_find(uint64_t addr, uint32_t thread)
 
   for (const struct free_sites *table = __atomic_load_n(&tables, __ATOMIC_ACQUIRE); table && !stack;
        table = table->next)
-    stack = find(table, addr, thread);
+    if (thread == VT_NO_THREAD || table->thread == thread)
+      stack = find(table, addr);
   return stack;
 }
 

@@ -3,8 +3,8 @@
  * that a double free can be told with the stack of the first one.  The trace
  * itself has no call stacks of frees, which would double its cost per event.
  *
- * A table holds 4,096 addresses and forgets the oldest.  It outlives its
- * thread, until another thread takes it over.
+ * A table holds the latest 8,192 frees.  It outlives its thread, until
+ * another thread takes it over.
  * Called by the malloc hooks after a free, and by report.c.
  */
 #ifndef VMTRACE_FREE_SITES_H

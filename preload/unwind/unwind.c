@@ -293,6 +293,11 @@ uint32_t unwind_caller(struct unwind_thread *u, const void *frame)
   return id;
 }
 
+void unwind_change_place(struct unwind_thread *u)
+{
+  stack_walk_forget(u);
+}
+
 bool unwind_node(uint32_t id, uint32_t *parent, uint64_t *pc)
 {
   return unwind_ready() && stack_table_entry(id, parent, pc);

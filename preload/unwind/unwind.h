@@ -72,6 +72,9 @@ uint32_t unwind_capture(struct unwind_thread *u, const void *frame);
  */
 uint32_t unwind_caller(struct unwind_thread *u, const void *frame);
 
+/* The stacks captured next are of other places than those before: the kept one is no guess any more. */
+void unwind_change_place(struct unwind_thread *u);
+
 /*
  * What an id stands for: the frame at *pc, called by stack *parent.  False for
  * a root, for an id of before fork, and where the code was unloaded.  Slow; any thread.
