@@ -4,9 +4,8 @@
 #ifndef VMTRACE_DIGEST_H
 #define VMTRACE_DIGEST_H
 
-#include "model/mark_list.h"
 #include "model/heap_errors.h"
-#include "model/marks.h"
+#include "model/mark_list.h"
 #include "model/stack_digest.h"
 #include "reader/reader.h"
 
