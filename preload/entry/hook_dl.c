@@ -12,9 +12,12 @@
 #include <dlfcn.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "entry/hook.h"
 #include "entry/module_list.h"
 #include "entry/next_libc.h"
+#include "entry/process.h"
+#include "heap/next.h"
 
 /* $ORIGIN and the like stand for something of the caller's. */
 static bool depends_on_caller(const char *name)
@@ -31,10 +34,31 @@ static void *open_path(const char *name, int mode)
   return handle;
 }
 
-dlopen_fn dlopen_target(const char *name, int mode)
+/*
+ * A module bound with RTLD_DEEPBIND takes malloc and free of libc's, past this
+ * library and past an allocator preloaded after it, and exchanges blocks with
+ * the program (PHP opens its extensions so): either would free what it does
+ * not know.  Nothing is changed where all blocks are libc's.
+ */
+static bool forbids_deep_binding(void)
 {
-  (void)mode;
+  switch (process_mode()) {
+  case PROCESS_PIN:
+    return true;
+  case PROCESS_NEXT:
+    return !heap_next_is_libc();
+  default:
+    return false;
+  }
+}
+
+dlopen_fn dlopen_target(const char *name, int *mode)
+{
   hook_thread();
+  if (*mode & RTLD_DEEPBIND && forbids_deep_binding()) {
+    *mode &= ~RTLD_DEEPBIND;
+    log_info("dlopen of %s: without RTLD_DEEPBIND, so that it has the same malloc as the program", name ? name : "");
+  }
   return depends_on_caller(name) ? next_libc.dlopen : open_path;
 }
 

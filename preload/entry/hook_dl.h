@@ -6,10 +6,10 @@
 #define VMTRACE_HOOK_DL_H
 
 /*
- * Where a call of dlopen(name, mode) is to jump, with its arguments and its
- * return address unchanged.
+ * Where a call of dlopen(name, *mode) is to jump, with its return address
+ * unchanged, and its arguments too but for what is done to *mode.
  */
 typedef void *(*dlopen_fn)(const char *name, int mode);
-__attribute__((visibility("hidden"))) dlopen_fn dlopen_target(const char *name, int mode);
+__attribute__((visibility("hidden"))) dlopen_fn dlopen_target(const char *name, int *mode);
 
 #endif

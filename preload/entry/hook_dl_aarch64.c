@@ -1,6 +1,6 @@
 /*
  * The entry of dlopen on aarch64: asks dlopen_target and jumps there.  Both
- * arguments and the return address are kept on the stack meanwhile.
+ * arguments and the return address are kept on the stack meanwhile, where it may change the second.
  */
 #if defined(__aarch64__)
 #include "entry/hook_dl.h"
@@ -15,6 +15,7 @@ __asm__(".text\n"
         ".cfi_adjust_cfa_offset 32\n"
         "str x30, [sp, #16]\n"
         ".cfi_rel_offset x30, 16\n"
+        "add x1, sp, #8\n"
         "bl dlopen_target\n"
         "mov x16, x0\n"
         "ldr x30, [sp, #16]\n"

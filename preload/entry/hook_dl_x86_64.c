@@ -1,6 +1,6 @@
 /*
  * The entry of dlopen on x86-64: asks dlopen_target and jumps there.  Both
- * arguments are kept on the stack meanwhile; one word more keeps it aligned.
+ * arguments are kept on the stack meanwhile, where it may change the second; one word more keeps it aligned.
  */
 #if defined(__x86_64__)
 #include "entry/hook_dl.h"
@@ -16,6 +16,7 @@ __asm__(".text\n"
         ".cfi_adjust_cfa_offset 8\n"
         "pushq %rsi\n"
         ".cfi_adjust_cfa_offset 8\n"
+        "movq %rsp, %rsi\n"
         "subq $8, %rsp\n"
         ".cfi_adjust_cfa_offset 8\n"
         "call dlopen_target\n"

@@ -16,6 +16,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
+#include "base/dl_error.h"
 #include "base/layout.h"
 #include "base/log.h"
 #include "base/option.h"
@@ -109,7 +110,7 @@ static enum process_mode choose_mode(void)
     heap_next_find();
     return PROCESS_PASS;
   }
-  dlerror();
+  dl_error_clear();
   if (!options_get()->heap_next)
     return PROCESS_PIN;
   if (heap_next_find())

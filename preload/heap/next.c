@@ -4,7 +4,10 @@
 #include "heap/next.h"
 
 #include <dlfcn.h>
+#include <locale.h>
 #include <stdint.h>
+
+#include "base/dl_error.h"
 
 static struct heap_next table;
 static bool found;
@@ -35,7 +38,7 @@ bool heap_next_find(void)
   FIND(mallinfo2);
   FIND(malloc_stats);
   FIND(malloc_info);
-  dlerror(); /* a function that is missing is no error of the program's */
+  dl_error_clear(); /* a function that is missing is no error of the program's */
   found = true;
   return table.malloc && table.free && table.calloc && table.realloc;
 }
@@ -43,6 +46,15 @@ bool heap_next_find(void)
 const struct heap_next *heap_next(void)
 {
   return &table;
+}
+
+bool heap_next_is_libc(void)
+{
+  Dl_info allocator, libc;
+
+  /* uselocale: no allocator has a function of that name. */
+  return table.malloc && dladdr((void *)(uintptr_t)table.malloc, &allocator) &&
+         dladdr((void *)(uintptr_t)uselocale, &libc) && allocator.dli_fbase == libc.dli_fbase;
 }
 
 /* Whether that allocator has ever taken memory from the kernel; its own word, under its own locks. */

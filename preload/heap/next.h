@@ -43,6 +43,8 @@ struct heap_next {
  * allocator lacks the function; false when it lacks malloc, free, calloc or realloc. */
 bool heap_next_find(void);
 const struct heap_next *heap_next(void);
+/* Whether that allocator is libc's own.  Takes the loader's lock: outside of the guard only. */
+bool heap_next_is_libc(void);
 
 /*
  * A block that is not the pinned heap's, from a library that is bound to

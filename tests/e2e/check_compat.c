@@ -1,0 +1,70 @@
+/*
+ * What real programs do to a preloaded library, each case by itself; the
+ * program that does it stands beside.  The programs are run in tests/matrix.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "e2e.h"
+
+/* gdb, in the constructor of libp11-kit.  A lock taken twice shows as a hang in setlocale. */
+START_TEST(starts_inside_newlocale)
+{
+  struct e2e_result result;
+
+  for (int next = 0; next < 2; next++) {
+    e2e_run(&(struct e2e_spec){.argv = E2E_ARGV(e2e_prog("locale_first")),
+                               .env = E2E_ARGV(next ? "VMTRACE_HEAP=next" : "VMTRACE_HEAP=pin"),
+                               .preload = e2e_library()},
+            &result);
+    e2e_expect_exit(&result, 0);
+    ck_assert_str_eq(result.out, "C, no error\n");
+    e2e_release(&result);
+  }
+}
+END_TEST
+
+static void bind_deeply(const char *preload, const char *heap, const char *says)
+{
+  const char *jansson = e2e_system_library("libjansson.so.4");
+  struct e2e_result result;
+
+  if (!jansson)
+    E2E_SKIP("libjansson.so.4 is not in the usual places");
+  e2e_run(
+      &(struct e2e_spec){.argv = E2E_ARGV(e2e_prog("deep_bind"), jansson), .env = E2E_ARGV(heap), .preload = preload},
+      &result);
+  e2e_expect_exit(&result, 0);
+  ck_assert_str_eq(result.out, says);
+  e2e_release(&result);
+}
+
+/* PHP opens its extensions so. */
+START_TEST(module_bound_deeply_has_the_pinned_heap)
+{
+  bind_deeply(e2e_library(), "VMTRACE_HEAP=pin", "true, pinned\n");
+}
+END_TEST
+
+START_TEST(module_bound_deeply_has_the_preloaded_allocator)
+{
+  const char *jemalloc = e2e_system_library("libjemalloc.so.2");
+  char preload[8192];
+
+  if (!jemalloc)
+    E2E_SKIP("libjemalloc.so.2 is not installed");
+  snprintf(preload, sizeof preload, "%s:%s", e2e_library(), jemalloc);
+  bind_deeply(preload, "VMTRACE_HEAP=next", "true, elsewhere\n");
+}
+END_TEST
+
+int main(void)
+{
+  Suite *suite = suite_create("compat");
+  TCase *tcase = e2e_case(suite, "compat", 60);
+
+  tcase_add_test(tcase, starts_inside_newlocale);
+  tcase_add_test(tcase, module_bound_deeply_has_the_pinned_heap);
+  tcase_add_test(tcase, module_bound_deeply_has_the_preloaded_allocator);
+  return e2e_main(suite);
+}
