@@ -122,7 +122,8 @@ static void heap(const char *path)
   if (pages[0] && pages[1])
     heap_pages_compare(pages, 2);
   for (unsigned i = 0; i < 2; i++) {
-    struct heap_process *p = pages[i] ? heap_process_load(path, &instant, pages[i], (enum heap_extent)(i & 1), NULL, NULL) : NULL;
+    struct heap_process *p =
+        pages[i] ? heap_process_load(path, &instant, pages[i], (enum heap_extent)(i & 1), NULL, NULL) : NULL;
 
     if (p)
       heap_shapes(p);
