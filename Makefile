@@ -32,7 +32,7 @@ PRELOAD_SRC := $(filter-out $(OTHER_ARCH),$(wildcard preload/*/*.c))
 ANALYZER_SRC := $(wildcard analyzer/*/*.c)
 PRELOAD_OBJ := $(PRELOAD_SRC:%.c=$(BUILD)/%.o)
 ANALYZER_OBJ := $(ANALYZER_SRC:%.c=$(BUILD)/%.o)
-ANALYZER_LIBS := -ljansson -lzstd -ldw -lelf -liberty -lm
+ANALYZER_LIBS := -ljansson -lzstd -ldw -lelf -liberty -lm -pthread
 DEMOS := $(patsubst %.c,$(BUILD)/%,$(filter-out demos/mem.c,$(wildcard demos/*.c)))
 
 # Tests.  A file with a main() is a program, check_*.c runs under `make check`; all others are linked where needed.

@@ -136,19 +136,16 @@ static int pack_into(struct fresh *fresh, const char *path, const char *target, 
   struct progress progress;
   enum repack_result result;
   struct stat st;
-  bool same = false;
 
   progress_begin(&progress, path);
   result = repack_file(path, fresh->fd, target, wish->level, step, &progress);
-  if (result == REPACK_DONE)
-    same = repack_same(path, fresh->path, step, &progress);
   progress_end(&progress);
   if (result == REPACK_ALREADY) {
     if (!wish->quietly)
       command_error(0, "%s: is packed already", path);
     return 0;
   }
-  if (result != REPACK_DONE || !same)
+  if (result != REPACK_DONE)
     return -1;
   if (fstat(fresh->fd, &st) < 0 || fresh_place(fresh, target, !wish->output) < 0)
     return -1;

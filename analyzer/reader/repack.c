@@ -1,6 +1,6 @@
 /*
- * Packs a trace into a new file, and compares two traces.  Decides about no
- * file names and removes nothing: that is cmd/pack.c's, who calls this.
+ * Packs a trace into a new file, which pack_check.c reads back at the same
+ * time.  Decides about no file names and removes nothing: that is cmd/pack_trace.c's, who calls this.
  */
 #include "reader/repack.h"
 
@@ -12,8 +12,7 @@
 #include "reader/chunk_join.h"
 #include "reader/columns.h"
 #include "reader/complain.h"
-#include "reader/stream.h"
-#include "reader/track.h"
+#include "reader/pack_check.h"
 
 /* Large chunks compress better, but each stream that is read holds one unpacked: with many streams they are small. */
 #define CHUNK_RAW (VT_CHUNK_MAX - 32768u)
@@ -31,6 +30,7 @@ struct repack {
   uint64_t offset; /* of the next chunk in the new file */
   struct columns *columns;
   struct chunk_join join;
+  struct pack_check *check;
   uint8_t *packed; /* room for a packed chunk, its header included */
   uint8_t *data;   /* room for a chunk as it is in the trace */
 };
@@ -56,6 +56,7 @@ static int write_chunk(void *arg, const struct vt_chunk_header *header, const ui
 {
   struct repack *r = arg;
   struct vt_chunk_header h = *header;
+  struct chunk_place place = {.offset = r->offset, .thread = h.thread, .number = h.number, .start_ns = h.start_ns};
   size_t n = sizeof h;
 
   h.magic = VT_CHUNK_MAGIC;
@@ -77,7 +78,11 @@ static int write_chunk(void *arg, const struct vt_chunk_header *header, const ui
   if (write_at(r, r->packed, h.size, r->offset) < 0)
     return -1;
   r->offset += h.size;
-  return 0;
+  place.size = h.size;
+  if (pack_check_add(r->check, &place))
+    return 0;
+  complain("%s: out of memory", r->file->path);
+  return -1;
 }
 
 static int damaged(const struct repack *r, uint64_t offset)
@@ -173,6 +178,21 @@ static void repack_release(struct repack *r)
   free(r->data);
 }
 
+/* The chunks of the new file, read back. */
+static int pack_checked(struct repack *r, const char *path, repack_step *step, void *arg)
+{
+  int result;
+
+  r->check = pack_check_new(path, r->fd, true);
+  if (!r->check)
+    return -1;
+  result = pack_chunks(r, step, arg);
+  if (pack_check_finish(r->check) || result < 0)
+    return result;
+  complain("%s: packed, it does not give back what was in it; it is left as it is", path);
+  return -1;
+}
+
 static bool is_damaged(const struct trace_file *file)
 {
   return file->damage.cut || file->damage.bad_chunks || file->damage.bad_records;
@@ -191,118 +211,9 @@ enum repack_result repack_file(const char *path, int fd, const char *name, int l
     result = REPACK_ALREADY;
   else if (is_damaged(&file))
     damaged(&r, file.damage.first_offset ? file.damage.first_offset : file.size);
-  else if (repack_init(&r) && pack_chunks(&r, step, arg) == 0 && write_header(&r) == 0)
+  else if (repack_init(&r) && pack_checked(&r, path, step, arg) == 0 && write_header(&r) == 0)
     result = REPACK_DONE;
   repack_release(&r);
   trace_file_close(&file);
   return result;
-}
-
-/* comparing */
-
-struct side {
-  struct trace_file file;
-  struct tracks tracks;
-  struct stream_shared shared;
-};
-
-static bool side_open(struct side *s, const char *path)
-{
-  memset(s, 0, sizeof *s);
-  s->file.fd = -1;
-  if (trace_file_open(&s->file, path) < 0 || tracks_build(&s->tracks, &s->file) < 0)
-    return false;
-  s->shared = (struct stream_shared){
-      .file = &s->file, .damage = &s->file.damage, .window_max = 65536, .window_max_packed = VT_CHUNK_MAX};
-  return true;
-}
-
-static void side_close(struct side *s)
-{
-  tracks_release(&s->tracks);
-  stream_shared_release(&s->shared);
-  trace_file_close(&s->file);
-}
-
-/* The next event; NULL at the end. */
-static const struct event *next_event(struct stream *s)
-{
-  enum stream_step step;
-
-  do
-    step = stream_step(s);
-  while (step == STREAM_CLOCK);
-  return step == STREAM_EVENT ? &s->event : NULL;
-}
-
-static bool same_event(const struct event *a, const struct event *b)
-{
-  return a->type == b->type && a->thread == b->thread && a->seq == b->seq && a->time_ns == b->time_ns &&
-         a->stack == b->stack && a->fields == b->fields && a->tail_len == b->tail_len &&
-         !memcmp(a->field, b->field, a->fields * sizeof *a->field) &&
-         (!a->tail_len || !memcmp(a->tail, b->tail, a->tail_len));
-}
-
-static bool same_stream(struct side *a, struct side *b, size_t i, repack_step *step, void *arg)
-{
-  const struct track *x = &a->tracks.all[i], *y = &b->tracks.all[i];
-  const struct event *e, *f;
-  struct stream p, q;
-  uint64_t n = 0;
-  bool same;
-
-  if (x->thread != y->thread)
-    return false;
-  stream_init(&p, &a->shared, x->first, x->count);
-  stream_init(&q, &b->shared, y->first, y->count);
-  do {
-    e = next_event(&p);
-    f = next_event(&q);
-    same = e && f ? same_event(e, f) : e == f;
-    if (++n % 65536 == 0)
-      step(arg, (double)a->shared.done / (double)a->file.size);
-  } while (same && e);
-  stream_release(&p);
-  stream_release(&q);
-  return same;
-}
-
-/* What packing does not change. */
-static bool same_header(const struct trace_file *a, const struct trace_file *b)
-{
-  struct vt_file_header x = a->header, y = b->header;
-
-  x.flags |= VT_F_PACKED;
-  x.claimed = y.claimed;
-  return !memcmp(&x, &y, sizeof x);
-}
-
-static bool same_sides(struct side *a, struct side *b, repack_step *step, void *arg)
-{
-  if (!same_header(&a->file, &b->file) || a->tracks.count != b->tracks.count || is_damaged(&b->file))
-    return false;
-  for (size_t i = 0; i < a->tracks.count; i++) {
-    if (!same_stream(a, b, i, step, arg))
-      return false;
-  }
-  return !is_damaged(&b->file);
-}
-
-bool repack_same(const char *path, const char *packed, repack_step *step, void *arg)
-{
-  struct side a, b;
-  bool opened = side_open(&a, path), same = false;
-
-  if (!opened) {
-    side_close(&a);
-    return false;
-  }
-  if (side_open(&b, packed)) {
-    same = same_sides(&a, &b, step, arg);
-    if (!same)
-      complain("%s: packed, it does not give back what was in it; it is left as it is", path);
-  }
-  side_close(&b);
-  side_close(&a);
-  return same;
 }

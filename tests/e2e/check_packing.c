@@ -3,6 +3,7 @@
  * command before and after, what is refused, marks from the program to the report.
  */
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -183,6 +184,58 @@ START_TEST(running_program)
   e2e_expect_exit(&result, 0);
   e2e_release(&result);
   DO(0, "pack", path);
+}
+END_TEST
+
+/* A file system that has no room for the packed trace beside the trace: an error, the trace as it was, nothing else. */
+START_TEST(full_disk)
+{
+  static const char script[] = "set -e; mount -t tmpfs -o size=$2 none \"$1\"; cp \"$3\" \"$1/t.vmt\"; rc=0;"
+                               "\"$0\" pack \"$1/t.vmt\" || rc=$?; cmp \"$3\" \"$1/t.vmt\"; ls -A \"$1\"; exit $rc";
+  const char *path = TRACE("churn", "1", "300000", "5000", "2000"), *disk = e2e_path("disk");
+  struct e2e_result result;
+  char size[32];
+
+  E2E_NEED_ROOT();
+  if (!e2e_has("unshare"))
+    E2E_SKIP("needs unshare");
+  ck_assert_int_eq(mkdir(disk, 0755), 0);
+  snprintf(size, sizeof size, "%lld", (long long)(size_of(path) + 65536));
+  e2e_run(&(struct e2e_spec){.argv = E2E_ARGV("unshare", "-m", "/bin/sh", "-c", script, analyzer(), disk, size, path)},
+          &result);
+  if (strstr(result.err, "unshare:") || strstr(result.err, "mount:")) {
+    e2e_release(&result);
+    E2E_SKIP("needs to mount a tmpfs");
+  }
+  e2e_expect_exit(&result, 3);
+  ck_assert_str_eq(result.out, "t.vmt\n");
+  ck_assert_ptr_nonnull(strstr(result.err, "No space left on device"));
+  e2e_release(&result);
+}
+END_TEST
+
+/* Whenever the packing is killed: the trace is there, whole, packed or not yet. */
+START_TEST(killed)
+{
+  const char *path = TRACE("churn", "1", "300000", "5000", "2000");
+  json_t *info = e2e_json(E2E_ARGV("info"), (char *const[]){(char *)path, NULL}), *again;
+  long long events = e2e_int(info, "events_total");
+
+  for (unsigned i = 0; i < 12; i++) {
+    struct e2e_spec spec = {.argv = E2E_ARGV(analyzer(), "pack", path)};
+    struct e2e_process process = e2e_start(&spec);
+    struct e2e_result result;
+
+    usleep(1000u << i); /* any moment is good */
+    kill(process.pid, SIGKILL);
+    e2e_finish(&process, &result);
+    e2e_release(&result);
+    again = e2e_json(E2E_ARGV("info"), (char *const[]){(char *)path, NULL});
+    ck_assert_int_eq(e2e_int(again, "events_total"), events);
+    ck_assert(json_is_true(e2e_get(again, "complete")));
+    if (json_is_true(e2e_get(again, "packed")))
+      break;
+  }
 }
 END_TEST
 
@@ -378,6 +431,8 @@ int main(void)
   tcase_add_test(pack, refused);
   tcase_add_test(pack, through_a_link);
   tcase_add_test(pack, running_program);
+  tcase_add_test(pack, full_disk);
+  tcase_add_test(pack, killed);
   tcase_add_test(pack, run_packs);
   tcase_add_test(pack, span_of_time);
   tcase_add_test(api, marks);
