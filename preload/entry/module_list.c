@@ -174,6 +174,7 @@ static void record_module(const struct module *m)
 
 static void compare(const struct snapshot *s)
 {
+  bool first = known_count == 0;
   size_t kept = 0;
 
   for (size_t i = 0; i < known_count; i++)
@@ -190,6 +191,9 @@ static void compare(const struct snapshot *s)
         return;
       known[known_count++] = (struct known){m->addr, m->size, hash, true};
       record_module(m);
+      /* What was there before, a JIT compiler's code for one, had no unwind information. */
+      if (!first)
+        unwind_forget(m->addr, m->addr + m->size);
     }
     known[k].seen = true;
   }

@@ -239,9 +239,14 @@ unsigned frame_walk_plain(const struct frame_state *from, struct frame_state *fr
     } else if (state.sp > from->sp) {
       return 0;
     }
-    described = !started || !learn || is_described(&cursor);
+    described = !started || is_described(&cursor);
     rc = lib.step(&cursor);
     signal = lib.is_signal_frame(&cursor) > 0; /* speaks of the frame just left */
+    if (!described && !signal) {
+      if (learn)
+        frame_rule_add(state.pc, state.exact, (struct frame_rule){.kind = RULE_STOP});
+      return n;
+    }
     if (rc < 0)
       return n;
     if (rc > 0 && !state_of(&cursor, &next))

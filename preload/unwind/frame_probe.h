@@ -18,6 +18,10 @@ int frame_probe_start(void);
  * library), further ones follow outwards; at most max.  bp_slots[i]: where frame i+1's rbp was read when
  * leaving frame i, 0: nowhere.  Returns how many there are; *root tells how the walk ended (VT_STACK_*).
  * With learn, pcs that have no rule yet get one.
+ *
+ * A frame whose code has no unwind information (a JIT compiler's, assembly) is
+ * the last one, and the stack VT_STACK_BROKEN.  libunwind itself would go on by rbp, with a stack pointer
+ * that is not the caller's, and what it finds from there is chance.
  */
 unsigned frame_walk_plain(const struct frame_state *from, struct frame_state *frames, unsigned max, uint32_t *root,
                           bool learn);

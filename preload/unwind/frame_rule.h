@@ -24,6 +24,7 @@ enum frame_rule_kind {
   RULE_BP_DEREF, /* CFA = *(bp + cfa): functions that realign the stack */
   RULE_SIGNAL,   /* a signal frame: the interrupted state is in the ucontext at sp */
   RULE_END,      /* the outermost frame */
+  RULE_STOP,     /* there is no unwind information: the walk ends here */
   RULE_PLAIN     /* only libunwind itself can walk this one */
 };
 

@@ -98,7 +98,7 @@ static inline bool readable(struct reach *r, uint64_t addr)
 
 /* A step by a rule that is not one of the two plain kinds. */
 static __attribute__((noinline)) bool step_slow(struct reach *r, struct frame_rule rule, struct walk_frame *f,
-                                                struct frame_state *next, const uint64_t **place, bool *end)
+                                                struct frame_state *next, const uint64_t **place, uint32_t *root)
 {
   const struct frame_state *s = &f->state;
   const greg_t *regs = ((const ucontext_t *)s->sp)->uc_mcontext.gregs;
@@ -128,7 +128,10 @@ static __attribute__((noinline)) bool step_slow(struct reach *r, struct frame_ru
     *next = (struct frame_state){**place, *f->sp_place, *f->bp_place, true};
     return true;
   case RULE_END:
-    *end = true;
+    *root = VT_STACK_COMPLETE;
+    return true;
+  case RULE_STOP:
+    *root = VT_STACK_BROKEN;
     return true;
   default:
     return false;
@@ -137,10 +140,10 @@ static __attribute__((noinline)) bool step_slow(struct reach *r, struct frame_ru
 
 /*
  * The frame after f by its rule, and where its pc was read.  False: only a plain walk
- * can tell.  *end: f is the outermost one; next->pc is 0 when a null return address told so.
+ * can tell.  *root is set when f is the outermost one; next->pc is 0 when a null return address told so.
  */
 static inline bool step(struct reach *r, struct walk_frame *f, struct frame_state *next, const uint64_t **place,
-                        bool *end)
+                        uint32_t *root)
 {
   const struct frame_state *s = &f->state;
   struct frame_rule rule = frame_rule_find(s->pc, s->exact);
@@ -150,9 +153,10 @@ static inline bool step(struct reach *r, struct walk_frame *f, struct frame_stat
   f->bp_place = NULL;
   f->uses_bp = rule.kind == RULE_BP;
   if (unlikely(rule.kind != RULE_SP && rule.kind != RULE_BP)) {
-    if (!step_slow(r, rule, f, next, place, end))
+    if (!step_slow(r, rule, f, next, place, root))
       return false;
-    *end |= !next->pc;
+    if (!next->pc)
+      *root = VT_STACK_COMPLETE;
     return true;
   }
   cfa = (rule.kind == RULE_BP ? s->bp : s->sp) + (uint64_t)(int64_t)rule.cfa;
@@ -170,7 +174,8 @@ static inline bool step(struct reach *r, struct walk_frame *f, struct frame_stat
     f->bp_place = (const uint64_t *)bp_at;
     next->bp = *f->bp_place;
   }
-  *end = !next->pc;
+  if (unlikely(!next->pc))
+    *root = VT_STACK_COMPLETE;
   return true;
 }
 
@@ -218,7 +223,7 @@ bool stack_walk(struct unwind_thread *u, struct frame_state state, const uint64_
   w->end_place = NULL;
   for (;;) {
     struct walk_frame *f = &u->fresh[n];
-    bool end = false;
+    uint32_t root = VT_STACK_NONE;
 
     while (at > 0 && u->frames[at - 1].sp < state.sp)
       at--;
@@ -239,11 +244,11 @@ bool stack_walk(struct unwind_thread *u, struct frame_state state, const uint64_
     }
     f->state = state;
     f->place = place;
-    if (unlikely(!step(&r, f, &state, &place, &end)))
+    if (unlikely(!step(&r, f, &state, &place, &root)))
       return false;
     n++;
-    if (unlikely(end)) {
-      w->root = VT_STACK_COMPLETE;
+    if (unlikely(root)) {
+      w->root = root;
       w->end_place = state.pc ? NULL : place;
       break;
     }

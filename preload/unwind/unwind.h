@@ -9,8 +9,8 @@
  *    place of every value the walk read.  When a new walk reaches a kept frame
  *    and all kept places further out still hold the same values, the rest of the stack is proven the same.
  *
- * The result equals a plain libunwind walk; mode compare checks that at every
- * capture, mode plain takes no other walk.  Nothing here takes a lock shared by threads on the usual path,
+ * The result equals a plain libunwind walk, which ends where code has no unwind information; mode compare checks that
+ * at every capture, mode plain takes no other walk.  Nothing here takes a lock shared by threads on the usual path,
  * allocates from the heap, or calls into the dynamic loader once a pc is known.
  *
  * Stacks are interned into a table of (parent, pc) nodes; a stack is the id of
