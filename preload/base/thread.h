@@ -34,9 +34,11 @@ struct thread {
   void *pending;          /* entry: what a signal handler did in the middle of a hook */
   void *(*start)(void *); /* entry: the program's start routine and its argument */
   void *start_arg;
-  uint64_t pthread; /* entry: pthread_t, to find it again in pthread_join */
-  uint32_t ordinal; /* which of its parent's threads this is, from 1 */
-  uint32_t flags;   /* entry */
+  const void *given;   /* entry: the latest block of the next allocator that was recorded */
+  const void *freeing; /* entry: a block whose free is recorded already, while the next allocator frees it */
+  uint64_t pthread;    /* entry: pthread_t, to find it again in pthread_join */
+  uint32_t ordinal;    /* which of its parent's threads this is, from 1 */
+  uint32_t flags;      /* entry */
 };
 
 /* Defined by entry/, the only room that may name heap_none and trace_none in one initialiser: it starts as

@@ -61,13 +61,15 @@ bool block_is_next(const struct hook *h)
 
 void block_record(const struct hook *h, const void *p, size_t align, size_t size)
 {
+  h->thread->given = p;
   if (p)
     HOOK_RECORD(h, ALLOC, (uint64_t)(uintptr_t)p, size, align > HEAP_MIN_ALIGN ? align : 0);
 }
 
 static void next_free(const struct hook *h, void *p)
 {
-  HOOK_RECORD(h, FREE, (uint64_t)(uintptr_t)p);
+  if (h->thread->freeing != p)
+    HOOK_RECORD(h, FREE, (uint64_t)(uintptr_t)p);
   heap_next()->free(p);
 }
 

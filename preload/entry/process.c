@@ -24,6 +24,7 @@
 #include "base/sys.h"
 #include "entry/env.h"
 #include "entry/hook.h"
+#include "entry/hook_new.h"
 #include "entry/module_list.h"
 #include "entry/next_libc.h"
 #include "entry/process_state.h"
@@ -162,6 +163,7 @@ static void start(void)
   thread_current = t;
   next_libc_find();
   process.mode = choose_mode();
+  operators_find();
   if (process.mode == PROCESS_PIN) {
     heap_set_nondet(process_note_nondet);
     t->heap = heap_main();

@@ -42,7 +42,7 @@ exports() {
   libc=$(${CC:-cc} -print-file-name=libc.so.6)
   nm -D --defined-only "$build/libvmtrace.so" | awk '{ sub(/@.*/, "", $3); print $3 }' | sort -u |
     grep -vxFf <(nm -D --defined-only "$libc" | awk '{ sub(/@.*/, "", $3); print $3 }') |
-    grep -vxE 'vmtrace_[a-z_]+|cfree|free_sized|free_aligned_sized' | sed 's/$/ is exported, but is no name of libc/'
+    grep -vxE 'vmtrace_[a-z_]+|cfree|free_sized|free_aligned_sized|_Z[nd][wal](m|Pv).*' | sed 's/$/ is exported, but is no name of libc/'
 }
 
 # Everything outside the room that interposes is hidden, so that it cannot collide with the program's own names.
