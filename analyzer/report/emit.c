@@ -120,9 +120,9 @@ void emit_json_string(struct emit *e, const uint8_t *text, size_t n)
   while (n) {
     size_t len = utf8_length(text, n);
 
-    if (len == 1 && (*text < 0x20 || *text == '"' || *text == '\\' || *text == 0x7f))
+    if (len == 1 && *text && (*text < 0x20 || *text == '"' || *text == '\\' || *text == 0x7f))
       json_escape(e, *text);
-    else if (len)
+    else if (len && *text)
       emit_bytes(e, (const char *)text, len);
     else
       emit_literal(e, UTF8_REPLACEMENT);

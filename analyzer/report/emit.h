@@ -60,7 +60,7 @@ void emit_u64_width(struct emit *e, uint64_t v, unsigned width, char fill);
 size_t emit_mark(struct emit *e);
 void emit_pad(struct emit *e, size_t mark, unsigned width);
 
-/* A JSON string with its quotes.  Bytes that are no UTF-8 become U+FFFD. */
+/* A JSON string with its quotes.  Bytes that are no UTF-8 become U+FFFD, and so does NUL, which many readers refuse. */
 void emit_json_string(struct emit *e, const uint8_t *text, size_t n);
 
 /* Text in which bytes that could disturb a terminal appear as '?'. */
