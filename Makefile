@@ -54,6 +54,9 @@ ASAN_NOT := check_unwind
 # not: its pictures belong to the helper alone, a bare clone that ThreadSanitizer does not know.
 TSAN_TESTS := check_base% check_heap% check_trace% check_frames_helper%
 
+# What user-mode emulation does not offer: page frames, and threads that share no descriptors.
+EMULATED_NOT := check_frames_helper check_frames_sample check_samples
+
 DEPS_BUILD := $(BUILD)/.deps-build
 DEPS_CHECK := $(BUILD)/.deps-check
 
@@ -163,6 +166,21 @@ san-run: $(SAN_UNIT) $(FUZZ) $(OUT)vmtrace
 tsan-run: $(filter $(TSAN_TESTS:%=$(BUILD)/tests/unit/%),$(UNIT))
 	$(Q)E2E_BUILD=$(BUILD) tests/run.sh $^
 
+# The C compiler and the libraries of another Debian architecture, beside this system's own.
+ARM64_ROOT := build/root-arm64
+ARM64_RUN := qemu-aarch64 -L $(ARM64_ROOT)
+aarch64: ## a build for aarch64 by Debian's cross compiler; its unit tests under qemu-user
+	$(Q).ci/deps cross && .ci/sysroot arm64 $(ARM64_ROOT)
+	@mkdir -p build/aarch64 && touch build/aarch64/.deps-build build/aarch64/.deps-check
+	$(Q)$(MAKE) --no-print-directory BUILD=build/aarch64 OUT=build/aarch64/ \
+	  CC="aarch64-linux-gnu-gcc --sysroot=$(CURDIR)/$(ARM64_ROOT)" aarch64-run
+
+aarch64-run: all $(UNIT)
+	$(Q)E2E_BUILD=$(BUILD) CC=cc CK_TIMEOUT_MULTIPLIER=8 VMTRACE_TEST_EMULATED=1 TEST_UNDER="$(ARM64_RUN)" \
+	  tests/run.sh $(filter-out $(EMULATED_NOT:%=$(BUILD)/tests/unit/%),$(UNIT))
+	rm -f $(BUILD)/mem.vmt && VMTRACE_OUT=$(BUILD)/mem.vmt $(ARM64_RUN) -E LD_PRELOAD=$(OUT)libvmtrace.so $(OUT)mem 1
+	$(ARM64_RUN) $(OUT)vmtrace heap $(BUILD)/mem.vmt
+
 install: all ## install under $(DESTDIR)$(PREFIX)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(PREFIX)/include/vmtrace
 	install -d $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man3 $(DESTDIR)$(PREFIX)/share/doc/vmtrace
@@ -188,8 +206,8 @@ clean: ## remove everything that make built
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1|\2/p' Makefile | while IFS='|' read -r t d; do printf '%-10s %s\n' "$$t" "$$d"; done
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
-.PHONY: all demo check check-unit bench lint lint-build format asan ubsan tsan san-run tsan-run fuzz fuzz-run install uninstall \
+-include $(shell find $(BUILD) -type f -name '*.d' 2>/dev/null)
+.PHONY: all demo check check-unit bench lint lint-build format asan ubsan tsan san-run tsan-run fuzz fuzz-run aarch64 aarch64-run install uninstall \
   clean help
 .SECONDARY:
 .DELETE_ON_ERROR:

@@ -2,7 +2,7 @@
 # tests/run.sh [-v] PROGRAM...: runs Check programs, as many at once as there are CPUs, and sums up.
 # One line per program, in the order given; all its output when it fails.  -v: one after the other, with all output.
 # Lines "skip: NAME: REASON" that a program prints are listed at the end.  Ends with Check's own summary line over all
-# programs; exits 1 when anything failed.  Called by make.
+# programs; exits 1 when anything failed.  TEST_UNDER names a command that runs each of them (an emulator).  Called by make.
 set -uo pipefail
 
 verbose='' jobs=$(nproc)
@@ -11,6 +11,7 @@ verbose='' jobs=$(nproc)
 
 logs=${E2E_BUILD:-build}/log
 mkdir -p "$logs"
+read -ra under <<<"${TEST_UNDER:-}"
 checks=0 failures=0 errors=0 passed=0 failed=()
 skips=()
 
@@ -25,10 +26,10 @@ run() {
   local name begin=$SECONDS status
   name=$(key "$1")
   if [ "$verbose" ]; then
-    "$1" 2>&1 </dev/null | tee "$logs/$name.log"
+    "${under[@]}" "$1" 2>&1 </dev/null | tee "$logs/$name.log"
     status=${PIPESTATUS[0]}
   else
-    "$1" >"$logs/$name.log" 2>&1 </dev/null
+    "${under[@]}" "$1" >"$logs/$name.log" 2>&1 </dev/null
     status=$?
   fi
   echo "$status $((SECONDS - begin))" >"$logs/$name.status.new"

@@ -27,6 +27,10 @@
 #define MREMAP_DONTUNMAP 4 /* Linux 5.7 */
 #endif
 
+#ifndef MAP_32BIT
+#define MAP_32BIT 0 /* x86 alone has it */
+#endif
+
 #define PAGE UINT64_C(4096)
 #define HUGE_PAGE (UINT64_C(2) << 20)
 #define ADDRESS(p) ((uint64_t)(uintptr_t)(p))

@@ -11,8 +11,8 @@
 #include <errno.h>
 #include <libunwind.h>
 #include <string.h>
-#include <ucontext.h>
 
+#include "unwind/machine.h"
 #include "vmtrace/format.h"
 
 #define NAME_TEXT(name) #name
@@ -42,7 +42,7 @@ int frame_probe_start(void)
     void *into;
     const char *name;
   } symbols[] = {
-      {&lib.getcontext, NAME_OF(unw_tdep_getcontext)},
+      {&lib.getcontext, MACHINE_GETCONTEXT_NAME},
       {&lib.init_local2, NAME_OF(unw_init_local2)},
       {&lib.step, NAME_OF(unw_step)},
       {&lib.get_reg, NAME_OF(unw_get_reg)},
@@ -56,8 +56,10 @@ int frame_probe_start(void)
   if (!handle)
     return -ENOENT;
   for (unsigned i = 0; i < sizeof symbols / sizeof symbols[0]; i++) {
-    void *symbol = dlsym(handle, symbols[i].name);
+    void *symbol = symbols[i].name ? dlsym(handle, symbols[i].name) : NULL;
 
+    if (!symbols[i].name)
+      continue;
     if (!symbol)
       return -ENOENT;
     memcpy(symbols[i].into, &symbol, sizeof symbol);
@@ -75,7 +77,7 @@ static bool state_of(unw_cursor_t *cursor, struct frame_state *s)
 
   if (lib.get_reg(cursor, UNW_REG_IP, &pc) < 0 || lib.get_reg(cursor, UNW_REG_SP, &sp) < 0)
     return false;
-  lib.get_reg(cursor, UNW_X86_64_RBP, &bp);
+  lib.get_reg(cursor, MACHINE_FRAME_POINTER, &bp);
   s->pc = pc;
   s->sp = sp;
   s->bp = bp;
@@ -87,7 +89,7 @@ static uint64_t bp_place(unw_cursor_t *cursor, const unw_context_t *context)
 {
   unw_save_loc_t loc;
 
-  if (lib.get_save_loc(cursor, UNW_X86_64_RBP, &loc) < 0 || loc.type != UNW_SLT_MEMORY)
+  if (lib.get_save_loc(cursor, MACHINE_FRAME_POINTER, &loc) < 0 || loc.type != UNW_SLT_MEMORY)
     return 0;
   if (loc.u.addr >= (uint64_t)context && loc.u.addr < (uint64_t)(context + 1))
     return 0;
@@ -101,9 +103,7 @@ static bool probe_step(const struct frame_state *s, struct frame_state *next, ui
   unw_cursor_t cursor;
 
   memset(&context, 0, sizeof context);
-  context.uc_mcontext.gregs[REG_RIP] = (greg_t)s->pc;
-  context.uc_mcontext.gregs[REG_RSP] = (greg_t)s->sp;
-  context.uc_mcontext.gregs[REG_RBP] = (greg_t)s->bp;
+  machine_set(&context, s);
   if (lib.init_local2(&cursor, &context, s->exact ? UNW_INIT_SIGNAL_FRAME : 0) < 0 || lib.step(&cursor) <= 0)
     return false;
   if (!state_of(&cursor, next))
@@ -195,9 +195,8 @@ static struct frame_rule derive(const struct frame_state *s, const struct frame_
 /* A signal frame is a rule of its own when the ucontext that the kernel pushed is where it should be. */
 static struct frame_rule derive_signal(const struct frame_state *s, const struct frame_state *next)
 {
-  const greg_t *regs = ((const ucontext_t *)s->sp)->uc_mcontext.gregs;
-  bool there =
-      (uint64_t)regs[REG_RIP] == next->pc && (uint64_t)regs[REG_RSP] == next->sp && (uint64_t)regs[REG_RBP] == next->bp;
+  const struct machine_places in = machine_interrupted((const ucontext_t *)s->sp);
+  bool there = *in.pc == next->pc && *in.sp == next->sp && *in.bp == next->bp;
 
   return (struct frame_rule){.kind = there ? RULE_SIGNAL : RULE_PLAIN};
 }
@@ -221,14 +220,14 @@ unsigned frame_walk_plain(const struct frame_state *from, struct frame_state *fr
   bool started = false;
 
   *root = VT_STACK_BROKEN;
-  lib.getcontext(&context);
+  MACHINE_GETCONTEXT(lib.getcontext, &context);
   if (lib.init_local2(&cursor, &context, 0) < 0 || !state_of(&cursor, &state))
     return 0;
   for (;;) {
     bool signal, described;
     int rc;
 
-    if (!started && state.pc == from->pc && state.sp == from->sp)
+    if (!started && machine_reached(&state, from))
       started = true;
     if (started) {
       if (n == max) {
@@ -240,8 +239,9 @@ unsigned frame_walk_plain(const struct frame_state *from, struct frame_state *fr
       return 0;
     }
     described = !started || is_described(&cursor);
+    signal = !MACHINE_SIGNAL_KNOWN_AFTER && lib.is_signal_frame(&cursor) > 0;
     rc = lib.step(&cursor);
-    signal = lib.is_signal_frame(&cursor) > 0; /* speaks of the frame just left */
+    signal |= MACHINE_SIGNAL_KNOWN_AFTER && lib.is_signal_frame(&cursor) > 0;
     if (!described && !signal) {
       if (learn)
         frame_rule_add(state.pc, state.exact, (struct frame_rule){.kind = RULE_STOP});
@@ -257,6 +257,8 @@ unsigned frame_walk_plain(const struct frame_state *from, struct frame_state *fr
 
       if (described && rc == 0)
         rule.kind = RULE_END;
+      else if (!MACHINE_HAS_RULES)
+        rule.kind = RULE_PLAIN;
       else if (signal && rc > 0)
         rule = derive_signal(&state, &next);
       else if (described && rc > 0)

@@ -7,10 +7,10 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
-#include <ucontext.h>
 
 #include "base/lock.h"
 #include "base/sys.h"
+#include "unwind/machine.h"
 #include "vmtrace/format.h"
 
 #define PAGE UINT64_C(4096)
@@ -101,7 +101,7 @@ static __attribute__((noinline)) bool step_slow(struct reach *r, struct frame_ru
                                                 struct frame_state *next, const uint64_t **place, uint32_t *root)
 {
   const struct frame_state *s = &f->state;
-  const greg_t *regs = ((const ucontext_t *)s->sp)->uc_mcontext.gregs;
+  const struct machine_places in = machine_interrupted((const ucontext_t *)s->sp);
   uint64_t at = s->bp + (uint64_t)(int64_t)rule.cfa, bp_at = s->bp + (uint64_t)((int64_t)rule.bp * 8);
 
   switch ((enum frame_rule_kind)rule.kind) {
@@ -120,11 +120,11 @@ static __attribute__((noinline)) bool step_slow(struct reach *r, struct frame_ru
     next->bp = *f->bp_place;
     return true;
   case RULE_SIGNAL:
-    if (!readable(r, s->sp) || !readable(r, (uint64_t)&regs[REG_RIP]) || !regs[REG_RIP])
+    if (!readable(r, s->sp) || !readable(r, (uint64_t)in.pc) || !*in.pc)
       return false;
-    *place = (const uint64_t *)&regs[REG_RIP];
-    f->sp_place = (const uint64_t *)&regs[REG_RSP];
-    f->bp_place = (const uint64_t *)&regs[REG_RBP];
+    *place = in.pc;
+    f->sp_place = in.sp;
+    f->bp_place = in.bp;
     *next = (struct frame_state){**place, *f->sp_place, *f->bp_place, true};
     return true;
   case RULE_END:

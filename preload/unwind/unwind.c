@@ -14,6 +14,7 @@
 #include "base/own.h"
 #include "unwind/frame_probe.h"
 #include "unwind/frame_rule.h"
+#include "unwind/machine.h"
 #include "unwind/stack_table.h"
 #include "unwind/stack_walk.h"
 
@@ -261,7 +262,7 @@ static __attribute__((noinline)) uint32_t capture_slow(struct unwind_thread *u, 
 uint32_t unwind_capture(struct unwind_thread *u, const void *frame)
 {
   const uint64_t *words = frame;
-  const struct frame_state from = {words[1], (uint64_t)(words + 2), words[0], false};
+  const struct frame_state from = machine_caller(frame);
   uint32_t now = __atomic_load_n(&generation, __ATOMIC_RELAXED);
   bool plain = false;
   uint32_t id = 0;

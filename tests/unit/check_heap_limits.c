@@ -16,6 +16,8 @@
 #include "heap/page_bits.h"
 #include "heap/region.h"
 
+#include "emulated.h"
+
 #define MIB ((size_t)1 << 20)
 
 /* The sanitizers' runtimes need address space of their own and end the process when it is refused. */
@@ -55,6 +57,8 @@ START_TEST(refusals_leave_the_heap_whole)
   size_t size = sizes[_i];
   unsigned first = 0;
 
+  if (emulated_without("refusals_leave_the_heap_whole", "RLIMIT_AS"))
+    return;
   heap_alloc(heap, 1);
   limit_address_space(64 * MIB);
   for (unsigned round = 0; round < 3; round++) {
@@ -87,6 +91,8 @@ START_TEST(kept_memory_makes_way)
   void *p;
   size_t n = 0;
 
+  if (emulated_without("kept_memory_makes_way", "RLIMIT_AS"))
+    return;
   heap_alloc(heap, 1);
   limit_address_space(24 * MIB);
   p = heap_alloc(heap, 15 * MIB);

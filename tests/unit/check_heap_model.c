@@ -14,6 +14,8 @@
 
 #include "heap/heap_fast.h"
 
+#include "emulated.h"
+
 #define SLOTS 3000
 
 /* Instrumented code is an order of magnitude slower. */
@@ -177,6 +179,8 @@ START_TEST(random_operations)
   struct model *m = model_new((uint64_t)_i + 1, heap_main());
   struct heap_stats stats;
 
+  if (emulated_without("random_operations", "MREMAP_DONTUNMAP"))
+    return;
   for (unsigned i = 0; i < 200000 / SHARE; i++)
     step(m);
   for (unsigned i = 0; i < SLOTS; i++) {

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "capture.h"
+#include "emulated.h"
 #include "must.h"
 #include "trace/trace.h"
 #include "trace/trace_fast.h"
@@ -120,6 +121,8 @@ START_TEST(a_child_that_no_hook_saw_has_its_own_trace)
   uint8_t id[16];
   pid_t pid;
 
+  if (emulated_without("a_child_that_no_hook_saw_has_its_own_trace", "MADV_WIPEONFORK"))
+    return;
   ck_assert(begin());
   trace_set_surprise_fork(on_surprise);
   w = trace_first_writer();
@@ -150,6 +153,8 @@ START_TEST(a_child_without_a_trace_writes_nothing)
   struct decoded before, after;
   pid_t pid;
 
+  if (emulated_without("a_child_without_a_trace_writes_nothing", "MADV_WIPEONFORK"))
+    return;
   ck_assert(begin());
   w = trace_first_writer();
   write_ops(&ops, w, 3000);
