@@ -23,9 +23,9 @@
 #include <unistd.h>
 
 #include "capture.h"
+#include "emulated.h"
 #include "trace/trace.h"
 #include "trace/trace_fast.h"
-#include "emulated.h"
 #include "trace_decode.h"
 #include "trace_ops.h"
 
