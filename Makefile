@@ -52,7 +52,7 @@ CHECK_LIBS = $(shell pkg-config --libs check)
 ASAN_NOT := check_unwind
 # Test programs whose subject runs in several threads at once: what ThreadSanitizer has to see.  The rest of frames/ is
 # not: its pictures belong to the helper alone, a bare clone that ThreadSanitizer does not know.
-TSAN_TESTS := check_base% check_heap% check_trace% check_frames_helper%
+TSAN_TESTS := check_base% check_pack% check_heap% check_trace% check_frames_helper%
 
 # What user-mode emulation does not offer: page frames, and threads that share no descriptors.
 EMULATED_NOT := check_frames_helper check_frames_sample check_samples

@@ -5,24 +5,11 @@
 #include "model/blocks.h"
 
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <sys/random.h>
 
+#include "reader/table_memory.h"
+
 #define FIRST_BITS 12
-
-#define HUGE_PAGE ((uintptr_t)2 << 20)
-
-/* A large table is read at random: huge pages save most of its TLB misses, and of its page faults. */
-static struct block *slots_new(size_t count)
-{
-  struct block *slots = calloc(count, sizeof *slots);
-  uintptr_t start = ((uintptr_t)slots + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
-  uintptr_t end = ((uintptr_t)slots + count * sizeof *slots) & ~(HUGE_PAGE - 1);
-
-  if (slots && end > start)
-    madvise((void *)start, end - start, MADV_HUGEPAGE);
-  return slots;
-}
 
 bool blocks_init(struct blocks *b)
 {
@@ -33,7 +20,7 @@ bool blocks_init(struct blocks *b)
   *b = (struct blocks){.mask = ((size_t)1 << FIRST_BITS) - 1,
                        .hash_shift = 64 - FIRST_BITS,
                        .multiplier = (UINT64_C(0x9e3779b97f4a7c15) ^ seed) | 1,
-                       .slots = slots_new((size_t)1 << FIRST_BITS)};
+                       .slots = table_memory_new((size_t)1 << FIRST_BITS, sizeof *b->slots)};
   return b->slots != NULL;
 }
 
@@ -54,7 +41,7 @@ static bool rebuild(struct blocks *b)
     fresh.hash_shift--;
   }
   fresh.filled = b->used;
-  fresh.slots = slots_new(fresh.mask + 1);
+  fresh.slots = table_memory_new(fresh.mask + 1, sizeof *fresh.slots);
   if (!fresh.slots)
     return false;
   for (size_t i = 0; i <= b->mask; i++) {

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
+#include "reader/table_memory.h"
+
 #define FIRST_BITS 10
 
 static size_t home(const struct liveness *l, uint64_t key)
@@ -22,7 +24,7 @@ bool liveness_init(struct liveness *l)
   *l = (struct liveness){.mask = ((size_t)1 << FIRST_BITS) - 1,
                          .hash_shift = 64 - FIRST_BITS,
                          .multiplier = (UINT64_C(0x9e3779b97f4a7c15) ^ seed) | 1,
-                         .slots = calloc((size_t)1 << FIRST_BITS, sizeof *l->slots)};
+                         .slots = table_memory_new((size_t)1 << FIRST_BITS, sizeof *l->slots)};
   return l->slots != NULL;
 }
 
@@ -49,7 +51,7 @@ static bool grow(struct liveness *l)
 
   bigger.mask = l->mask * 2 + 1;
   bigger.hash_shift--;
-  bigger.slots = calloc(bigger.mask + 1, sizeof *bigger.slots);
+  bigger.slots = table_memory_new(bigger.mask + 1, sizeof *bigger.slots);
   if (!bigger.slots)
     return false;
   for (size_t i = 0; i <= l->mask; i++) {

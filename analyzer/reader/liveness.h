@@ -26,6 +26,12 @@ struct liveness {
 bool liveness_init(struct liveness *l);
 void liveness_release(struct liveness *l);
 
+/* Says that unit will be asked for soon. */
+static inline void liveness_expect(const struct liveness *l, uint64_t unit)
+{
+  __builtin_prefetch(&l->slots[(unit >> 6) * l->multiplier >> l->hash_shift], 1);
+}
+
 bool liveness_has(const struct liveness *l, uint64_t unit);
 /* Makes unit live; false when it already was.  Without memory the unit is forgotten. */
 bool liveness_begin(struct liveness *l, uint64_t unit);

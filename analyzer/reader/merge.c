@@ -13,6 +13,9 @@
  */
 #define REUSE_GRACE_NS UINT64_C(1000000)
 
+/* A live set of so many slots is no longer in the second-level cache: below, looking ahead costs more than it saves. */
+#define FAR_SLOTS 32768u
+
 /* heap: the lane that is due first on top */
 
 /* At the same time those that wait come last, so that what they wait for comes before. */
@@ -217,6 +220,18 @@ static bool admit(struct merge *m, struct lane *lane, bool forced)
   return come;
 }
 
+/* Brings what the lane's next events will ask of the live set into the cache. */
+static inline void look_ahead(const struct merge *m, struct lane *lane)
+{
+  uint64_t unit;
+
+  if (m->live.mask < FAR_SLOTS)
+    return;
+  scout_follow(&lane->scout, &lane->stream);
+  while (scout_next(&lane->scout, &lane->stream, &unit))
+    liveness_expect(&m->live, unit);
+}
+
 /* The event of a lane whose turn has come again after waiting: all others are past what it waited for, or it came. */
 static const struct event *take_held(struct merge *m, struct lane *lane)
 {
@@ -251,7 +266,10 @@ const struct event *merge_next_slow(struct merge *m)
     }
     switch (stream_step(&lane->stream)) {
     case STREAM_EVENT:
-      if (!m->ordered || admit(m, lane, false))
+      if (!m->ordered)
+        return &lane->stream.event;
+      look_ahead(m, lane);
+      if (admit(m, lane, false))
         return &lane->stream.event;
       break;
     case STREAM_CLOCK:
