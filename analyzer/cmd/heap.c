@@ -101,6 +101,14 @@ static bool add(struct call_tree *tree, struct heap_report *r, const struct set 
   return true;
 }
 
+static bool init_tree(struct call_tree *tree, struct symbols *symbols, const struct heap_options *o)
+{
+  if (!call_tree_init(tree, symbols, o->diff ? CALL_BY_FUNCTION : CALL_BY_LINE))
+    return false;
+  tree->innermost = o->no_skip;
+  return true;
+}
+
 /* One report over a set; before is what is taken off, or NULL; part of parts. */
 static int report(const struct heap_options *o, const struct set *set, const struct set *before, size_t part,
                   size_t parts)
@@ -123,8 +131,8 @@ static int report(const struct heap_options *o, const struct set *set, const str
 
   if (r.sort == HEAP_VALUES)
     r.sort = heap_report_sampled(&r) ? HEAP_RESIDENT : HEAP_LIVE;
-  if (!symbols || !call_tree_init(&tree, symbols, o->diff ? CALL_BY_FUNCTION : CALL_BY_LINE) ||
-      !add(&tree, &r, set, scope, 1) || (before && !add(&tree, &r, before, scope, -1)))
+  if (!symbols || !init_tree(&tree, symbols, o) || !add(&tree, &r, set, scope, 1) ||
+      (before && !add(&tree, &r, before, scope, -1)))
     command_error(EXIT_UNREADABLE, "out of memory");
   else if (o->format == HEAP_FORMAT_JSON)
     result = heap_json(stdout, &r, part == 0, part + 1 == parts);
@@ -174,6 +182,8 @@ int cmd_heap(int argc, char **argv)
   int code, result = -1;
 
   heap_options_parse(argc, argv, &options);
+  if (options.debug_root && !symbols_debug_root(options.debug_root))
+    return command_error(EXIT_UNREADABLE, "out of memory");
   code = load(options.traces, (size_t)options.trace_count, &options.at, options.extent, &set);
   if (set.count) {
     if (options.diff || options.has_diff_at)

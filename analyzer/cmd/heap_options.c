@@ -21,7 +21,9 @@ enum {
   OPTION_DIFF,
   OPTION_DIFF_AT,
   OPTION_ALL,
-  OPTION_TOP
+  OPTION_TOP,
+  OPTION_NO_SKIP,
+  OPTION_DEBUG_ROOT
 };
 
 static void parse_format(const char *arg, struct heap_options *o, struct argp_state *state)
@@ -143,6 +145,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
   case OPTION_ALL:
     o->all = true;
     return 0;
+  case OPTION_NO_SKIP:
+    o->no_skip = true;
+    return 0;
+  case OPTION_DEBUG_ROOT:
+    o->debug_root = arg;
+    return 0;
   case OPTION_TOP:
     parse_top(arg, o, state);
     return 0;
@@ -182,6 +190,8 @@ void heap_options_parse(int argc, char **argv, struct heap_options *options)
       {"diff", OPTION_DIFF, "OTHER", 0, "growth per stack since another trace", 2},
       {"diff-at", OPTION_DIFF_AT, "MOMENT", 0, "growth per stack since another moment (of OTHER, or of the same trace)",
        2},
+      {"no-skip", OPTION_NO_SKIP, NULL, 0, "sites are innermost frames: malloc's wrappers, operator new ... too", 1},
+      {"debug-root", OPTION_DEBUG_ROOT, "DIR", 0, "separate debug files are looked for below DIR too", 2},
       {"format", 'f', "FORMAT", 0, "text (the default), json or folded (for flame graphs)", 3},
       {0},
   };

@@ -25,6 +25,8 @@ struct heap_options {
   bool inverted, stacks, tree;
   bool per_process;
   bool all;
+  bool no_skip;           /* sites are innermost frames, wrappers of allocators too */
+  const char *debug_root; /* separate debug files are there too; NULL */
   unsigned top;
   char **traces;
   int trace_count;

@@ -293,13 +293,19 @@ bool call_tree_add(struct call_tree *t, struct heap_process *p, enum heap_scope 
   return good;
 }
 
-uint32_t call_tree_site(const struct call_tree *t, uint32_t node)
+uint32_t call_tree_site(const struct call_tree *t, uint32_t node, unsigned *depth)
 {
   uint32_t innermost = t->nodes[node].frame;
+  unsigned further_in = 0;
 
-  for (; node != CALL_TREE_ROOT; node = t->nodes[node].parent) {
-    if (!call_site_is_wrapper(&t->frames[t->nodes[node].frame]))
-      return t->nodes[node].frame;
+  if (depth)
+    *depth = 0;
+  for (; node != CALL_TREE_ROOT && !t->innermost; node = t->nodes[node].parent, further_in++) {
+    if (call_site_is_wrapper(&t->frames[t->nodes[node].frame]))
+      continue;
+    if (depth)
+      *depth = further_in;
+    return t->nodes[node].frame;
   }
   return innermost;
 }

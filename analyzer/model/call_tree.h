@@ -33,6 +33,7 @@ enum call_merge {
 
 struct call_tree {
   enum call_merge merge;
+  bool innermost;          /* sites are the innermost frames, wrappers or not */
   struct symbols *symbols; /* the caller's; owns the strings */
   struct symbol *frames;
   size_t frame_count, frame_room;
@@ -56,8 +57,8 @@ uint32_t call_tree_child(struct call_tree *t, uint32_t parent, uint32_t frame);
 struct heap_row *call_tree_row(struct call_tree *t, uint32_t node);
 
 /* The frame that a report names for a stack: the innermost that is not an allocator's or a container's; CALL_NONE for
- * the root. */
-uint32_t call_tree_site(const struct call_tree *t, uint32_t node);
+ * the root.  *depth (may be NULL): how many frames are further in. */
+uint32_t call_tree_site(const struct call_tree *t, uint32_t node, unsigned *depth);
 
 /* The same stacks from the leaf: the first level is the innermost frames.  False when out of memory. */
 bool call_tree_invert(struct call_tree *to, const struct call_tree *from);

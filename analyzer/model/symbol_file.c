@@ -49,7 +49,10 @@ struct symbol_file {
   bool units_indexed, symbols_indexed;
 };
 
-static char *debug_path; /* NULL: libdwfl's default, which is .debug beside the file and /usr/lib/debug */
+/* libdwfl's own: beside the file, in .debug there, and in /usr/lib/debug. */
+#define DEBUG_PATH ":.debug:/usr/lib/debug"
+
+static char *debug_path; /* NULL: DEBUG_PATH */
 static const Dwfl_Callbacks callbacks = {
     .find_elf = dwfl_build_id_find_elf,
     .find_debuginfo = dwfl_standard_find_debuginfo,
@@ -117,6 +120,19 @@ static const struct range *find(const struct ranges *r, uint64_t addr)
 }
 
 /* ---- opening ---- */
+
+bool symbol_file_debug_root(const char *directory)
+{
+  char *absolute = realpath(directory, NULL), *path = NULL; /* a relative one would be taken from each file's place */
+  int length = asprintf(&path, DEBUG_PATH ":%s", absolute ? absolute : directory);
+
+  free(absolute);
+  if (length < 0)
+    return false;
+  free(debug_path);
+  debug_path = path;
+  return true;
+}
 
 static bool is_build(Dwfl_Module *module, const char *build_id)
 {

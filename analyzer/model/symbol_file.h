@@ -19,6 +19,9 @@ struct symbol_frame {
 };
 #define SYMBOL_FRAMES_MAX 64
 
+/* A further directory in which separate debug files are looked for; false when out of memory. */
+bool symbol_file_debug_root(const char *directory);
+
 /* NULL when the file cannot be read or its build id is another one (said once on stderr by the caller through *why). */
 struct symbol_file *symbol_file_open(const char *path, const char *build_id, const char **why);
 void symbol_file_close(struct symbol_file *f);

@@ -40,6 +40,11 @@ struct symbols {
 
 #define FIRST_SLOTS 1024u
 
+bool symbols_debug_root(const char *directory)
+{
+  return symbol_file_debug_root(directory);
+}
+
 struct symbols *symbols_open(void)
 {
   struct symbols *s = calloc(1, sizeof *s);

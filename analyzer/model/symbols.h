@@ -31,6 +31,10 @@ struct symbols_frames {
 
 struct symbols;
 
+/* From now on separate debug files are looked for below this directory too, by build id (.build-id/xx/...) and by debug
+ * link.  False when out of memory. */
+bool symbols_debug_root(const char *directory);
+
 /* NULL when out of memory. */
 struct symbols *symbols_open(void);
 void symbols_close(struct symbols *s);

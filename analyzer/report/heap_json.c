@@ -157,7 +157,9 @@ static void put_stack(struct emit *e, const struct heap_report *r, const struct 
 {
   const struct call_tree *t = r->tree;
   bool first = true;
+  unsigned site;
 
+  call_tree_site(t, line->node, &site);
   emit_literal(e, "    {\"frames\": [");
   for (uint32_t node = line->node; node != CALL_TREE_ROOT; node = t->nodes[node].parent) {
     if (!first)
@@ -166,6 +168,8 @@ static void put_stack(struct emit *e, const struct heap_report *r, const struct 
     first = false;
   }
   emit_literal(e, "], ");
+  put_number(e, "site", site);
+  put_comma(e);
   put_row(e, &line->row, false, sampled);
   emit_char(e, '}');
 }

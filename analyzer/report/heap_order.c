@@ -56,7 +56,7 @@ struct heap_line *heap_stacks(const struct heap_report *r, size_t *count)
     const struct heap_row *row = t->nodes[i].row == CALL_NONE ? NULL : &t->rows[t->nodes[i].row];
 
     if (row && !heap_row_empty(row))
-      lines[(*count)++] = (struct heap_line){call_tree_site(t, i), i, 1, *row};
+      lines[(*count)++] = (struct heap_line){call_tree_site(t, i, NULL), i, 1, *row};
   }
   return lines ? in_order(r, lines, *count) : NULL;
 }
@@ -71,7 +71,7 @@ struct heap_line *heap_sites(const struct heap_report *r, size_t *count)
   if (!lines)
     return NULL;
   for (uint32_t i = 0; i < t->node_count; i++) {
-    uint32_t frame = t->nodes[i].row == CALL_NONE ? CALL_NONE : call_tree_site(t, i);
+    uint32_t frame = t->nodes[i].row == CALL_NONE ? CALL_NONE : call_tree_site(t, i, NULL);
     struct heap_line *line = &lines[frame == CALL_NONE ? t->frame_count : frame];
 
     if (t->nodes[i].row == CALL_NONE)
