@@ -74,10 +74,41 @@ static bool is_mark(const struct heap_moment *m, const struct event *e)
   return e->type == VT_R_MARK && e->tail_len == m->mark_len && (!e->tail_len || !memcmp(e->tail, m->mark, e->tail_len));
 }
 
+/* What of the trace before a mark decides which sample belongs to it. */
+struct before_mark {
+  struct id_table latest; /* by stream, uint64_t: number of its latest event but marks */
+  uint64_t ended_ns;      /* when the latest sample ended; 0: there was none */
+  uint64_t asked;         /* number of the event that began it, if the program had asked for it and waited; else 0 */
+};
+
+static bool note_event(struct before_mark *b, const struct event *e, uint64_t number)
+{
+  uint64_t *latest;
+
+  if (e->type == VT_R_SAMPLE)
+    b->asked = e->field[0] == VT_SAMPLE_MARK ? number : 0;
+  if (e->type == VT_R_SAMPLE_END)
+    b->ended_ns = e->time_ns;
+  if (e->type == VT_R_MARK || e->thread >= ID_TABLE_LIMIT)
+    return true;
+  latest = id_table_make(&b->latest, e->thread);
+  if (latest)
+    *latest = number;
+  return latest != NULL;
+}
+
+/* A thread that asked for the latest sample, and did nothing since: however long the machine took, it is that sample
+ * that the mark is about. */
+static bool is_snapshot(const struct before_mark *b, uint32_t thread)
+{
+  const uint64_t *latest = thread < ID_TABLE_LIMIT ? id_table_get(&b->latest, thread) : NULL;
+
+  return b->asked && (!latest || *latest < b->asked);
+}
+
 /*
- * The sample nearest to a mark, whose time instant has; ended_ns is when the
- * latest one before it had ended.  A mark asks for a sample that begins as soon as it may, and one that
- * comes after a snapshot finds that sample right before it.
+ * The sample nearest to a mark, whose time instant has: it asks for one that begins as soon
+ * as it may, but is not waited for.
  */
 static void find_sample(struct reader *r, uint64_t ended_ns, struct heap_instant *instant)
 {
@@ -100,21 +131,27 @@ static void find_sample(struct reader *r, uint64_t ended_ns, struct heap_instant
 static int find_mark(struct reader *r, const struct heap_moment *m, struct heap_instant *instant, heap_step step,
                      void *arg)
 {
-  uint64_t events = 0, found = 0, ended_ns = 0;
+  struct before_mark before = {0};
+  uint64_t events = 0, found = 0;
   const struct event *e;
+  bool good = id_table_init(&before.latest, sizeof(uint64_t));
 
-  while ((e = reader_next(r))) {
+  while (good && (e = reader_next(r))) {
     if (++events % STEP == 0 && step)
       step(arg, reader_progress(r));
-    if (e->type == VT_R_SAMPLE_END)
-      ended_ns = e->time_ns;
     if (is_mark(m, e) && ++found == m->nth) {
       *instant = (struct heap_instant){e->time_ns, events, e->time_ns};
-      find_sample(r, ended_ns, instant);
+      if (!is_snapshot(&before, e->thread))
+        find_sample(r, before.ended_ns, instant);
+      id_table_release(&before.latest);
       return 0;
     }
+    good = note_event(&before, e, events);
   }
-  if (found)
+  id_table_release(&before.latest);
+  if (!good)
+    complain("%s: out of memory", reader_path(r));
+  else if (found)
     complain("%s: mark '%.*s' was set %llu times only", reader_path(r), (int)m->mark_len, m->mark,
              (unsigned long long)found);
   else

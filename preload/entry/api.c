@@ -29,7 +29,7 @@ void vmtrace_mark(const char *name)
   hook_thread();
   if (name && process_is_traced()) {
     mark(name);
-    samples_poke(VT_SAMPLE_MARK);
+    samples_poke(VT_SAMPLE_TICK);
   }
   errno = error;
 }

@@ -67,7 +67,6 @@ static void renew_child(struct thread *t)
   if (!process.traced)
     return;
   process_open_trace(t);
-  modules_update();
   if (process.traced)
     process.sampling = samples_start(options_get());
 }
@@ -92,6 +91,8 @@ void process_after_fork(bool child)
     samples_after_fork(false);
   }
   hook_release(t);
+  if (child)
+    modules_update(); /* its records have tails, which do not wait while the guard is held */
   errno = error;
   if (!child && t->flags & THREAD_DAEMON)
     process_end(VT_ENDED_EXIT, 0, VT_EXIT_UNDERSCORE);
@@ -99,10 +100,14 @@ void process_after_fork(bool child)
 
 void process_surprise_fork(void)
 {
+  struct thread *t = thread_self();
   int error = errno;
 
   locked = false;
-  renew_child(thread_self());
+  renew_child(t);
+  /* In the middle of a hook they would lose their names; then the end of the process records them. */
+  if (guard_of(t) == GUARD_FREE)
+    modules_update();
   errno = error;
 }
 

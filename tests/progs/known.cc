@@ -20,7 +20,11 @@
 #include "vmtrace/vmtrace.h"
 
 #define INLINED static inline __attribute__((always_inline))
-#define EACH for (int i = 0; i < BLOCKS; i++)
+/* The phases of each function; all keep first, so that no block is where one was that was freed. */
+enum phase { KEEP, PASS };
+
+#define EACH for (int i = 0; phase == KEEP && i < BLOCKS; i++)
+#define EACH_PASSED for (int i = 0; phase == PASS && i < TEMPORARIES; i++)
 
 enum { BLOCKS = 20, FREED = 2, TEMPORARIES = 3, MISER_BLOCKS = 20000, MISER_SIZE = 416 };
 
@@ -43,27 +47,29 @@ INLINED void *touch(void *p, size_t size)
   return p;
 }
 
-INLINED void by_malloc(size_t size)
+INLINED void by_malloc(size_t size, enum phase phase)
 {
   EACH blocks[i] = touch(malloc(size), size); /* kept by malloc */
-  for (int i = 0; i < TEMPORARIES; i++) {
+  EACH_PASSED
+  {
     void *p = malloc(size); /* passed by malloc */
     show(p);
     free(p);
   }
 }
 
-INLINED void by_calloc(size_t size)
+INLINED void by_calloc(size_t size, enum phase phase)
 {
   EACH zeroed[i] = touch(calloc(size / 64, 64), size); /* kept by calloc */
-  for (int i = 0; i < TEMPORARIES; i++) {
+  EACH_PASSED
+  {
     void *p = calloc(size / 64, 64); /* passed by calloc */
     show(p);
     free(p);
   }
 }
 
-INLINED void by_realloc(size_t size)
+INLINED void by_realloc(size_t size, enum phase phase)
 {
   EACH
   {
@@ -71,44 +77,48 @@ INLINED void by_realloc(size_t size)
     show(grown[i]);
     grown[i] = touch(realloc(grown[i], size), size); /* kept by realloc */
   }
-  for (int i = 0; i < TEMPORARIES; i++) {
+  EACH_PASSED
+  {
     void *p = realloc(NULL, size); /* passed by realloc */
     show(p);
     free(p);
   }
 }
 
-INLINED void by_aligned_alloc(size_t size)
+INLINED void by_aligned_alloc(size_t size, enum phase phase)
 {
   EACH aligned[i] = touch(aligned_alloc(4096, size), size); /* kept by aligned_alloc */
-  for (int i = 0; i < TEMPORARIES; i++) {
+  EACH_PASSED
+  {
     void *p = aligned_alloc(4096, size); /* passed by aligned_alloc */
     show(p);
     free(p);
   }
 }
 
-INLINED void by_new(size_t size)
+INLINED void by_new(size_t size, enum phase phase)
 {
   EACH objects[i] = touch(operator new(size), size); /* kept by new */
-  for (int i = 0; i < TEMPORARIES; i++) {
+  EACH_PASSED
+  {
     void *p = operator new(size); /* passed by new */
     show(p);
     operator delete(p);
   }
 }
 
-INLINED void by_new_array(size_t size)
+INLINED void by_new_array(size_t size, enum phase phase)
 {
   EACH arrays[i] = static_cast<char *>(touch(new char[size], size)); /* kept by new_array */
-  for (int i = 0; i < TEMPORARIES; i++) {
+  EACH_PASSED
+  {
     char *p = new char[size]; /* passed by new_array */
     show(p);
     delete[] p;
   }
 }
 
-INLINED void by_vector(size_t size)
+INLINED void by_vector(size_t size, enum phase phase)
 {
   EACH
   {
@@ -116,7 +126,8 @@ INLINED void by_vector(size_t size)
     vectors[i].resize(size / 2);
     show(vectors[i].data());
   }
-  for (int i = 0; i < TEMPORARIES; i++) {
+  EACH_PASSED
+  {
     std::vector<char> v;
     v.reserve(size); /* passed by vector */
     show(v.data());
@@ -124,7 +135,7 @@ INLINED void by_vector(size_t size)
 }
 
 /* The zero byte behind the text is the last one of the first half. */
-INLINED void by_string(size_t size)
+INLINED void by_string(size_t size, enum phase phase)
 {
   EACH
   {
@@ -134,20 +145,21 @@ INLINED void by_string(size_t size)
   }
 }
 
-INLINED void by_make_unique(size_t size)
+INLINED void by_make_unique(size_t size, enum phase phase)
 {
   EACH
   {
     uniques[i] = std::make_unique_for_overwrite<char[]>(size); /* kept by make_unique */
     touch(uniques[i].get(), size);
   }
-  for (int i = 0; i < TEMPORARIES; i++) {
+  EACH_PASSED
+  {
     auto p = std::make_unique_for_overwrite<char[]>(size); /* passed by make_unique */
     show(p.get());
   }
 }
 
-INLINED void by_mmap(size_t size)
+INLINED void by_mmap(size_t size, enum phase phase)
 {
   EACH mapped[i] =
       touch(mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), size); /* kept by mmap */
@@ -160,19 +172,25 @@ INLINED void by_miser()
     show(malloc(MISER_SIZE)); /* kept by miser */
 }
 
+INLINED void all(size_t size, enum phase phase)
+{
+  by_malloc(size, phase);
+  by_calloc(size, phase);
+  by_realloc(size, phase);
+  by_aligned_alloc(size, phase);
+  by_new(size, phase);
+  by_new_array(size, phase);
+  by_vector(size, phase);
+  by_string(size, phase);
+  by_make_unique(size, phase);
+  by_mmap(size, phase);
+}
+
 __attribute__((noinline)) static void work(size_t size)
 {
-  by_malloc(size);
-  by_calloc(size);
-  by_realloc(size);
-  by_aligned_alloc(size);
-  by_new(size);
-  by_new_array(size);
-  by_vector(size);
-  by_string(size);
-  by_make_unique(size);
-  by_mmap(size);
+  all(size, KEEP);
   by_miser();
+  all(size, PASS);
 }
 
 static void free_some(size_t size)
