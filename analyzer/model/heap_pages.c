@@ -148,7 +148,8 @@ static int add_run(struct heap_pages *p, const struct range *r)
     p->run = run;
     p->run_room = room;
   }
-  p->run[p->run_count++] = (struct heap_run){r->start, range.start, p->picture->samples[r->sample].begin_ns};
+  p->run[p->run_count++] = (struct heap_run){r->start, range.start, p->picture->samples[r->sample].begin_ns,
+                                             PICTURE_STATE(r->value) & VT_PG_EXCLUSIVE};
   return range_list_add(&p->frames, range);
 }
 
@@ -224,6 +225,24 @@ size_t heap_pages_find(const struct heap_pages *p, uint64_t key)
   return low;
 }
 
+/*
+ * Of a parent and its child, the same frame at the same address is what the one inherited from the other; so both have
+ * had it since the fork, whenever it was that each was looked at, as long as both live and the kernel calls it shared.
+ */
+static bool inherited(const struct heap_pages *a, const struct heap_run *x, const struct heap_pages *b,
+                      const struct heap_run *y)
+{
+  static const uint8_t none[sizeof a->picture->parent_id];
+  const struct picture *p = a->picture, *q = b->picture;
+  const struct picture *child = memcmp(p->parent_id, q->trace_id, sizeof none) == 0 ? p : q;
+  const struct picture *parent = child == p ? q : p;
+
+  return x->page - x->pfn == y->page - y->pfn && !x->exclusive && !y->exclusive &&
+         memcmp(child->parent_id, parent->trace_id, sizeof none) == 0 &&
+         memcmp(child->parent_id, none, sizeof none) != 0 && x->first_ns <= b->picture->end_ns &&
+         y->first_ns <= a->picture->end_ns;
+}
+
 /* Whether both had their frames at one time, on one machine: else the later one is reuse. */
 static bool together(const struct heap_pages *a, const struct heap_run *x, const struct heap_pages *b,
                      const struct heap_run *y)
@@ -232,9 +251,10 @@ static bool together(const struct heap_pages *a, const struct heap_run *x, const
 
   if (a == b)
     return true;
-  return memcmp(a->picture->boot_id, b->picture->boot_id, sizeof unknown) == 0 &&
-         memcmp(a->picture->boot_id, unknown, sizeof unknown) != 0 && x->first_ns <= b->until_ns &&
-         y->first_ns <= a->until_ns;
+  if (memcmp(a->picture->boot_id, b->picture->boot_id, sizeof unknown) != 0 ||
+      memcmp(a->picture->boot_id, unknown, sizeof unknown) == 0)
+    return false;
+  return (x->first_ns <= b->until_ns && y->first_ns <= a->until_ns) || inherited(a, x, b, y);
 }
 
 /* In how many places the frame of x, a run of a's, is at the sweep's present place. */

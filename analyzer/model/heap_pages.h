@@ -27,6 +27,7 @@ struct heap_leaf {
 /* A run of present pages with visible frames, for the comparison with others. */
 struct heap_run {
   uint64_t page, pfn, first_ns;
+  bool exclusive; /* the kernel says: mapped nowhere else */
 };
 
 struct heap_pages {
