@@ -201,6 +201,50 @@ START_TEST(shared_frames_are_divided)
 }
 END_TEST
 
+/* A parent looked at after its child had ended its trace: shared are the pages that both had from the fork. */
+static void make_relative(const char *name, uint8_t id, uint8_t parent_id, uint64_t seen, uint64_t end, uint64_t broken)
+{
+  struct maker_stream *s;
+  struct trace_maker *m = heap_trace(name, &s);
+
+  memset(m->header.trace_id, id, sizeof m->header.trace_id);
+  memset(m->header.parent_id, parent_id, sizeof m->header.parent_id);
+  maker_alloc_stack(s, HEAP, 3 * PAGE, IN_F);
+  s = heap_sample(m, NULL, seen);
+  MAKE(s, PAGES, HEAP, 1, SHARED, 0x5000);
+  MAKE(s, PAGES, HEAP + PAGE, 1, OWN, broken);
+  MAKE(s, PAGES, HEAP + 2 * PAGE, 1, parent_id ? SHARED : OWN, 0x7000); /* the child's view is out of date */
+  MAKE(s, SAMPLE_END, 0, 3, 0);
+  s = m->stream[0];
+  maker_time(s, m->header.start_ns + seen + 1 * MS);
+  heap_mark(s, "then");
+  m->header.end_ns = m->header.start_ns + end;
+  maker_finish(m);
+}
+
+static void expect_relatives(uint64_t child_end, int64_t proportional, int64_t private)
+{
+  static const char *const names[] = {"parent", "child"};
+  struct heap_process *p[2];
+  struct heap_row row;
+
+  make_relative("parent", 1, 0, 50 * MS, 300 * MS, 0x6000);
+  make_relative("child", 2, 1, 10 * MS, child_end, 0x6100);
+  heap_load(names, 2, "mark:then", p);
+  row = heap_row_of(p[0], IN_F);
+  EXPECT(row, SHARED, proportional);
+  EXPECT(row, PRIVATE, private);
+  heap_process_free(p[0]);
+  heap_process_free(p[1]);
+}
+
+START_TEST(what_was_inherited_is_shared)
+{
+  expect_relatives(100 * MS, 2048 + 2 * 4096, 2 * 4096);
+  expect_relatives(40 * MS, 3 * 4096, 3 * 4096); /* it was gone by then */
+}
+END_TEST
+
 START_TEST(many_changes_settle_to_the_last)
 {
   struct maker_stream *thread, *s = NULL;
@@ -263,6 +307,7 @@ int main(void)
   tcase_add_test(tests, the_latest_sample_counts);
   tcase_add_test(tests, the_sample_nearest_to_a_mark_counts);
   tcase_add_test(tests, shared_frames_are_divided);
+  tcase_add_test(tests, what_was_inherited_is_shared);
   tcase_add_test(tests, many_changes_settle_to_the_last);
   tcase_add_test(tests, overlapping_and_endless_blocks_do_no_harm);
   suite_add_tcase(suite, tests);
