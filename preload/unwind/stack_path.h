@@ -15,8 +15,8 @@
 
 #include "unwind/stack_check.h"
 
-#define PATHS 64      /* per thread; a power of two, in pairs of equal rank */
-#define PATH_SITES 16 /* a power of two */
+#define PATHS 256     /* per thread; a power of two, in pairs of equal rank */
+#define PATH_SITES 64 /* a power of two */
 #define PATH_CHECKS 6
 #define SITE_PLACES 4
 

@@ -201,6 +201,10 @@ int main(int argc, char **argv)
     config_probe(argv[2]);
     return EXIT_SUCCESS;
   }
+  if (argc == 2 && !strcmp(argv[1], "--probe-profiler")) {
+    config_probe_profiler();
+    return EXIT_SUCCESS;
+  }
   argp_parse(&argp, argc, argv, 0, NULL, &request);
   if (!find_dirs(&bench))
     return EXIT_FAILURE;

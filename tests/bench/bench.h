@@ -25,8 +25,11 @@ enum config_id {
   CONFIG_TCMALLOC,
   CONFIG_HEAP,  /* vmtrace, pinned heap alone */
   CONFIG_TRACE, /* vmtrace, trace without stacks */
+  CONFIG_FULL,  /* vmtrace, trace with stacks */
   CONFIG_HEAPTRACK,
   CONFIG_LTTNG,
+  CONFIG_JEPROF,
+  CONFIG_GPERF,
   CONFIG_COUNT
 };
 
@@ -49,10 +52,14 @@ enum load_id {
   LOAD_PYTHON,
   LOAD_SQLITE,
   LOAD_CC,
-  LOAD_COUNT
+  LOAD_REDIS,
+  LOAD_STACKS, /* pairs at each depth of load_depth, on one thread and on two */
+  LOAD_STACKS_END = LOAD_STACKS + 8,
+  LOAD_COUNT = LOAD_STACKS_END
 };
 
 #define LOAD_ARGS 8
+#define STACK_DEPTHS 4
 
 struct load {
   const char *name;
@@ -61,6 +68,9 @@ struct load {
   bool inside;      /* it measures itself and prints the result */
   bool chosen;
   bool available;
+  unsigned depth; /* of its stacks, where that is the subject; 0: any */
+  bool wraps;     /* it starts what is measured, and preloads it itself */
+  bool real;      /* a real program */
   char program[BENCH_PATH];
   const char *arg[LOAD_ARGS];
   char input[BENCH_PATH]; /* its standard input, "" for none */
@@ -82,11 +92,17 @@ struct cell {
   char why[160];
 };
 
+/* Whether a configuration has something to say about a load: tracers of stacks alone are for the loads of given depth,
+ * and allocators alone are for the others. */
+bool load_takes(const struct load *load, enum config_id id);
+
 /* What is measured apart from the grid of loads and configurations; 0 or negative: not measured. */
 struct extras {
   double bytes_per_event; /* of a trace of LOAD_PAIR */
   double trace_events;    /* in that trace */
   double events_per_cpu_s, events_per_s;
+  double packed_bytes_per_event; /* of the traces of the real programs with stacks, after vmtrace pack */
+  double heap_events_per_cpu_s;  /* vmtrace heap on a trace of pairs at depth 15 with stacks */
   char why[160];
 };
 
@@ -114,12 +130,14 @@ void config_init(struct bench *bench);
 /* In a driver that was started under the library of that name: prints where it is and, on a second line, its version.
  */
 void config_probe(const char *name);
+/* In a driver that was started under jemalloc: prints "yes" when it has its profiler. */
+void config_probe_profiler(void);
 
 /* bench_load.c: fills the table, finds programs, writes generated input to temp_dir. */
 void load_init(struct bench *bench);
 
 /* What a process to start is made of.  env entries ("NAME=value") replace those of the driver. */
-#define PROCESS_ENV 8
+#define PROCESS_ENV 10
 struct process {
   const char *argv[LOAD_ARGS + 2];
   const char *env[PROCESS_ENV];
@@ -165,12 +183,15 @@ double stats_median(double *values, unsigned n); /* sorts values */
 double cell_median(const struct cell *cell, enum figure figure);
 /* Median of the ratios of paired repetitions: cell against base. */
 double cell_ratio(const struct cell *cell, const struct cell *base, enum figure figure);
-/* Over the loads that both have. */
+/* Over the loads that both have, but for those of given depth; real: over the real programs alone, without redis. */
 double config_geomean(const struct bench *bench, enum config_id id, enum config_id base, enum figure figure);
+double config_real(const struct bench *bench, enum config_id id, enum config_id base);
 /* The largest ratio in time, and whose it is. */
 double config_worst(const struct bench *bench, enum config_id id, enum config_id base, enum load_id *load);
 /* Throughput of two threads over that of one. */
 double config_scaling(const struct bench *bench, enum config_id id);
+/* The load of stacks of that depth on one thread; the next one is the same on two. */
+enum load_id stacks_load(const struct bench *bench, unsigned depth);
 /* ns per event that the trace costs on top of the heap, for LOAD_PAIR or LOAD_PAIR_2. */
 double trace_cost(const struct bench *bench, enum load_id load);
 
@@ -183,7 +204,7 @@ struct bar {
   const char *unit;
   const char *note; /* may be "" */
 };
-#define BARS_MAX 12
+#define BARS_MAX 20
 bool bar_met(const struct bar *bar);
 unsigned bars_compute(const struct bench *bench, struct bar bars[BARS_MAX]);
 

@@ -26,6 +26,15 @@ static const struct known known[CONFIG_COUNT] = {
     [CONFIG_TCMALLOC] = {"tcmalloc", "gperftools, minimal", false, {"libtcmalloc_minimal.so.4", "libtcmalloc.so.4"}},
     [CONFIG_HEAP] = {"heap", "vmtrace, pinned heap alone (VMTRACE_OUT=off)", false, {"./libvmtrace.so"}},
     [CONFIG_TRACE] = {"trace", "vmtrace, trace without stacks (VMTRACE_STACK=0)", false, {"./libvmtrace.so"}},
+    [CONFIG_FULL] = {"full",
+                     "vmtrace, trace with stacks (VMTRACE_STACK=64; 128 at depth 120)",
+                     false,
+                     {"./libvmtrace.so"}},
+    [CONFIG_JEPROF] = {"jeprof",
+                       "jemalloc's profiler, every allocation (prof:true,prof_active:true,lg_prof_sample:0)",
+                       true,
+                       {"libjemalloc.so.2", "libjemalloc.so.1"}},
+    [CONFIG_GPERF] = {"gperftools", "its heap profiler (HEAPPROFILE)", true, {"libtcmalloc.so.4"}},
     [CONFIG_HEAPTRACK] = {"heaptrack",
                           "its library alone, writing raw data to a file; stacks included, no interpreter",
                           true,
@@ -77,6 +86,34 @@ void config_probe(const char *name)
 
   if (dl_iterate_phdr(print_library, (void *)(base ? base + 1 : name)))
     print_version();
+}
+
+/* jemalloc may be built without its profiler. */
+static void check_profiler(struct config *config)
+{
+  char preload[BENCH_PATH + 16], output[64] = "";
+  struct process process = {.argv = {"/proc/self/exe", "--probe-profiler"},
+                            .env = {preload},
+                            .output = output,
+                            .output_size = sizeof output,
+                            .silent = true};
+
+  snprintf(preload, sizeof preload, "LD_PRELOAD=%s", config->preload);
+  if (config->available && process_ok(&process) && !strcmp(output, "yes"))
+    return;
+  config->available = false;
+  snprintf(config->version, sizeof config->version, "jemalloc is not installed, or was built without --enable-prof");
+}
+
+void config_probe_profiler(void)
+{
+  int (*mallctl)(const char *, void *, size_t *, void *, size_t) =
+      (int (*)(const char *, void *, size_t *, void *, size_t))dlsym(RTLD_DEFAULT, "mallctl");
+  bool there = false;
+  size_t length = sizeof there;
+
+  if (mallctl && !mallctl("config.prof", &there, &length, NULL, 0) && there)
+    printf("yes");
 }
 
 struct answer {
@@ -162,5 +199,7 @@ void config_init(struct bench *bench)
     config->heavy = known[i].heavy;
     config->chosen = true;
     config_find(bench, config, &known[i]);
+    if (i == CONFIG_JEPROF)
+      check_profiler(config);
   }
 }

@@ -21,8 +21,8 @@ struct env_text {
   char output[BENCH_PATH + 64];
 };
 
-static void set_env(const struct bench *bench, const struct config *config, struct process *process,
-                    struct env_text *text)
+static void set_env(const struct bench *bench, const struct load *load, const struct config *config,
+                    struct process *process, struct env_text *text)
 {
   enum config_id id = (enum config_id)(config - bench->config);
   char dir[BENCH_PATH];
@@ -33,7 +33,8 @@ static void set_env(const struct bench *bench, const struct config *config, stru
   process->env[n++] = "PYTHONMALLOC=malloc";
   process->env[n++] = "PYTHONHASHSEED=0";
   if (config->preload[0]) {
-    snprintf(text->preload, sizeof text->preload, "LD_PRELOAD=%s", config->preload);
+    snprintf(text->preload, sizeof text->preload, "%s=%s", load->wraps ? "WORK_PRELOAD" : "LD_PRELOAD",
+             config->preload);
     process->env[n++] = text->preload;
   }
   text->output[0] = 0;
@@ -42,6 +43,13 @@ static void set_env(const struct bench *bench, const struct config *config, stru
   } else if (id == CONFIG_TRACE) {
     snprintf(text->output, sizeof text->output, "VMTRACE_OUT=%s/%%p.vmt", dir);
     process->env[n++] = "VMTRACE_STACK=0";
+  } else if (id == CONFIG_FULL) {
+    snprintf(text->output, sizeof text->output, "VMTRACE_OUT=%s/%%p.vmt", dir);
+    process->env[n++] = load->depth > 64 ? "VMTRACE_STACK=128" : "VMTRACE_STACK=64";
+  } else if (id == CONFIG_JEPROF) {
+    snprintf(text->output, sizeof text->output, "MALLOC_CONF=prof:true,prof_active:true,lg_prof_sample:0");
+  } else if (id == CONFIG_GPERF) {
+    snprintf(text->output, sizeof text->output, "HEAPPROFILE=%s/gperf", dir);
   } else if (id == CONFIG_HEAPTRACK) {
     snprintf(text->output, sizeof text->output, "DUMP_HEAPTRACK_OUTPUT=%s/heaptrack.raw", dir);
   }
@@ -90,14 +98,16 @@ bool grid_run(const struct bench *bench, const struct load *load, const struct c
 {
   char dir[BENCH_PATH], output[256] = "";
   struct env_text text;
-  struct process process = {
-      .input = load->input[0] ? load->input : NULL, .output = output, .output_size = sizeof output};
+  struct process process = {.input = load->input[0] ? load->input : NULL,
+                            .output = output,
+                            .output_size = sizeof output,
+                            .silent = config == &bench->config[CONFIG_GPERF]};
   struct process_result result;
   bool lttng = config == &bench->config[CONFIG_LTTNG], ok;
 
   grid_trace_dir(bench, dir, sizeof dir);
   mkdir(dir, 0700);
-  set_env(bench, config, &process, &text);
+  set_env(bench, load, config, &process, &text);
   set_argv(bench, load, extra_args, &process);
   if (lttng && !lttng_begin(bench, why, why_size))
     return false;
@@ -138,7 +148,8 @@ void grid_measure(struct bench *bench)
     for (unsigned rep = 0; rep < bench->reps; rep++)
       for (unsigned i = 0; i < CONFIG_COUNT; i++) {
         unsigned config = (i + rep) % CONFIG_COUNT;
-        bool wanted = bench->config[config].chosen && bench->config[config].available;
+        bool wanted = bench->config[config].chosen && bench->config[config].available &&
+                      load_takes(&bench->load[load], (enum config_id)config);
 
         if (wanted && (!bench->config[config].heavy || rep < bench->heavy_reps))
           measure_cell(bench, load, config);

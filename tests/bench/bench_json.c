@@ -89,9 +89,11 @@ static json_t *bars_json(const struct bench *bench)
 bool report_write_json(const struct bench *bench, const char *path)
 {
   const struct extras *extras = &bench->extras;
-  json_t *trace = json_pack("{s:f, s:f, s:f, s:f, s:s}", "events", extras->trace_events, "bytes_per_event",
-                            extras->bytes_per_event, "analyzer_events_per_cpu_s", extras->events_per_cpu_s,
-                            "analyzer_events_per_s", extras->events_per_s, "error", extras->why);
+  json_t *trace =
+      json_pack("{s:f, s:f, s:f, s:f, s:f, s:f, s:s}", "events", extras->trace_events, "bytes_per_event",
+                extras->bytes_per_event, "analyzer_events_per_cpu_s", extras->events_per_cpu_s, "analyzer_events_per_s",
+                extras->events_per_s, "packed_bytes_per_event", extras->packed_bytes_per_event, "heap_events_per_cpu_s",
+                extras->heap_events_per_cpu_s, "error", extras->why);
   json_t *root = json_pack("{s:o, s:i, s:i, s:s, s:o, s:o, s:o, s:o}", "machine", machine_json(bench), "repetitions",
                            (int)bench->reps, "slow_tracer_repetitions", (int)bench->heavy_reps, "clock",
                            bench->cpu_clock ? "cpu" : "elapsed", "configs", configs_json(bench), "results",

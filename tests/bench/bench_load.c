@@ -117,9 +117,60 @@ static void init_cc(struct bench *bench)
   set_program(load, path);
 }
 
+/* Client and server are started by a program of ours, which reads the client's result. */
+static void init_redis(struct bench *bench)
+{
+  struct load *load = &bench->load[LOAD_REDIS];
+
+  init_own(bench, LOAD_REDIS, "work_redis", NULL);
+  load->wraps = true;
+  load->arg[0] = "/usr/bin/redis-server";
+  load->arg[1] = "/usr/bin/redis-benchmark";
+  if (access(load->arg[0], X_OK) || access(load->arg[1], X_OK)) {
+    load->available = false;
+    snprintf(load->version, sizeof load->version, "no redis-server with redis-benchmark");
+  }
+}
+
+/* The least deep stack has no frames to spare for changing ones: libc and tracers have some below a thread. */
+static void init_stacks(struct bench *bench)
+{
+  static const struct {
+    unsigned depth;
+    const char *text, *varying, *name[2];
+  } depths[STACK_DEPTHS] = {{5, "5", "1", {"stacks_5", "stacks_5_2"}},
+                            {15, "15", "3", {"stacks_15", "stacks_15_2"}},
+                            {45, "45", "3", {"stacks_45", "stacks_45_2"}},
+                            {120, "120", "3", {"stacks_120", "stacks_120_2"}}};
+
+  for (unsigned i = 0; i < STACK_DEPTHS; i++)
+    for (unsigned t = 0; t < 2; t++) {
+      struct load *load = &bench->load[LOAD_STACKS + 2 * i + t];
+
+      load->name = depths[i].name[t];
+      load->meaning =
+          t ? "the same on two threads" : "malloc and free at that depth, inner frames from changing places";
+      init_own(bench, (enum load_id)(LOAD_STACKS + 2 * i + t), "work_stacks", t ? "2" : NULL);
+      load->depth = depths[i].depth;
+      memcpy(load->arg, (const char *[]){"-d", depths[i].text, "-v", depths[i].varying, t ? "-t" : NULL, "2"},
+             6 * sizeof(char *));
+    }
+}
+
+bool load_takes(const struct load *load, enum config_id id)
+{
+  bool stacks = id == CONFIG_JEPROF || id == CONFIG_GPERF;
+  bool both =
+      id == CONFIG_JEMALLOC || id == CONFIG_HEAP || id == CONFIG_TRACE || id == CONFIG_FULL || id == CONFIG_HEAPTRACK;
+
+  if (load->wraps)
+    return both;
+  return load->depth ? stacks || both : !stacks;
+}
+
 void load_init(struct bench *bench)
 {
-  static const char *const text[LOAD_COUNT][2] = {
+  static const char *const text[LOAD_STACKS][2] = {
       [LOAD_PAIR] = {"pair_mixed", "churn of mixed sizes, 4,096 live blocks; op: free and malloc"},
       [LOAD_PAIR_2] = {"pair_mixed_2", "the same on two threads; op: as one thread sees it"},
       [LOAD_PRODUCER] = {"producer_consumer", "one thread allocates and fills, another frees; op: one block"},
@@ -128,11 +179,15 @@ void load_init(struct bench *bench)
       [LOAD_PYTHON] = {"python_json", "python3 with PYTHONMALLOC=malloc writes and reads JSON"},
       [LOAD_SQLITE] = {"sqlite_memory", "sqlite3 creates, fills, indexes, queries a database in memory"},
       [LOAD_CC] = {"cc1", "the C compiler proper of gcc, -O1, on a generated file of 80 large functions"},
+      [LOAD_REDIS] = {"redis", "redis-server under redis-benchmark; op: one SET"},
   };
 
   for (unsigned i = 0; i < LOAD_COUNT; i++) {
-    bench->load[i].name = text[i][0];
-    bench->load[i].meaning = text[i][1];
+    if (i < LOAD_STACKS) {
+      bench->load[i].name = text[i][0];
+      bench->load[i].meaning = text[i][1];
+    }
+    bench->load[i].real = i == LOAD_PYTHON || i == LOAD_SQLITE || i == LOAD_CC;
     bench->load[i].unit = "ms";
     bench->load[i].chosen = true;
   }
@@ -144,4 +199,6 @@ void load_init(struct bench *bench)
   init_python(bench);
   init_sqlite(bench);
   init_cc(bench);
+  init_redis(bench);
+  init_stacks(bench);
 }

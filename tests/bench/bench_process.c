@@ -30,9 +30,9 @@ static double now_ms(void)
 /* Variables that would change what is measured. */
 static bool is_steering(const char *entry)
 {
-  static const char *const prefix[] = {"LD_PRELOAD=",     "VMTRACE_",        "MALLOC_",    "MIMALLOC_",
-                                       "TCMALLOC_",       "DUMP_HEAPTRACK_", "LTTNG_UST_", "PYTHON",
-                                       "GLIBC_TUNABLES=", "LD_LIBRARY_PATH="};
+  static const char *const prefix[] = {"LD_PRELOAD=",     "VMTRACE_",         "MALLOC_",     "MIMALLOC_",
+                                       "TCMALLOC_",       "DUMP_HEAPTRACK_",  "LTTNG_UST_",  "PYTHON",
+                                       "GLIBC_TUNABLES=", "LD_LIBRARY_PATH=", "HEAPPROFILE", "HEAP_PROFILE_"};
 
   for (unsigned i = 0; i < sizeof prefix / sizeof *prefix; i++)
     if (!strncmp(entry, prefix[i], strlen(prefix[i])))

@@ -46,15 +46,15 @@ double cell_ratio(const struct cell *cell, const struct cell *base, enum figure 
   return stats_median(values, n);
 }
 
-double config_geomean(const struct bench *bench, enum config_id id, enum config_id base, enum figure figure)
+static double geomean(const struct bench *bench, enum config_id id, enum config_id base, enum figure figure, bool real)
 {
   double sum = 0;
   unsigned n = 0;
 
-  for (unsigned load = 0; load < LOAD_COUNT; load++) {
+  for (unsigned load = 0; load < LOAD_STACKS; load++) {
     double ratio = cell_ratio(&bench->cell[load][id], &bench->cell[load][base], figure);
 
-    if (!isnan(ratio)) {
+    if (!isnan(ratio) && load != LOAD_REDIS && (!real || bench->load[load].real)) {
       sum += log(ratio);
       n++;
     }
@@ -62,11 +62,38 @@ double config_geomean(const struct bench *bench, enum config_id id, enum config_
   return n ? exp(sum / n) : NAN;
 }
 
+double config_geomean(const struct bench *bench, enum config_id id, enum config_id base, enum figure figure)
+{
+  return geomean(bench, id, base, figure, false);
+}
+
+double config_real(const struct bench *bench, enum config_id id, enum config_id base)
+{
+  return geomean(bench, id, base, FIGURE_VALUE, true);
+}
+
+enum load_id stacks_load(const struct bench *bench, unsigned depth)
+{
+  unsigned load = LOAD_STACKS;
+
+  while (load + 2 < LOAD_STACKS_END && bench->load[load].depth != depth)
+    load += 2;
+  return (enum load_id)load;
+}
+
+/* Throughput of two threads over that of one, on pairs with stacks. */
+static double stacks_scaling(const struct bench *bench, unsigned depth)
+{
+  enum load_id load = stacks_load(bench, depth);
+
+  return 2 * cell_ratio(&bench->cell[load][CONFIG_FULL], &bench->cell[load + 1][CONFIG_FULL], FIGURE_VALUE);
+}
+
 double config_worst(const struct bench *bench, enum config_id id, enum config_id base, enum load_id *load)
 {
   double worst = NAN;
 
-  for (unsigned i = 0; i < LOAD_COUNT; i++) {
+  for (unsigned i = 0; i < LOAD_REDIS; i++) {
     double ratio = cell_ratio(&bench->cell[i][id], &bench->cell[i][base], FIGURE_VALUE);
 
     if (!isnan(ratio) && !(ratio <= worst)) {
@@ -107,6 +134,7 @@ static double measured(double value)
 unsigned bars_compute(const struct bench *bench, struct bar bars[BARS_MAX])
 {
   enum load_id worst = LOAD_PAIR;
+  const struct cell *deep = bench->cell[stacks_load(bench, 15)], *redis = bench->cell[LOAD_REDIS];
   double worst_ratio = config_worst(bench, CONFIG_HEAP, CONFIG_JEMALLOC, &worst);
   const struct bar list[] = {
       {"heap_time", "pinned heap against jemalloc, time, geometric mean",
@@ -123,6 +151,19 @@ unsigned bars_compute(const struct bench *bench, struct bar bars[BARS_MAX])
       {"trace_size", "trace file", measured(bench->extras.bytes_per_event), 6, false, "bytes/event", "pair_mixed"},
       {"analyzer", "vmtrace info on one core", measured(bench->extras.events_per_cpu_s) / 1e6, 30, true, "M events/s",
        "pair_mixed"},
+      {"stacks_pair", "pair with stacks, depth 15", cell_median(&deep[CONFIG_FULL], FIGURE_VALUE), 60, false, "ns",
+       "VMTRACE_STACK=64"},
+      {"stacks_heaptrack", "the same against heaptrack",
+       cell_ratio(&deep[CONFIG_FULL], &deep[CONFIG_HEAPTRACK], FIGURE_VALUE), 0.1, false, "x", ""},
+      {"stacks_scaling", "the same, two threads over one", stacks_scaling(bench, 15), 1.9, true, "x", ""},
+      {"real_time", "real programs with stacks against jemalloc, time",
+       config_real(bench, CONFIG_FULL, CONFIG_JEMALLOC), 1.5, false, "x", "python_json, sqlite_memory, cc1"},
+      {"redis", "redis SET throughput with stacks against jemalloc",
+       cell_ratio(&redis[CONFIG_JEMALLOC], &redis[CONFIG_FULL], FIGURE_VALUE), 0.85, true, "x", ""},
+      {"packed_size", "packed trace with stacks", measured(bench->extras.packed_bytes_per_event), 1.5, false,
+       "bytes/event", "real programs"},
+      {"analyzer_heap", "vmtrace heap on one core, stacks and symbols",
+       measured(bench->extras.heap_events_per_cpu_s) / 1e6, 20, true, "M events/s", "stacks_15"},
   };
   unsigned n = sizeof list / sizeof *list;
 

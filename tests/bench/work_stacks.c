@@ -111,36 +111,42 @@ struct member {
   struct churn churn;
 };
 
-/* limit as for work_round.  A frame of its own, so that all rounds are equally deep. */
-static FRAME double one_round(struct member *member, uint64_t limit)
+/* Whoever calls these two takes them in: the frames that nothing can be saved on are few, and a depth of 5 is wanted.
+ */
+#define TAKEN_IN static inline __attribute__((always_inline))
+
+/* limit as for work_round. */
+TAKEN_IN double one_round(struct member *member, uint64_t limit)
 {
   return work_round(churn_step, &member->churn, work_clock(member->team->options, true), limit,
                     &member->team->ops[member->number]);
 }
 
-static FRAME void all_rounds(struct member *member)
+/* trial: no more than is needed to find out the depth. */
+TAKEN_IN void all_rounds(struct member *member, bool trial)
 {
   struct team *team = member->team;
-  uint64_t limit = team->options->ops;
+  uint64_t limit = trial ? 1 : team->options->ops;
+  unsigned rounds = limit ? 1 : WORK_WARM_ROUNDS + WORK_ROUNDS;
 
-  if (member->churn.probe) {
-    one_round(member, 1);
-    return;
-  }
-  for (unsigned i = 0; i < WORK_WARM_ROUNDS && !limit; i++)
-    one_round(member, 0);
-  for (unsigned i = 0; i < (limit ? 1 : WORK_ROUNDS); i++) {
-    pthread_barrier_wait(&team->barrier);
-    team->rate[member->number][i] = 1 / one_round(member, limit);
+  for (unsigned i = 0; i < rounds; i++) {
+    unsigned at = rounds == 1 ? 0 : i - WORK_WARM_ROUNDS;
+    double ns;
+
+    if (!trial)
+      pthread_barrier_wait(&team->barrier);
+    ns = one_round(member, limit);
+    if (at < WORK_ROUNDS)
+      team->rate[member->number][at] = 1 / ns;
   }
 }
 
 static FRAME void descend(struct member *member, int levels)
 {
-  if (levels > 0)
+  if (levels > 1)
     descend(member, levels - 1);
   else
-    all_rounds(member);
+    all_rounds(member, false);
   STAY();
 }
 
@@ -149,7 +155,7 @@ static void *member_run(void *arg)
   struct member *member = arg;
   struct churn *churn = &member->churn;
   struct team *team = member->team;
-  int shallow;
+  int shallow, depth = 0, levels;
 
   churn->random = UINT64_C(0x9e3779b97f4a7c15) * (member->number + 1);
   churn->sizes = team->sizes;
@@ -157,11 +163,15 @@ static void *member_run(void *arg)
   for (unsigned i = 0; i < LIVE; i++)
     churn->block[i] = malloc(churn->sizes[work_random(&churn->random) >> 32 & (WORK_SIZES - 1)]);
   churn->probe = &shallow;
-  descend(member, 0);
-  if (shallow > (int)team->depth)
-    work_fail("less deep than the frames of the workload itself");
-  pthread_barrier_wait(&team->barrier);
-  descend(member, (int)team->depth - shallow);
+  all_rounds(member, true);
+  churn->probe = &depth;
+  levels = (int)team->depth - shallow;
+  if (levels > 0)
+    descend(member, levels);
+  else
+    all_rounds(member, false);
+  if (depth != (int)team->depth)
+    work_fail("the stack is not as deep as asked for");
   for (unsigned i = 0; i < LIVE; i++)
     free(churn->block[i]);
   return NULL;
