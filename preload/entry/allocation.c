@@ -81,6 +81,8 @@ static void *next_resize(const struct hook *h, void *p, size_t size)
     HOOK_RECORD(h, REALLOC, (uint64_t)(uintptr_t)p, (uint64_t)(uintptr_t)q, size);
   else if (size == 0)
     HOOK_RECORD(h, FREE, (uint64_t)(uintptr_t)p);
+  else
+    errno = ENOMEM; /* mimalloc leaves it out */
   return q;
 }
 
