@@ -217,14 +217,15 @@ unsigned frame_walk_plain(const struct frame_state *from, struct frame_state *fr
   unw_cursor_t cursor;
   struct frame_state state = {0}, next = {0};
   unsigned n = 0;
-  bool started = false;
+  bool started = false, learned = false;
 
   *root = VT_STACK_BROKEN;
   MACHINE_GETCONTEXT(lib.getcontext, &context);
   if (lib.init_local2(&cursor, &context, 0) < 0 || !state_of(&cursor, &state))
     return 0;
   for (;;) {
-    bool signal, described;
+    bool signal, described, known;
+    struct frame_rule rule;
     int rc;
 
     if (!started && machine_reached(&state, from))
@@ -238,7 +239,13 @@ unsigned frame_walk_plain(const struct frame_state *from, struct frame_state *fr
     } else if (state.sp > from->sp) {
       return 0;
     }
-    described = !started || is_described(&cursor);
+    rule = learn && started ? frame_rule_find(state.pc, state.exact) : (struct frame_rule){.kind = RULE_UNKNOWN};
+    known = rule.kind != RULE_UNKNOWN && rule.kind != RULE_STOP && rule.kind != RULE_PLAIN;
+    if (known && learned) {
+      *root = VT_STACK_NONE;
+      return n;
+    }
+    described = !started || known || is_described(&cursor);
     signal = !MACHINE_SIGNAL_KNOWN_AFTER && lib.is_signal_frame(&cursor) > 0;
     rc = lib.step(&cursor);
     signal |= MACHINE_SIGNAL_KNOWN_AFTER && lib.is_signal_frame(&cursor) > 0;
@@ -252,9 +259,8 @@ unsigned frame_walk_plain(const struct frame_state *from, struct frame_state *fr
     if (rc > 0 && !state_of(&cursor, &next))
       return n;
     next.exact = signal;
-    if (started && learn && frame_rule_find(state.pc, state.exact).kind == RULE_UNKNOWN) {
-      struct frame_rule rule = {.kind = RULE_PLAIN};
-
+    if (started && learn && rule.kind == RULE_UNKNOWN) {
+      rule.kind = RULE_PLAIN;
       if (described && rc == 0)
         rule.kind = RULE_END;
       else if (!MACHINE_HAS_RULES)
@@ -264,6 +270,7 @@ unsigned frame_walk_plain(const struct frame_state *from, struct frame_state *fr
       else if (described && rc > 0)
         rule = derive(&state, &next);
       frame_rule_add(state.pc, state.exact, rule);
+      learned = rule.kind != RULE_PLAIN;
     }
     if (rc == 0 || !next.pc) {
       *root = VT_STACK_COMPLETE;

@@ -17,7 +17,8 @@ int frame_probe_start(void);
  * `from` (which must be that of a frame of the calling thread, outside of the
  * library), further ones follow outwards; at most max.  bp_slots[i]: where frame i+1's rbp was read when
  * leaving frame i, 0: nowhere.  Returns how many there are; *root tells how the walk ended (VT_STACK_*).
- * With learn, pcs that have no rule yet get one.
+ * With learn, pcs that have no rule yet get one, and the walk is given up (*root is VT_STACK_NONE) when it is back
+ * among known ones: a walk by rules can do the rest.
  *
  * A frame whose code has no unwind information (a JIT compiler's, assembly) is
  * the last one, and the stack VT_STACK_BROKEN.  libunwind itself would go on by rbp, with a stack pointer

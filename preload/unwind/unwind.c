@@ -172,13 +172,19 @@ static uint32_t node_of_plain(const struct unwind_thread *u, unsigned n, uint32_
   return node;
 }
 
-/* Nothing of it is kept: where libunwind read is not known. */
-static uint32_t capture_plain(struct unwind_thread *u, const struct frame_state *from)
+/*
+ * A walk by rules could not tell.  Nothing of a plain walk is kept: where libunwind read is not known.
+ * VT_STACK_NONE with *again: new rules were found, and the walk by rules may do.
+ */
+static uint32_t capture_plain(struct unwind_thread *u, const struct frame_state *from, bool learn, bool *again)
 {
   uint32_t root;
-  unsigned n = walk_plain(u, from, &root, config.mode != UNWIND_PLAIN);
+  unsigned n = walk_plain(u, from, &root, learn);
 
   __atomic_fetch_add(&stats.plain_walks, 1, __ATOMIC_RELAXED);
+  *again = n && root == VT_STACK_NONE;
+  if (*again)
+    return VT_STACK_NONE;
   u->count = u->own = 0;
   return node_of_plain(u, n, root);
 }
@@ -246,10 +252,19 @@ static __attribute__((noinline)) uint32_t capture_slow(struct unwind_thread *u, 
   struct walk walk;
   uint32_t id;
 
-  *plain = unlikely(config.mode == UNWIND_PLAIN) ||
-           !stack_walk(u, *from, place, __atomic_load_n(&mappings_generation, __ATOMIC_RELAXED), &walk);
-  if (unlikely(*plain))
-    return capture_plain(u, from);
+  *plain = config.mode == UNWIND_PLAIN;
+  for (unsigned tries = 0;; tries++) {
+    bool again;
+
+    if (likely(!*plain) &&
+        likely(stack_walk(u, *from, place, __atomic_load_n(&mappings_generation, __ATOMIC_RELAXED), &walk)))
+      break;
+    id = capture_plain(u, from, !*plain && tries < u->limit, &again);
+    if (!again) {
+      *plain = true;
+      return id;
+    }
+  }
   /* The stack is a part of the kept one: what is further in may come back as it was. */
   if (!walk.count)
     return u->frames[walk.prefix - 1].node;
