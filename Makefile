@@ -134,11 +134,19 @@ check-unit: $(UNIT)
 bench: all $(BENCH) ## measure against other allocators and tracers; BENCH_ARGS= goes to the driver
 	$(Q)$(BUILD)/tests/bench/bench $(BENCH_ARGS)
 
+matrix: all $(BUILD)/matrix/measure ## real programs in every mode of the library, compared with themselves untraced; M=name runs one
+	$(Q).ci/deps matrix
+	$(Q)tests/matrix/matrix.sh $(if $(M),$(M),-r)
+
+$(BUILD)/matrix/measure: tests/matrix/measure.c | $(DEPS_BUILD)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(STD) $(CFLAGS) $(WARN) -o $@ $<
+
 lint: ## warnings as errors, layers, layout, exported symbols, manual pages
 	$(Q)$(MAKE) --no-print-directory BUILD=build/lint OUT=build/lint/ WERROR=1 lint-build
 	$(Q)tests/lint/lint.sh build/lint
 
-lint-build: all $(UNIT) $(E2E) $(BENCH) $(FUZZ) $(PROGS)
+lint-build: all $(UNIT) $(E2E) $(BENCH) $(FUZZ) $(PROGS) $(BUILD)/matrix/measure
 
 format: ## lay out all C files as .clang-format says
 	clang-format -i $$(git ls-files '*.c' '*.h')
@@ -207,7 +215,7 @@ help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1|\2/p' Makefile | while IFS='|' read -r t d; do printf '%-10s %s\n' "$$t" "$$d"; done
 
 -include $(shell find $(BUILD) -type f -name '*.d' 2>/dev/null)
-.PHONY: all demo check check-unit bench lint lint-build format asan ubsan tsan san-run tsan-run fuzz fuzz-run aarch64 aarch64-run install uninstall \
+.PHONY: all demo check check-unit bench matrix lint lint-build format asan ubsan tsan san-run tsan-run fuzz fuzz-run aarch64 aarch64-run install uninstall \
   clean help
 .SECONDARY:
 .DELETE_ON_ERROR:
