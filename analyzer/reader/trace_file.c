@@ -128,15 +128,20 @@ static int index_add(struct trace_file *file, size_t *room, const struct chunk_p
   return 0;
 }
 
-/* A header of which some bytes are wrong: told from the stale data that gaps may hold. */
+/*
+ * A header of which some bytes are wrong: told from the stale data that gaps
+ * may hold.  One that is whole but for a magic number of 0 is a stage that was being begun or cleared when the process
+ * was killed: nothing, as a chunk that is not there; if it was the only one of its number, that is missed below.
+ */
 static bool damaged_header(const struct vt_chunk_header *h)
 {
   struct vt_chunk_header mended = *h;
 
   mended.magic = VT_CHUNK_MAGIC;
-  return h->magic == VT_CHUNK_MAGIC || h->check == vt_chunk_check(&mended);
+  return h->magic == VT_CHUNK_MAGIC || (h->magic && h->check == vt_chunk_check(&mended));
 }
 
+/* The chunk that runs past the end of the file counts if it is no copy of another one. */
 static void index_cut(struct trace_file *file)
 {
   file->damage.bad_chunks++;
@@ -164,7 +169,7 @@ static int index_chunks(struct trace_file *file)
 
       if (left < h.size) {
         place.size = (uint32_t)left;
-        index_cut(file);
+        file->short_chunk = offset;
       }
       if (index_add(file, &room, &place) < 0)
         return -1;
@@ -214,6 +219,8 @@ static void index_sort(struct trace_file *file)
       missing++;
       damage_at(&file->damage, c->offset);
     }
+    if (file->short_chunk && c->offset == file->short_chunk)
+      index_cut(file);
     file->chunks[kept++] = *c;
   }
   file->chunk_count = kept;

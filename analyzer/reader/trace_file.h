@@ -22,6 +22,7 @@ struct trace_file {
   struct reader_damage damage;
   struct chunk_place *chunks; /* by thread, then number; each number once */
   size_t chunk_count;
+  uint64_t short_chunk; /* offset of the chunk that the file ends in; 0: in none */
 };
 
 /* Opens, checks the header and indexes the chunks by one pass over their headers.  -1 after one line on stderr. */
