@@ -1,0 +1,347 @@
+/*
+ * Great numbers and hard surroundings (tests/progs/ordeal.c): the program does
+ * what it does without the library, and nothing is lost where nothing need be.  E2E_ORDEAL multiplies the numbers: 20
+ * makes 100,000 threads.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "e2e.h"
+
+static unsigned long times(unsigned long count)
+{
+  const char *text = getenv("E2E_ORDEAL");
+  int factor = text ? atoi(text) : 0;
+
+  return factor > 0 ? count * (unsigned long)factor : count;
+}
+
+/* Without and with the library: the same output and status.  What the library says is in with->err. */
+static void compare(struct e2e_spec spec, const char *variable, struct e2e_result *with)
+{
+  struct e2e_result without;
+
+  e2e_run(&spec, &without);
+  spec.preload = e2e_library();
+  spec.env = E2E_ARGV(variable ? variable : "VMTRACE_STACK=16");
+  e2e_run(&spec, with);
+  ck_assert_msg(without.status == with->status && !strcmp(without.out, with->out),
+                "without (status %x):\n%s\nwith (status %x):\n%s\n%s", without.status, without.out, with->status,
+                with->out, with->err);
+  e2e_release(&without);
+}
+
+static void run(const char *mode, unsigned long count, struct e2e_result *with)
+{
+  char number[32];
+
+  snprintf(number, sizeof number, "%lu", count);
+  compare((struct e2e_spec){.argv = E2E_ARGV(e2e_prog("ordeal"), mode, number)}, NULL, with);
+  e2e_expect_exit(with, 0);
+}
+
+static json_t *info_of(const char *trace)
+{
+  char *traces[] = {(char *)trace, NULL};
+
+  return e2e_json(E2E_ARGV("info"), traces);
+}
+
+/* Every trace is whole; how many there are, and the sum of a number of theirs. */
+static size_t expect_whole(const char *path, long long *sum)
+{
+  size_t count;
+  char **traces = e2e_traces(e2e_dir(), &count);
+
+  *sum = 0;
+  for (size_t i = 0; i < count; i++) {
+    json_t *info = info_of(traces[i]);
+
+    ck_assert_msg(json_is_true(e2e_get(info, "complete")), "%s is not complete", traces[i]);
+    ck_assert_int_eq(e2e_int(info, "lost"), 0);
+    *sum += e2e_int(info, path);
+    json_decref(info);
+  }
+  e2e_traces_free(traces);
+  return count;
+}
+
+START_TEST(threads_at_once)
+{
+  struct e2e_result with;
+  long long threads;
+
+  run("alive", 1000, &with);
+  ck_assert_str_eq(with.err, "");
+  ck_assert_uint_eq(expect_whole("threads", &threads), 1);
+  ck_assert_int_eq(threads, 1001);
+  e2e_release(&with);
+}
+END_TEST
+
+START_TEST(threads_in_a_row)
+{
+  unsigned long count = times(5000);
+  struct e2e_result with;
+  long long threads;
+
+  run("created", count, &with);
+  ck_assert_str_eq(with.err, "");
+  ck_assert_uint_eq(expect_whole("threads", &threads), 1);
+  ck_assert_int_eq(threads, (long long)count + 1);
+  e2e_release(&with);
+}
+END_TEST
+
+START_TEST(many_children)
+{
+  unsigned long count = times(50) < 1000 ? times(50) : 1000;
+  struct e2e_result with;
+  long long allocs, forks;
+
+  run("children", count, &with);
+  ck_assert_str_eq(with.err, "");
+  ck_assert_uint_eq(expect_whole("events.alloc", &allocs), count + 1);
+  ck_assert_int_ge(allocs, (long long)count * 100);
+  expect_whole("events.fork", &forks);
+  ck_assert_int_eq(forks, (long long)count);
+  e2e_release(&with);
+}
+END_TEST
+
+START_TEST(exec_chain)
+{
+  struct e2e_result with;
+  long long allocs;
+
+  run("chain", 20, &with);
+  ck_assert_str_eq(with.err, "");
+  ck_assert_uint_eq(expect_whole("events.alloc", &allocs), 21);
+  ck_assert_int_ge(allocs, 21000);
+  e2e_release(&with);
+}
+END_TEST
+
+/* Modes after which the trace is whole. */
+static const char *const harmless[] = {"segv", "loads", "refused"};
+
+START_TEST(nothing_lost)
+{
+  struct e2e_result with;
+  long long allocs;
+
+  run(harmless[_i], 0, &with);
+  ck_assert_str_eq(with.err, "");
+  ck_assert_uint_ge(expect_whole("events.alloc", &allocs), 1);
+  ck_assert_int_gt(allocs, 100);
+  e2e_release(&with);
+}
+END_TEST
+
+/* The kernel that has no PAGEMAP_SCAN is simulated by a filter: pages are seen all the same. */
+START_TEST(pages_without_scan)
+{
+  struct e2e_result with;
+  size_t count, seen = 0;
+  char **traces;
+
+  run("refused", 0, &with);
+  traces = e2e_traces(e2e_dir(), &count);
+  for (size_t i = 0; i < count; i++) {
+    json_t *dump = e2e_dump(traces[i]), *event;
+    size_t index;
+    bool last = false;
+
+    json_array_foreach(dump, index, event) {
+      if (!strcmp(e2e_str(event, "op"), "sample"))
+        last = !(e2e_int(event, "flags") & 4);
+      seen += last && !strcmp(e2e_str(event, "op"), "sample_end") && e2e_int(event, "pages") > 100;
+    }
+    json_decref(dump);
+  }
+  ck_assert_uint_ge(seen, 1);
+  e2e_traces_free(traces);
+  e2e_release(&with);
+}
+END_TEST
+
+START_TEST(taken_addresses)
+{
+  struct e2e_result with;
+  json_t *info;
+
+  run("holes", 0, &with);
+  info = info_of(e2e_only_trace(e2e_dir()));
+  ck_assert(json_is_true(e2e_get(info, "complete")));
+  ck_assert_int_eq(e2e_int(info, "lost"), 0);
+  ck_assert_msg(json_is_false(e2e_get(info, "deterministic")), "nobody noticed");
+  json_decref(info);
+  e2e_release(&with);
+}
+END_TEST
+
+/* The parent's trace goes on; children have none, and say so. */
+START_TEST(nothing_may_be_opened)
+{
+  struct e2e_result with;
+  json_t *info;
+
+  run("noopen", 0, &with);
+  info = info_of(e2e_only_trace(e2e_dir()));
+  ck_assert(json_is_true(e2e_get(info, "complete")));
+  ck_assert_int_eq(e2e_int(info, "lost"), 0);
+  ck_assert_int_eq(e2e_int(info, "threads"), 21);
+  json_decref(info);
+  e2e_release(&with);
+}
+END_TEST
+
+static const unsigned long address_spaces[] = {50, 100, 200, 1000};
+
+START_TEST(little_address_space)
+{
+  struct e2e_result with;
+
+  run("memory", address_spaces[_i], &with);
+  e2e_release(&with);
+}
+END_TEST
+
+static const struct limit {
+  int resource;
+  rlim_t value;
+} limits[] = {{RLIMIT_MEMLOCK, 0},      {RLIMIT_NPROC, 1},        {RLIMIT_STACK, 64 << 10}, {RLIMIT_DATA, 64 << 20},
+              {RLIMIT_CORE, 0},         {RLIMIT_SIGPENDING, 0},   {RLIMIT_NOFILE, 7},       {RLIMIT_NOFILE, 20},
+              {RLIMIT_AS, 256ul << 20}, {RLIMIT_FSIZE, 10 << 10}, {RLIMIT_FSIZE, 0}};
+
+static void set_limit(const void *arg)
+{
+  const struct limit *l = arg;
+  const struct rlimit limit = {l->value, l->value};
+
+  if (setrlimit((__rlimit_resource_t)l->resource, &limit))
+    _exit(126);
+}
+
+/* e2e's own files are open for writing already: a file-size limit of 0 is not for the program's output. */
+START_TEST(awkward_limits)
+{
+  struct e2e_spec spec = {
+      .argv = E2E_ARGV(e2e_prog("churn"), "1", "20000", "100", "100"), .prepare = set_limit, .arg = &limits[_i]};
+  struct e2e_result with;
+
+  if (limits[_i].resource == RLIMIT_FSIZE && !limits[_i].value)
+    spec.argv = E2E_ARGV("true");
+  compare(spec, NULL, &with);
+  e2e_release(&with);
+}
+END_TEST
+
+#define CGROUP "/sys/fs/cgroup/vmtrace-test"
+
+static void enter_cgroup(const void *arg)
+{
+  int fd = open(CGROUP "/cgroup.procs", O_WRONLY | O_CLOEXEC);
+
+  (void)arg;
+  if (fd < 0 || write(fd, "0", 1) != 1)
+    _exit(126);
+  close(fd);
+}
+
+static bool write_file(const char *path, const char *text)
+{
+  int fd = open(path, O_WRONLY | O_CLOEXEC);
+  bool good = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+
+  if (fd >= 0)
+    close(fd);
+  return good;
+}
+
+START_TEST(out_of_memory_killer)
+{
+  const struct e2e_spec spec = {
+      .argv = E2E_ARGV(e2e_prog("ordeal"), "eat"), .preload = e2e_library(), .prepare = enter_cgroup};
+  struct e2e_result result;
+  json_t *info;
+
+  if (mkdir(CGROUP, 0755) && errno != EEXIST)
+    E2E_SKIP("no control groups can be made: %m");
+  if (!write_file(CGROUP "/memory.max", "60M")) {
+    rmdir(CGROUP);
+    E2E_SKIP("no control group can limit memory");
+  }
+  write_file(CGROUP "/memory.swap.max", "0");
+  e2e_run(&spec, &result);
+  rmdir(CGROUP);
+  ck_assert_msg(WIFSIGNALED(result.status) && WTERMSIG(result.status) == SIGKILL, "status %x: %s", result.status,
+                result.err);
+  info = info_of(e2e_only_trace(e2e_dir()));
+  ck_assert_int_gt(e2e_int(info, "events.alloc"), 100);
+  ck_assert_int_eq(e2e_int(info, "lost"), 0);
+  ck_assert_int_eq(e2e_int(info, "damage.bad_records"), 0);
+  json_decref(info);
+  e2e_release(&result);
+}
+END_TEST
+
+/* A trace of more than 64 GiB, nearly all of it a hole: its chunks are found behind it. */
+START_TEST(far_chunks)
+{
+  const char *far = e2e_path("far");
+  const off_t gap = (off_t)65 << 30;
+  struct e2e_result with;
+  json_t *near_info, *far_info;
+  static char text[1 << 20];
+  int from, to;
+  ssize_t n;
+
+  run("loads", 0, &with);
+  from = open(e2e_only_trace(e2e_dir()), O_RDONLY | O_CLOEXEC);
+  to = open(far, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+  ck_assert_int_eq(pread(from, text, 8192, 0), 8192);
+  ck_assert_int_eq(pwrite(to, text, 8192, 0), 8192);
+  for (off_t at = 8192; (n = pread(from, text, sizeof text, at)) > 0; at += n) {
+    if (pwrite(to, text, (size_t)n, at + gap) != n)
+      E2E_SKIP("no file can be that long here: %m");
+  }
+  close(from);
+  close(to);
+  near_info = info_of(e2e_only_trace(e2e_dir()));
+  far_info = info_of(far);
+  ck_assert(json_is_true(e2e_get(far_info, "complete")));
+  ck_assert(json_equal(e2e_get(near_info, "events"), e2e_get(far_info, "events")));
+  json_decref(near_info);
+  json_decref(far_info);
+  e2e_release(&with);
+}
+END_TEST
+
+int main(void)
+{
+  Suite *suite = suite_create("ordeal");
+  TCase *numbers = e2e_case(suite, "numbers", 600), *tcase = e2e_case(suite, "surroundings", 120);
+
+  tcase_add_test(numbers, threads_at_once);
+  tcase_add_test(numbers, threads_in_a_row);
+  tcase_add_test(numbers, many_children);
+  tcase_add_test(numbers, exec_chain);
+  tcase_add_loop_test(tcase, nothing_lost, 0, (int)(sizeof harmless / sizeof *harmless));
+  tcase_add_test(tcase, pages_without_scan);
+  tcase_add_test(tcase, taken_addresses);
+  tcase_add_test(tcase, nothing_may_be_opened);
+  tcase_add_loop_test(tcase, little_address_space, 0, (int)(sizeof address_spaces / sizeof *address_spaces));
+  tcase_add_loop_test(tcase, awkward_limits, 0, (int)(sizeof limits / sizeof *limits));
+  tcase_add_test(tcase, out_of_memory_killer);
+  tcase_add_test(tcase, far_chunks);
+  return e2e_main(suite);
+}
