@@ -3,18 +3,22 @@
  * what it does without the library, and nothing is lost where nothing need be.  E2E_ORDEAL multiplies the numbers: 20
  * makes 100,000 threads.
  */
-#include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "e2e.h"
+
+/* A file system of a test's own is mounted there. */
+#define OWN_FS "/dev/shm"
 
 static unsigned long times(unsigned long count)
 {
@@ -245,44 +249,62 @@ START_TEST(awkward_limits)
 }
 END_TEST
 
-#define CGROUP "/sys/fs/cgroup/vmtrace-test"
+/* A group of this test's own, of either version of control groups. */
+static char group[100];
 
-static void enter_cgroup(const void *arg)
+static void enter_group(const void *arg)
 {
-  int fd = open(CGROUP "/cgroup.procs", O_WRONLY | O_CLOEXEC);
+  char path[200];
+  int fd;
 
   (void)arg;
+  snprintf(path, sizeof path, "%s/cgroup.procs", group);
+  fd = open(path, O_WRONLY | O_CLOEXEC);
   if (fd < 0 || write(fd, "0", 1) != 1)
     _exit(126);
   close(fd);
 }
 
-static bool write_file(const char *path, const char *text)
+static bool write_limit(const char *name, const char *text)
 {
-  int fd = open(path, O_WRONLY | O_CLOEXEC);
-  bool good = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+  char path[200];
+  bool good;
+  int fd;
 
+  snprintf(path, sizeof path, "%s/%s", group, name);
+  fd = open(path, O_WRONLY | O_CLOEXEC);
+  good = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
   if (fd >= 0)
     close(fd);
   return good;
 }
 
+static bool make_group(void)
+{
+  static const char *const tops[] = {"/sys/fs/cgroup/memory", "/sys/fs/cgroup"};
+
+  for (size_t i = 0; i < 2; i++) {
+    snprintf(group, sizeof group, "%s/vmtrace-test-%d", tops[i], getpid());
+    if (mkdir(group, 0755))
+      continue;
+    if (write_limit("memory.limit_in_bytes", "60M") || write_limit("memory.max", "60M"))
+      return true;
+    rmdir(group);
+  }
+  return false;
+}
+
 START_TEST(out_of_memory_killer)
 {
   const struct e2e_spec spec = {
-      .argv = E2E_ARGV(e2e_prog("ordeal"), "eat"), .preload = e2e_library(), .prepare = enter_cgroup};
+      .argv = E2E_ARGV(e2e_prog("ordeal"), "eat"), .preload = e2e_library(), .prepare = enter_group};
   struct e2e_result result;
   json_t *info;
 
-  if (mkdir(CGROUP, 0755) && errno != EEXIST)
-    E2E_SKIP("no control groups can be made: %m");
-  if (!write_file(CGROUP "/memory.max", "60M")) {
-    rmdir(CGROUP);
-    E2E_SKIP("no control group can limit memory");
-  }
-  write_file(CGROUP "/memory.swap.max", "0");
+  if (!make_group())
+    E2E_SKIP("no control group that limits memory can be made");
   e2e_run(&spec, &result);
-  rmdir(CGROUP);
+  rmdir(group);
   ck_assert_msg(WIFSIGNALED(result.status) && WTERMSIG(result.status) == SIGKILL, "status %x: %s", result.status,
                 result.err);
   info = info_of(e2e_only_trace(e2e_dir()));
@@ -291,6 +313,39 @@ START_TEST(out_of_memory_killer)
   ck_assert_int_eq(e2e_int(info, "damage.bad_records"), 0);
   json_decref(info);
   e2e_release(&result);
+}
+END_TEST
+
+/* The disk is full at any stage: at the header, at the first chunk, at a thread's stream, at a sample, at a copy. */
+START_TEST(full_disk_at_every_stage)
+{
+  char options[32];
+  unsigned stopped = 0;
+
+  if (geteuid() != 0)
+    E2E_SKIP("needs root");
+  if (unshare(CLONE_NEWNS) || mount(NULL, OWN_FS, NULL, MS_REC | MS_PRIVATE, NULL))
+    E2E_SKIP("no mount namespace: %m");
+  for (unsigned kib = 4; kib <= 260; kib += kib < 100 ? 4 : 32) {
+    struct e2e_result with;
+
+    snprintf(options, sizeof options, "size=%uk", kib);
+    if (mount("tmpfs", OWN_FS, "tmpfs", 0, options))
+      E2E_SKIP("no file system can be mounted on %s: %m", OWN_FS);
+    compare((struct e2e_spec){.argv = E2E_ARGV(e2e_prog("churn"), "3", "20000", "100", "100")},
+            "VMTRACE_OUT=" OWN_FS "/full.vmt", &with);
+    stopped += strstr(with.err, "vmtrace: ") != NULL;
+    if (!access(OWN_FS "/full.vmt", F_OK)) {
+      json_t *info = info_of(OWN_FS "/full.vmt");
+
+      ck_assert_int_eq(e2e_int(info, "damage.bad_records"), 0);
+      ck_assert_int_gt(e2e_int(info, "events.alloc") + e2e_int(info, "lost"), 1000);
+      json_decref(info);
+    }
+    e2e_release(&with);
+    umount(OWN_FS);
+  }
+  ck_assert_uint_gt(stopped, 10);
 }
 END_TEST
 
@@ -342,6 +397,7 @@ int main(void)
   tcase_add_loop_test(tcase, little_address_space, 0, (int)(sizeof address_spaces / sizeof *address_spaces));
   tcase_add_loop_test(tcase, awkward_limits, 0, (int)(sizeof limits / sizeof *limits));
   tcase_add_test(tcase, out_of_memory_killer);
+  tcase_add_test(tcase, full_disk_at_every_stage);
   tcase_add_test(tcase, far_chunks);
   return e2e_main(suite);
 }
