@@ -210,6 +210,23 @@ static bool is_described(unw_cursor_t *cursor)
   return lib.get_proc_info(cursor, &info) == 0 && info.end_ip > info.start_ip + 1;
 }
 
+/* Keeps the rule of a frame from which libunwind stepped to next (NULL: the outermost one).  False: it has none. */
+static bool learn_rule(const struct frame_state *s, const struct frame_state *next, bool signal, bool described)
+{
+  struct frame_rule rule = {.kind = RULE_PLAIN};
+
+  if (described && !next)
+    rule.kind = RULE_END;
+  else if (!MACHINE_HAS_RULES || !next)
+    rule.kind = RULE_PLAIN;
+  else if (signal)
+    rule = derive_signal(s, next);
+  else if (described)
+    rule = derive(s, next);
+  frame_rule_add(s->pc, s->exact, rule);
+  return rule.kind != RULE_PLAIN;
+}
+
 unsigned frame_walk_plain(const struct frame_state *from, struct frame_state *frames, unsigned max, uint32_t *root,
                           bool learn)
 {
@@ -259,19 +276,8 @@ unsigned frame_walk_plain(const struct frame_state *from, struct frame_state *fr
     if (rc > 0 && !state_of(&cursor, &next))
       return n;
     next.exact = signal;
-    if (started && learn && rule.kind == RULE_UNKNOWN) {
-      rule.kind = RULE_PLAIN;
-      if (described && rc == 0)
-        rule.kind = RULE_END;
-      else if (!MACHINE_HAS_RULES)
-        rule.kind = RULE_PLAIN;
-      else if (signal && rc > 0)
-        rule = derive_signal(&state, &next);
-      else if (described && rc > 0)
-        rule = derive(&state, &next);
-      frame_rule_add(state.pc, state.exact, rule);
-      learned = rule.kind != RULE_PLAIN;
-    }
+    if (started && learn && rule.kind == RULE_UNKNOWN)
+      learned = learn_rule(&state, rc > 0 ? &next : NULL, signal, described);
     if (rc == 0 || !next.pc) {
       *root = VT_STACK_COMPLETE;
       return n;

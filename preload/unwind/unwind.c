@@ -209,6 +209,16 @@ static void compare_plain(struct unwind_thread *u, const struct frame_state *fro
       root, at, cached < VT_STACK_FIRST ? 0UL : pc, cached, at < n ? u->plain[at].pc : 0UL);
 }
 
+/* Frames up to the first one whose code has no unwind information, where a walk ends. */
+static unsigned frames_described(const uint64_t *pcs, unsigned n)
+{
+  unsigned at = 0;
+
+  while (at < n && frame_rule_find(pcs[at], false).kind != RULE_STOP)
+    at++;
+  return at < n ? at + 1 : n;
+}
+
 /* Whether libunwind's quick way says that the kept stack's root and then these frames are node. */
 static bool equals_quick(struct unwind_thread *u, const struct frame_state *from, uint32_t node)
 {
@@ -220,6 +230,8 @@ static bool equals_quick(struct unwind_thread *u, const struct frame_state *from
   n = frame_walk_quick(from, u->quick, u->limit + QUICK_OWN);
   if (config.plain)
     config.plain(u->user, false);
+  if (at == VT_STACK_BROKEN)
+    n = frames_described(u->quick, n);
   if (!n || (n > u->limit) != (at == VT_STACK_LIMIT))
     return false;
   if (n > u->limit)
