@@ -256,7 +256,7 @@ unsigned frame_walk_plain(const struct frame_state *from, struct frame_state *fr
     } else if (state.sp > from->sp) {
       return 0;
     }
-    rule = learn && started ? frame_rule_find(state.pc, state.exact) : (struct frame_rule){.kind = RULE_UNKNOWN};
+    rule = started ? frame_rule_find(state.pc, state.exact) : (struct frame_rule){.kind = RULE_UNKNOWN};
     known = rule.kind != RULE_UNKNOWN && rule.kind != RULE_STOP && rule.kind != RULE_PLAIN;
     if (known && learned) {
       *root = VT_STACK_NONE;
