@@ -197,6 +197,8 @@ install: all ## install under $(DESTDIR)$(PREFIX)
 	install -m 644 include/vmtrace/*.h $(DESTDIR)$(PREFIX)/include/vmtrace/
 	install -m 644 analyzer/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1/
 	install -m 644 analyzer/man/*.3 $(DESTDIR)$(PREFIX)/share/man/man3/
+	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+	install -m 644 analyzer/completion/vmtrace.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/vmtrace
 	install -m 644 README.md LICENSE $(wildcard include/vmtrace/FORMAT.md) $(DESTDIR)$(PREFIX)/share/doc/vmtrace/
 	printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$(LIBDIR)' 'includedir=$${prefix}/include' '' 'Name: vmtrace' \
 	  'Description: Reproducible addresses and a trace of what stands behind them' 'Version: $(VERSION)' \
@@ -206,7 +208,11 @@ uninstall: ## remove what install put there
 	rm -f $(DESTDIR)$(PREFIX)/bin/vmtrace $(DESTDIR)$(LIBDIR)/libvmtrace.so $(DESTDIR)$(LIBDIR)/pkgconfig/vmtrace.pc
 	rm -f $(patsubst analyzer/man/%,$(DESTDIR)$(PREFIX)/share/man/man1/%,$(wildcard analyzer/man/*.1))
 	rm -f $(patsubst analyzer/man/%,$(DESTDIR)$(PREFIX)/share/man/man3/%,$(wildcard analyzer/man/*.3))
+	rm -f $(DESTDIR)$(PREFIX)/share/bash-completion/completions/vmtrace
 	rm -rf $(DESTDIR)$(PREFIX)/include/vmtrace $(DESTDIR)$(PREFIX)/share/doc/vmtrace
+
+deb: all ## a Debian package in build/
+	$(Q).ci/deps deb && .ci/deb $(VERSION) $(BUILD)
 
 clean: ## remove everything that make built
 	rm -rf build $(BUILD) libvmtrace.so vmtrace mem
@@ -215,7 +221,8 @@ help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1|\2/p' Makefile | while IFS='|' read -r t d; do printf '%-10s %s\n' "$$t" "$$d"; done
 
 -include $(shell find $(BUILD) -type f -name '*.d' 2>/dev/null)
-.PHONY: all demo check check-unit bench matrix lint lint-build format asan ubsan tsan san-run tsan-run fuzz fuzz-run aarch64 aarch64-run install uninstall \
+.PHONY: all demo check check-unit bench matrix lint lint-build format asan ubsan tsan san-run tsan-run fuzz fuzz-run \
+  libfuzzer aarch64 aarch64-run deb install uninstall \
   clean help
 .SECONDARY:
 .DELETE_ON_ERROR:

@@ -1,5 +1,5 @@
 /*
- * What users type: make demo, make install, make uninstall.
+ * What users type: make demo, make install, make uninstall, make deb, and Tab.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -94,6 +94,59 @@ START_TEST(packages_are_named)
 }
 END_TEST
 
+/* The package, unpacked where nobody has it installed, works, and names what it opens only at run time. */
+START_TEST(debian_package)
+{
+  const char *root = e2e_path("root");
+  struct e2e_result result;
+  char command[8400];
+
+  if (!e2e_has("dpkg-deb") || !e2e_has("dpkg-shlibdeps"))
+    E2E_SKIP("dpkg-dev is not installed");
+  run_make(E2E_ARGV("make", "deb"), &result);
+  e2e_release(&result);
+  snprintf(command, sizeof command,
+           "set -e; p=$(ls -t build/vmtrace_*.deb | head -n 1); dpkg-deb -f $p Depends; dpkg-deb -x $p %s", root);
+  e2e_run(&(struct e2e_spec){.argv = E2E_ARGV("sh", "-c", command), .cwd = e2e_top()}, &result);
+  e2e_expect_exit(&result, 0);
+  ck_assert_msg(strstr(result.out, "libc6 (>= ") && strstr(result.out, "libdw1") && strstr(result.out, "libunwind8"),
+                "%s", result.out);
+  e2e_release(&result);
+  e2e_run(&(struct e2e_spec){.argv = E2E_ARGV(e2e_path("root/usr/bin/vmtrace"), "run", "-o", e2e_dir(), "--",
+                                              e2e_prog("mem"), "0")},
+          &result);
+  e2e_expect_exit(&result, 0);
+  ck_assert_msg(strstr(result.out, "p: 0x200000\n"), "%s%s", result.out, result.err);
+  e2e_release(&result);
+}
+END_TEST
+
+/* What bash offers after words: each word of `expected` among them. */
+static void expect_completion(const char *words, const char *expected)
+{
+  struct e2e_result result;
+  char command[8400];
+
+  snprintf(command, sizeof command,
+           "source analyzer/completion/vmtrace.bash; COMP_WORDS=(%s); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); "
+           "_vmtrace 2>/dev/null; echo \" ${COMPREPLY[*]} \"",
+           words);
+  e2e_run(&(struct e2e_spec){.argv = E2E_ARGV("bash", "-c", command), .cwd = e2e_top()}, &result);
+  ck_assert_msg(strstr(result.out, expected) != NULL, "%s: %s, not %s", words, result.out, expected);
+  e2e_release(&result);
+}
+
+START_TEST(bash_completion)
+{
+  expect_completion("./vmtrace ''", " run info dump pages heap pack doctor ");
+  expect_completion("./vmtrace he", " heap help ");
+  expect_completion("./vmtrace heap --inv", " --invert ");
+  expect_completion("./vmtrace heap --format = f", " folded ");
+  expect_completion("./vmtrace pages --format = ''", " text json ");
+  expect_completion("./vmtrace info demos/../dem", " demos/../demos ");
+}
+END_TEST
+
 int main(void)
 {
   Suite *suite = suite_create("install");
@@ -102,5 +155,7 @@ int main(void)
   tcase_add_test(tcase, demo);
   tcase_add_test(tcase, install_and_uninstall);
   tcase_add_test(tcase, packages_are_named);
+  tcase_add_test(tcase, debian_package);
+  tcase_add_test(tcase, bash_completion);
   return e2e_main(suite);
 }
