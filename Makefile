@@ -14,8 +14,9 @@ N ?= 2
 Q := $(if $(V),,@)
 ARCH := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine)))
 
+comma := ,
 # SAN=address and the like: a build of everything but the library, in a tree of its own.
-SAN_FLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
+SAN_FLAGS := $(if $(SAN),-fsanitize=$(SAN)$(if $(LIBFUZZER),$(comma)fuzzer-no-link) -fno-sanitize-recover=all -fno-omit-frame-pointer)
 WARN := -Wall -Wextra -Wundef -Wshadow -Wstrict-prototypes -Wmissing-prototypes $(if $(WERROR),-Werror)
 STD := -std=gnu17 -D_GNU_SOURCE -DVMTRACE_VERSION='"$(VERSION)"' -Iinclude
 COMPILE = $(CC) $(STD) $(CFLAGS) $(SAN_FLAGS) $(WARN) -MMD -MP
@@ -95,6 +96,10 @@ $(BUILD)/libtests.a: $(TEST_HELP:%.c=$(BUILD)/%.o)
 $(ARCHIVES): | $(DEPS_BUILD)
 	$(Q)rm -f $@; $(AR) rcs $@ $^
 
+FUZZERS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
+$(FUZZERS): %: %.o $(ARCHIVES)
+	$(Q)$(LINK) -fsanitize=fuzzer -o $@ $< -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(ANALYZER_LIBS) -ldl -pthread
+
 $(UNIT) $(BENCH) $(FUZZ): %: %.o $(ARCHIVES)
 	$(Q)$(LINK) -o $@ $< -Wl,--start-group $(ARCHIVES) -Wl,--end-group -Wl,--as-needed \
 	  $(if $(findstring /check_,$@),$(CHECK_LIBS)) $(ANALYZER_LIBS) -lm -ldl -pthread
@@ -160,11 +165,24 @@ ubsan: ## unit tests, analyzer and mutations under UndefinedBehaviorSanitizer
 tsan: ## unit tests of the concurrent rooms under ThreadSanitizer
 	$(Q)$(MAKE) --no-print-directory BUILD=build/tsan OUT=build/tsan/ SAN=thread CFLAGS="-O1 -g" tsan-run
 
-fuzz: ## 100,000 mutated traces through the analyzer, under both sanitizers
+fuzz: ## 100,000 mutated traces through the analyzer, then libFuzzer on reader and heap, FUZZ_SECONDS=60 each
 	$(Q)$(MAKE) --no-print-directory BUILD=build/fuzz OUT=build/fuzz/ SAN=address,undefined CFLAGS="-O1 -g" fuzz-run
+	$(Q)$(MAKE) --no-print-directory libfuzzer
 
 fuzz-run: $(FUZZ)
 	$(Q)$(BUILD)/tests/fuzz/mutate -j $(shell nproc)
+
+# What libFuzzer finds stays in build/libfuzzer/CORPUS and is the start of the next run.
+FUZZ_SECONDS ?= 60
+LIBFUZZER := $(MAKE) --no-print-directory CC=clang CFLAGS="-O1 -g" LIBFUZZER=1
+libfuzzer: all $(BUILD)/progs/owners
+	$(Q).ci/deps fuzz && tests/fuzz/corpus.sh $(BUILD) build/libfuzzer
+	$(Q)$(LIBFUZZER) BUILD=build/libfuzzer/reader-build SAN=address,undefined build/libfuzzer/reader-build/tests/fuzz/fuzz_reader
+	$(Q)$(LIBFUZZER) BUILD=build/libfuzzer/heap-build SAN=undefined build/libfuzzer/heap-build/tests/fuzz/fuzz_heap
+	$(Q)for what in reader heap; do \
+	  echo "libFuzzer: $$what, $(FUZZ_SECONDS) s" && build/libfuzzer/$$what-build/tests/fuzz/fuzz_$$what -timeout=20 \
+	    -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 -verbosity=0 -artifact_prefix=build/libfuzzer/ \
+	    $$(cat tests/fuzz/fuzz_$$what.options) build/libfuzzer/$$what || exit 1; done
 
 SAN_UNIT := $(filter-out $(if $(filter address,$(SAN)),$(ASAN_NOT:%=$(BUILD)/tests/unit/%)),$(UNIT))
 san-run: $(SAN_UNIT) $(FUZZ) $(OUT)vmtrace
@@ -222,7 +240,6 @@ help: ## this list
 
 -include $(shell find $(BUILD) -type f -name '*.d' 2>/dev/null)
 .PHONY: all demo check check-unit bench matrix lint lint-build format asan ubsan tsan san-run tsan-run fuzz fuzz-run \
-  libfuzzer aarch64 aarch64-run deb install uninstall \
-  clean help
+  libfuzzer aarch64 aarch64-run deb install uninstall clean help
 .SECONDARY:
 .DELETE_ON_ERROR:

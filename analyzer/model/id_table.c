@@ -11,6 +11,7 @@
 bool id_table_init(struct id_table *t, size_t item)
 {
   t->item = item;
+  t->end = 0;
   /* 2 MiB that the kernel fills in only where something is stored. */
   t->groups = calloc(GROUPS, sizeof *t->groups);
   return t->groups != NULL;
@@ -33,6 +34,8 @@ void *id_table_make_slow(struct id_table *t, uint32_t id)
   group = &t->groups[id / ID_TABLE_GROUP];
   if (!*group)
     *group = calloc(ID_TABLE_GROUP, t->item);
+  if (*group && t->end <= id / ID_TABLE_GROUP)
+    t->end = id / ID_TABLE_GROUP + 1;
   return *group ? *group + id % ID_TABLE_GROUP * t->item : NULL;
 }
 
@@ -40,11 +43,11 @@ uint32_t id_table_next(const struct id_table *t, uint32_t id)
 {
   uint32_t group = id / ID_TABLE_GROUP;
 
-  if (group < GROUPS && t->groups[group])
+  if (group < t->end && t->groups[group])
     return id;
-  while (group < GROUPS && !t->groups[group])
+  while (group < t->end && !t->groups[group])
     group++;
-  return group * ID_TABLE_GROUP;
+  return group < t->end ? group * ID_TABLE_GROUP : ID_TABLE_LIMIT;
 }
 
 bool id_table_copy(struct id_table *to, const struct id_table *from)
