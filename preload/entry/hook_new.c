@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <stdint.h>
 
+#include "base/dl_error.h"
 #include "base/log.h"
 #include "entry/allocation.h"
 #include "entry/hook.h"
@@ -111,7 +112,7 @@ static operator_fn find_loaded(const char *symbol)
     found = (operator_fn)(uintptr_t)dlsym(library, symbol);
     next_libc.dlclose(library);
   }
-  dlerror(); /* what is missing is no error of the program's */
+  dl_error_clear(); /* what is missing is no error of the program's */
   internal_end(t);
   return found;
 }
@@ -152,27 +153,6 @@ static void own_delete(void *p)
   hook_end(&h);
 }
 
-/* ---- before the start ---- */
-
-#define FIRST_NEW(index, symbol, parameters, arguments, alignment, throws)                                             \
-  static void *first##symbol parameters                                                                                \
-  {                                                                                                                    \
-    hook_thread();                                                                                                     \
-    return ((void *(*)parameters)operator_target[index])arguments;                                                     \
-  }
-OPERATORS_NEW(FIRST_NEW)
-
-#define FIRST_DELETE(index, symbol, parameters, arguments)                                                             \
-  static void first##symbol parameters                                                                                 \
-  {                                                                                                                    \
-    hook_thread();                                                                                                     \
-    ((void(*) parameters)operator_target[index]) arguments;                                                            \
-  }
-OPERATORS_DELETE(FIRST_DELETE)
-
-#define FIRST(index, symbol, ...) [index] = (operator_fn)first##symbol,
-operator_fn operator_target[OPERATOR_COUNT] = {OPERATORS_NEW(FIRST) OPERATORS_DELETE(FIRST)};
-
 /* ---- the choice ---- */
 
 /* Whether the function lies in the object that malloc is called in: then it takes a way of its own to the same heap. */
@@ -191,16 +171,47 @@ static operator_fn choose(operator_fn next, operator_fn seen, operator_fn own)
   return is_the_allocators(next) ? seen : next;
 }
 
-void operators_find(void)
+/*
+ * Decides where the entries lead.  Called by the first operator that the program uses, not at start: a dlsym that
+ * fails allocates its message, and the first hook may be in the middle of the program's own malloc.  Two
+ * threads at once find the same.
+ */
+static void operators_find(void)
 {
+  struct thread *t = hook_thread();
+
+  internal_begin(t);
 #define FIND(index, symbol, own)                                                                                       \
   next_operator[index] = (operator_fn)(uintptr_t)dlsym(RTLD_NEXT, #symbol);                                            \
-  operator_target[index] =                                                                                             \
-      choose(next_operator[index], (operator_fn)(uintptr_t)seen##symbol, (operator_fn)(uintptr_t)own);
+  __atomic_store_n(&operator_target[index],                                                                            \
+                   choose(next_operator[index], (operator_fn)(uintptr_t)seen##symbol, (operator_fn)(uintptr_t)own),    \
+                   __ATOMIC_RELEASE);
 #define FIND_NEW(index, symbol, ...) FIND(index, symbol, own##symbol)
 #define FIND_DELETE(index, symbol, ...) FIND(index, symbol, own_delete)
   OPERATORS_NEW(FIND_NEW)
   OPERATORS_DELETE(FIND_DELETE)
 #undef FIND
-  dlerror(); /* an operator that is missing is no error of the program's */
+  dl_error_clear(); /* an operator that is missing is no error of the program's */
+  internal_end(t);
 }
+
+/* ---- before the choice ---- */
+
+#define FIRST_NEW(index, symbol, parameters, arguments, alignment, throws)                                             \
+  static void *first##symbol parameters                                                                                \
+  {                                                                                                                    \
+    operators_find();                                                                                                  \
+    return ((void *(*)parameters)operator_target[index])arguments;                                                     \
+  }
+OPERATORS_NEW(FIRST_NEW)
+
+#define FIRST_DELETE(index, symbol, parameters, arguments)                                                             \
+  static void first##symbol parameters                                                                                 \
+  {                                                                                                                    \
+    operators_find();                                                                                                  \
+    ((void(*) parameters)operator_target[index]) arguments;                                                            \
+  }
+OPERATORS_DELETE(FIRST_DELETE)
+
+#define FIRST(index, symbol, ...) [index] = (operator_fn)first##symbol,
+operator_fn operator_target[OPERATOR_COUNT] = {OPERATORS_NEW(FIRST) OPERATORS_DELETE(FIRST)};

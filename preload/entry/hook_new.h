@@ -52,7 +52,4 @@
 typedef void (*operator_fn)(void);
 extern operator_fn operator_target[OPERATOR_COUNT] __attribute__((visibility("hidden")));
 
-/* Decides where the entries lead.  Called at start; dlsym may allocate. */
-void operators_find(void);
-
 #endif

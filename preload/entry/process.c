@@ -16,7 +16,6 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
-#include "base/dl_error.h"
 #include "base/layout.h"
 #include "base/log.h"
 #include "base/option.h"
@@ -24,7 +23,6 @@
 #include "base/sys.h"
 #include "entry/env.h"
 #include "entry/hook.h"
-#include "entry/hook_new.h"
 #include "entry/module_list.h"
 #include "entry/next_libc.h"
 #include "entry/process_state.h"
@@ -104,14 +102,17 @@ void process_open_trace(struct thread *t)
   process_open_stream(t, VT_NO_THREAD, VT_ROLE_PROGRAM);
 }
 
+/* There in programs under AddressSanitizer.  By reference, not by dlsym: a dlsym that fails allocates its message, and
+ * the program's own malloc, if it has one, may be in the middle of the mmap that is the first hook. */
+extern void __asan_init(void) __attribute__((weak));
+
 static enum process_mode choose_mode(void)
 {
-  if (dlsym(RTLD_DEFAULT, "__asan_init")) {
+  if (__asan_init) {
     log_warn("AddressSanitizer owns malloc in this program: nothing is traced");
     heap_next_find();
     return PROCESS_PASS;
   }
-  dl_error_clear();
   if (!options_get()->heap_next)
     return PROCESS_PIN;
   if (heap_next_find())
@@ -163,7 +164,6 @@ static void start(void)
   thread_current = t;
   next_libc_find();
   process.mode = choose_mode();
-  operators_find();
   if (process.mode == PROCESS_PIN) {
     heap_set_nondet(process_note_nondet);
     t->heap = heap_main();

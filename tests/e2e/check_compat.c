@@ -24,6 +24,23 @@ START_TEST(starts_inside_newlocale)
 }
 END_TEST
 
+/* Chromium, with the spin lock of its PartitionAlloc held. */
+START_TEST(starts_inside_the_programs_own_malloc)
+{
+  struct e2e_result result;
+
+  for (int next = 0; next < 2; next++) {
+    e2e_run(&(struct e2e_spec){.argv = E2E_ARGV(e2e_prog("own_malloc")),
+                               .env = E2E_ARGV(next ? "VMTRACE_HEAP=next" : "VMTRACE_HEAP=pin"),
+                               .preload = e2e_library()},
+            &result);
+    e2e_expect_exit(&result, 0);
+    ck_assert_str_eq(result.out, "allocated, 0 times\n");
+    e2e_release(&result);
+  }
+}
+END_TEST
+
 static void bind_deeply(const char *preload, const char *heap, const char *says)
 {
   const char *jansson = e2e_system_library("libjansson.so.4");
@@ -64,6 +81,7 @@ int main(void)
   TCase *tcase = e2e_case(suite, "compat", 60);
 
   tcase_add_test(tcase, starts_inside_newlocale);
+  tcase_add_test(tcase, starts_inside_the_programs_own_malloc);
   tcase_add_test(tcase, module_bound_deeply_has_the_pinned_heap);
   tcase_add_test(tcase, module_bound_deeply_has_the_preloaded_allocator);
   return e2e_main(suite);
