@@ -39,6 +39,7 @@ struct misuse {
 struct message {
   size_t used;
   struct code_names *names;
+  char name[NAME_MAX_BYTES]; /* not on the stack, which may be a small one */
   char text[MESSAGE_MAX];
 };
 
@@ -84,13 +85,12 @@ static __attribute__((format(printf, 2, 3))) void say(struct message *m, const c
 
 static void say_stack(struct message *m, uint32_t stack)
 {
-  char name[NAME_MAX_BYTES];
   uint64_t pc;
   unsigned n = 0;
 
   /* A return address is the instruction after the call. */
   for (; unwind_node(stack, &stack, &pc); n++)
-    say(m, "    #%u %s", n, code_name(m->names, pc - 1, name, sizeof name));
+    say(m, "    #%u %s", n, code_name(m->names, pc - 1, m->name, sizeof m->name));
   if (!n)
     say(m, "    (call stack not kept)");
   else if (stack == VT_STACK_LIMIT)
@@ -124,13 +124,11 @@ static void say_free(struct message *m, const struct misuse *e)
 
 static void say_all(struct message *m, const struct hook *h, const struct misuse *e, const char *head)
 {
-  char name[NAME_MAX_BYTES];
-
   say(m, "%s: %s in process %d, thread %d:", e->title, head, sys_getpid(), h->thread->tid);
   if (e->stack)
     say_stack(m, e->stack);
   else
-    say(m, "    #0 %s", code_name(m->names, ((const uint64_t *)h->frame)[1] - 1, name, sizeof name));
+    say(m, "    #0 %s", code_name(m->names, ((const uint64_t *)h->frame)[1] - 1, m->name, sizeof m->name));
   if (!process_is_traced()) {
     say(m, "  there is no trace, which would tell where the block was allocated and freed");
     return;

@@ -241,6 +241,34 @@ START_TEST(reading_ends_at_the_last_mark)
 }
 END_TEST
 
+/* Files of before have the first two fields of a HEAP_ERROR: the others read as 0. */
+START_TEST(heap_errors_old_and_new)
+{
+  const char *path = temp_path("errors.vmt");
+  struct trace_maker *m = maker_new(path);
+  struct maker_stream *s = maker_stream(m, VT_NO_THREAD, 0, VT_ROLE_PROGRAM);
+  struct digest d;
+
+  make_nodes(s, 16, 3, VT_STACK_COMPLETE);
+  MAKE(s, HEAP_ERROR, VT_HEAP_INTERIOR_FREE, A + 16);
+  MAKE(s, HEAP_ERROR, VT_HEAP_DOUBLE_FREE, A, A, 16, 17, 18);
+  maker_alloc(s, A, 10);
+  maker_finish(m);
+  d = digest_of(path);
+  ck_assert_uint_eq(d.damage->bad_records, 0);
+  ck_assert_uint_eq(d.count[VT_R_ALLOC], 1);
+  ck_assert_uint_eq(d.errors->count, 2);
+  ck_assert_uint_eq(d.errors->error[0].addr, A + 16);
+  ck_assert_uint_eq(d.errors->error[0].block, 0);
+  ck_assert_uint_eq(d.errors->error[0].stack, 0);
+  ck_assert_uint_eq(d.errors->error[1].block, A);
+  ck_assert_uint_eq(d.errors->error[1].stack, 16);
+  ck_assert_uint_eq(d.errors->error[1].alloc_stack, 17);
+  ck_assert_uint_eq(d.errors->error[1].free_stack, 18);
+  digest_release(&d);
+}
+END_TEST
+
 int main(void)
 {
   Suite *suite = suite_create("digest");
@@ -255,6 +283,7 @@ int main(void)
   tcase_add_test(tests, info_tells_of_marks);
   tcase_add_test(tests, pages_tell_of_marks);
   tcase_add_test(tests, reading_ends_at_the_last_mark);
+  tcase_add_test(tests, heap_errors_old_and_new);
   suite_add_tcase(suite, tests);
   runner = srunner_create(suite);
   srunner_run_all(runner, CK_ENV);

@@ -202,6 +202,47 @@ START_TEST(chunk_header_damaged)
 }
 END_TEST
 
+/* A stage that was being cleared when the process was killed: its chunk has been copied, and nothing is missing. */
+START_TEST(chunk_being_cleared)
+{
+  const char *path = numbered("cleared.vmt", 10000, false);
+  uint8_t chunk[4096];
+  struct stat st;
+  struct outcome o;
+  int fd = open(path, O_RDWR);
+
+  ck_assert_int_eq(fstat(fd, &st), 0);
+  ck_assert_int_eq(pread(fd, chunk, sizeof chunk, VT_HEADER_SIZE + 3 * 4096), sizeof chunk);
+  ck_assert_int_eq(pwrite(fd, chunk, sizeof chunk, st.st_size), sizeof chunk);
+  close(fd);
+  change(path, VT_HEADER_SIZE + 3 * 4096, "\0\0\0\0", 4);
+  o = read_numbered(path);
+  ck_assert_uint_eq(o.allocs, 10000);
+  ck_assert_uint_eq(o.wrong, 0);
+  ck_assert(!o.damage.bad_chunks && !o.damage.bad_records && !o.damage.cut);
+}
+END_TEST
+
+/* A copy that was being made then: the whole chunk is there too. */
+START_TEST(chunk_half_copied)
+{
+  const char *path = numbered("copied.vmt", 10000, false);
+  uint8_t part[1000];
+  struct stat st;
+  struct outcome o;
+  int fd = open(path, O_RDWR);
+
+  ck_assert_int_eq(fstat(fd, &st), 0);
+  ck_assert_int_eq(pread(fd, part, sizeof part, VT_HEADER_SIZE + 3 * 4096), sizeof part);
+  ck_assert_int_eq(pwrite(fd, part, sizeof part, st.st_size), sizeof part);
+  close(fd);
+  o = read_numbered(path);
+  ck_assert_uint_eq(o.allocs, 10000);
+  ck_assert_uint_eq(o.wrong, 0);
+  ck_assert(!o.damage.bad_chunks && !o.damage.bad_records && !o.damage.cut);
+}
+END_TEST
+
 /* A chunk that is gone leaves a gap in the numbers: damage too, although zeros are none. */
 START_TEST(chunk_of_zeros)
 {
@@ -405,6 +446,8 @@ int main(void)
   tcase_add_test(tcase, strings_without_an_end);
   tcase_add_test(tcase, chunk_header_damaged);
   tcase_add_test(tcase, chunk_of_zeros);
+  tcase_add_test(tcase, chunk_being_cleared);
+  tcase_add_test(tcase, chunk_half_copied);
   tcase_add_test(tcase, gaps_are_no_damage);
   tcase_add_test(tcase, record_damaged);
   tcase_add_test(tcase, last_record_of_a_chunk);
