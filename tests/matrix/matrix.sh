@@ -143,7 +143,7 @@ explain() {
         "\(.exe) \(.cmdline | join(" ") | .[:100]): lost \(.lost), \(.ended), \(.stop_reason) \(.damage)"' | head -n 10
     ;;
   broken) tail -n 20 "$log.raw" ;;
-  esac | sed 's/^/    | /'
+  esac | cut -c1-200 | sed 's/^/    | /'
 }
 
 run_row() {
