@@ -151,6 +151,7 @@ run_row() {
   name=${name#*_} name=${name%.sh}
   prepare "$row" "$name" || return 1
   : >"$results/$name.new"
+  renew
   run_part "$row" version untraced </dev/null 2>/dev/null | head -n 1 | sed 's/^/version /' >>"$results/$name.new"
   for mode in "${modes[@]}"; do
     line=$(run_mode "$row" "$name" "$mode")
