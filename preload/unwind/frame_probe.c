@@ -136,30 +136,35 @@ static bool find_deref(const struct frame_state *s, uint64_t cfa, int32_t *offse
   return false;
 }
 
-/* Tells what the CFA follows by shifting one register at a time. */
-static bool find_cfa(const struct frame_state *s, uint64_t cfa, struct frame_rule *rule)
-{
-  struct frame_state by_sp = *s, by_bp = *s, next_sp, next_bp;
+/* What one more step from the same frame says when sp is moved by SHIFT and bp by twice that. */
+struct moved {
+  struct frame_state next;
   uint64_t place;
+};
 
-  by_sp.sp += SHIFT;
-  by_bp.bp += SHIFT;
-  if (!probe_step(&by_sp, &next_sp, &place))
-    return false;
-  /* A frame whose rbp is no address at all cannot be based on it; the shifted value then reads nothing. */
-  if (!probe_step(&by_bp, &next_bp, &place))
-    return false;
-  if (next_sp.sp == cfa + SHIFT && next_bp.sp == cfa) {
-    rule->kind = RULE_SP;
-    rule->cfa = (int32_t)(cfa - s->sp);
-    return (uint64_t)rule->cfa == cfa - s->sp;
+/*
+ * Tells what the CFA follows, and proves that the caller's rbp is found relative to the same: a rule by
+ * anything else than sp and bp (their values are all that is known) does not move along.
+ */
+static bool find_cfa(const struct frame_state *s, uint64_t cfa, uint64_t place, struct frame_rule *rule)
+{
+  const struct frame_state both = {s->pc, s->sp + SHIFT, s->bp + 2 * SHIFT, s->exact};
+  const struct frame_state by_sp = {s->pc, s->sp + SHIFT, s->bp, s->exact};
+  struct moved moved;
+
+  if (probe_step(&both, &moved.next, &moved.place)) {
+    uint64_t by = moved.next.sp - cfa;
+
+    if ((by == SHIFT || by == 2 * SHIFT) &&
+        (place ? moved.place == place + by : !moved.place && moved.next.bp == both.bp)) {
+      rule->kind = by == SHIFT ? RULE_SP : RULE_BP;
+      rule->cfa = (int32_t)(cfa - (by == SHIFT ? s->sp : s->bp));
+      return (uint64_t)(int64_t)rule->cfa == cfa - (by == SHIFT ? s->sp : s->bp);
+    }
   }
-  if (next_sp.sp == cfa && next_bp.sp == cfa + SHIFT) {
-    rule->kind = RULE_BP;
-    rule->cfa = (int32_t)(cfa - s->bp);
-    return (uint64_t)(int64_t)rule->cfa == cfa - s->bp;
-  }
-  if (next_sp.sp == cfa && s->bp > s->sp && s->bp - s->sp < (1u << 20) && find_deref(s, cfa, &rule->cfa)) {
+  /* In memory, then: that word does not move with sp. */
+  if (probe_step(&by_sp, &moved.next, &moved.place) && moved.next.sp == cfa && s->bp > s->sp &&
+      s->bp - s->sp < (1u << 20) && find_deref(s, cfa, &rule->cfa)) {
     rule->kind = RULE_BP_DEREF;
     return true;
   }
@@ -172,17 +177,15 @@ static bool fits_word_offset(int64_t offset, int16_t *words)
   return offset % 8 == 0 && (int64_t)*words * 8 == offset;
 }
 
-/* The rule that leads from s to next, as libunwind walked it; RULE_PLAIN when no rule does. */
-static struct frame_rule derive(const struct frame_state *s, const struct frame_state *next)
+/* The rule that leads from s to next, which libunwind found from pc, sp and bp alone, reading rbp at place (0: it is as
+ * it was); RULE_PLAIN when no rule does. */
+static struct frame_rule derive(const struct frame_state *s, const struct frame_state *next, uint64_t place)
 {
   const struct frame_rule plain = {.kind = RULE_PLAIN};
   struct frame_rule rule = plain;
-  struct frame_state again;
-  uint64_t cfa = next->sp, place;
+  uint64_t cfa = next->sp;
 
-  if (!probe_step(s, &again, &place) || again.pc != next->pc || again.sp != cfa || again.bp != next->bp)
-    return plain;
-  if (*(const uint64_t *)(cfa - 8) != next->pc || !find_cfa(s, cfa, &rule))
+  if (*(const uint64_t *)(cfa - 8) != next->pc || !find_cfa(s, cfa, place, &rule))
     return plain;
   if (!place) {
     rule.saved_bp = BP_SAME;
@@ -210,39 +213,51 @@ static bool is_described(unw_cursor_t *cursor)
   return lib.get_proc_info(cursor, &info) == 0 && info.end_ip > info.start_ip + 1;
 }
 
-/* Keeps the rule of a frame from which libunwind stepped to next (NULL: the outermost one).  False: it has none. */
-static bool learn_rule(const struct frame_state *s, const struct frame_state *next, bool signal, bool described)
+bool frame_learn(const struct frame_state *s)
 {
   struct frame_rule rule = {.kind = RULE_PLAIN};
+  struct frame_state next = {0};
+  unw_context_t context;
+  unw_cursor_t cursor;
+  bool described, signal, whole;
+  int rc;
 
-  if (described && !next)
+  if (!MACHINE_HAS_RULES)
+    return false;
+  memset(&context, 0, sizeof context);
+  machine_set(&context, s);
+  if (lib.init_local2(&cursor, &context, s->exact ? UNW_INIT_SIGNAL_FRAME : 0) < 0)
+    return false;
+  described = is_described(&cursor);
+  rc = lib.step(&cursor);
+  signal = lib.is_signal_frame(&cursor) > 0;
+  whole = rc > 0 && state_of(&cursor, &next);
+  if (signal && whole)
+    rule = derive_signal(s, &next);
+  else if (!described && !signal)
+    rule.kind = RULE_STOP;
+  else if (described && rc == 0)
     rule.kind = RULE_END;
-  else if (!MACHINE_HAS_RULES || !next)
-    rule.kind = RULE_PLAIN;
-  else if (signal)
-    rule = derive_signal(s, next);
-  else if (described)
-    rule = derive(s, next);
+  else if (described && whole)
+    rule = derive(s, &next, bp_place(&cursor, &context));
   frame_rule_add(s->pc, s->exact, rule);
   return rule.kind != RULE_PLAIN;
 }
 
-unsigned frame_walk_plain(const struct frame_state *from, struct frame_state *frames, unsigned max, uint32_t *root,
-                          bool learn)
+unsigned frame_walk_plain(const struct frame_state *from, struct frame_state *frames, unsigned max, uint32_t *root)
 {
   unw_context_t context;
   unw_cursor_t cursor;
   struct frame_state state = {0}, next = {0};
   unsigned n = 0;
-  bool started = false, learned = false;
+  bool started = false;
 
   *root = VT_STACK_BROKEN;
   MACHINE_GETCONTEXT(lib.getcontext, &context);
   if (lib.init_local2(&cursor, &context, 0) < 0 || !state_of(&cursor, &state))
     return 0;
   for (;;) {
-    bool signal, described, known;
-    struct frame_rule rule;
+    bool signal, described;
     int rc;
 
     if (!started && machine_reached(&state, from))
@@ -256,28 +271,13 @@ unsigned frame_walk_plain(const struct frame_state *from, struct frame_state *fr
     } else if (state.sp > from->sp) {
       return 0;
     }
-    rule = started ? frame_rule_find(state.pc, state.exact) : (struct frame_rule){.kind = RULE_UNKNOWN};
-    known = rule.kind != RULE_UNKNOWN && rule.kind != RULE_STOP && rule.kind != RULE_PLAIN;
-    if (known && learned) {
-      *root = VT_STACK_NONE;
-      return n;
-    }
-    described = !started || known || is_described(&cursor);
+    described = !started || is_described(&cursor);
     signal = !MACHINE_SIGNAL_KNOWN_AFTER && lib.is_signal_frame(&cursor) > 0;
     rc = lib.step(&cursor);
     signal |= MACHINE_SIGNAL_KNOWN_AFTER && lib.is_signal_frame(&cursor) > 0;
-    if (!described && !signal) {
-      if (learn)
-        frame_rule_add(state.pc, state.exact, (struct frame_rule){.kind = RULE_STOP});
-      return n;
-    }
-    if (rc < 0)
-      return n;
-    if (rc > 0 && !state_of(&cursor, &next))
+    if ((!described && !signal) || rc < 0 || (rc > 0 && !state_of(&cursor, &next)))
       return n;
     next.exact = signal;
-    if (started && learn && rule.kind == RULE_UNKNOWN)
-      learned = learn_rule(&state, rc > 0 ? &next : NULL, signal, described);
     if (rc == 0 || !next.pc) {
       *root = VT_STACK_COMPLETE;
       return n;

@@ -244,8 +244,10 @@ bool stack_walk(struct unwind_thread *u, struct frame_state state, const uint64_
     }
     f->state = state;
     f->place = place;
-    if (unlikely(!step(&r, f, &state, &place, &root)))
+    if (unlikely(!step(&r, f, &state, &place, &root))) {
+      w->count = n;
       return false;
+    }
     n++;
     if (unlikely(root)) {
       w->root = root;

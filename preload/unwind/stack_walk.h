@@ -72,7 +72,8 @@ struct walk {
   bool elsewhere;            /* places outside the thread's own stack were read */
 };
 
-/* False: only a plain walk can tell.  mappings is the process's generation of mappings.  Reads memory only where it is
+/* False: w->count frames are known, and only libunwind can tell what is outside of the last one, in
+ * fresh[w->count].  mappings is the process's generation of mappings.  Reads memory only where it is
  * readable. */
 bool stack_walk(struct unwind_thread *u, struct frame_state state, const uint64_t *place, uint32_t mappings,
                 struct walk *w);

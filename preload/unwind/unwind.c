@@ -150,13 +150,13 @@ static inline uint32_t keep(struct unwind_thread *u, const struct walk *w)
   return node;
 }
 
-static unsigned walk_plain(struct unwind_thread *u, const struct frame_state *from, uint32_t *root, bool learn)
+static unsigned walk_plain(struct unwind_thread *u, const struct frame_state *from, uint32_t *root)
 {
   unsigned n;
 
   if (config.plain)
     config.plain(u->user, true);
-  n = frame_walk_plain(from, u->plain, u->limit, root, learn);
+  n = frame_walk_plain(from, u->plain, u->limit, root);
   if (config.plain)
     config.plain(u->user, false);
   return n;
@@ -172,28 +172,38 @@ static uint32_t node_of_plain(const struct unwind_thread *u, unsigned n, uint32_
   return node;
 }
 
-/*
- * A walk by rules could not tell.  Nothing of a plain walk is kept: where libunwind read is not known.
- * VT_STACK_NONE with *again: new rules were found, and the walk by rules may do.
- */
-static uint32_t capture_plain(struct unwind_thread *u, const struct frame_state *from, bool learn, bool *again)
+/* A walk by rules could not tell.  Nothing of a plain walk is kept: where libunwind read is not known. */
+static uint32_t capture_plain(struct unwind_thread *u, const struct frame_state *from)
 {
   uint32_t root;
-  unsigned n = walk_plain(u, from, &root, learn);
+  unsigned n = walk_plain(u, from, &root);
 
   __atomic_fetch_add(&stats.plain_walks, 1, __ATOMIC_RELAXED);
-  *again = n && root == VT_STACK_NONE;
-  if (*again)
-    return VT_STACK_NONE;
   u->count = u->own = 0;
   return node_of_plain(u, n, root);
+}
+
+/* Whether there is a rule now for a frame that had none. */
+static bool learn(struct unwind_thread *u, const struct frame_state *s)
+{
+  bool learned;
+
+  if (frame_rule_find(s->pc, s->exact).kind != RULE_UNKNOWN)
+    return false;
+  if (config.plain)
+    config.plain(u->user, true);
+  learned = frame_learn(s);
+  if (config.plain)
+    config.plain(u->user, false);
+  __atomic_fetch_add(&stats.learned, learned, __ATOMIC_RELAXED);
+  return learned;
 }
 
 /* Compare mode: against libunwind's steps. */
 static void compare_plain(struct unwind_thread *u, const struct frame_state *from, uint32_t node)
 {
   uint32_t root, plain, cached = node, parent;
-  unsigned n = walk_plain(u, from, &root, false), at = 0;
+  unsigned n = walk_plain(u, from, &root), at = 0;
   uint64_t pc = 0;
 
   plain = node_of_plain(u, n, root);
@@ -265,18 +275,13 @@ static __attribute__((noinline)) uint32_t capture_slow(struct unwind_thread *u, 
   uint32_t id;
 
   *plain = config.mode == UNWIND_PLAIN;
-  for (unsigned tries = 0;; tries++) {
-    bool again;
-
-    if (likely(!*plain) &&
-        likely(stack_walk(u, *from, place, __atomic_load_n(&mappings_generation, __ATOMIC_RELAXED), &walk)))
+  for (unsigned tries = 0; !*plain; tries++) {
+    if (likely(stack_walk(u, *from, place, __atomic_load_n(&mappings_generation, __ATOMIC_RELAXED), &walk)))
       break;
-    id = capture_plain(u, from, !*plain && tries < u->limit, &again);
-    if (!again) {
-      *plain = true;
-      return id;
-    }
+    *plain = tries > u->limit || !learn(u, &u->fresh[walk.count].state);
   }
+  if (unlikely(*plain))
+    return capture_plain(u, from);
   /* The stack is a part of the kept one: what is further in may come back as it was. */
   if (!walk.count)
     return u->frames[walk.prefix - 1].node;

@@ -87,7 +87,7 @@ void unwind_forget(uint64_t start, uint64_t end);
 void unwind_mappings_changed(void);
 
 struct unwind_stats {
-  uint64_t captures, plain_walks, differences;
+  uint64_t plain_walks, learned, differences;
 };
 void unwind_get_stats(struct unwind_stats *stats);
 

@@ -351,8 +351,9 @@ START_TEST(known_stacks_need_no_libunwind)
     all_depths();
   }
   unwind_get_stats(&after);
-  ck_assert_uint_eq(after.plain_walks, before.plain_walks);
-  ck_assert_uint_lt(before.plain_walks, 20);
+  ck_assert_uint_eq(after.plain_walks, 0);
+  ck_assert_uint_eq(after.learned, before.learned);
+  ck_assert_uint_lt(before.learned, 50);
 }
 END_TEST
 
@@ -385,7 +386,8 @@ START_TEST(forgetting_asks_libunwind_again)
   unwind_forget((uint64_t)recurse, (uint64_t)recurse + 256);
   recurse(5);
   unwind_get_stats(&after);
-  ck_assert_uint_gt(after.plain_walks, before.plain_walks);
+  if (MACHINE_HAS_RULES)
+    ck_assert_uint_gt(after.learned, before.learned);
   no_differences();
 }
 END_TEST
