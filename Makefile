@@ -218,6 +218,7 @@ install: all ## install under $(DESTDIR)$(PREFIX)
 	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 	install -m 644 analyzer/completion/vmtrace.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/vmtrace
 	install -m 644 README.md LICENSE $(wildcard include/vmtrace/FORMAT.md) $(DESTDIR)$(PREFIX)/share/doc/vmtrace/
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/vmtrace/analyzer/man analyzer/man/heap-flame.svg
 	printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$(LIBDIR)' 'includedir=$${prefix}/include' '' 'Name: vmtrace' \
 	  'Description: Reproducible addresses and a trace of what stands behind them' 'Version: $(VERSION)' \
 	  'Libs: -L$${libdir} -lvmtrace' 'Cflags: -I$${includedir}' >$(DESTDIR)$(LIBDIR)/pkgconfig/vmtrace.pc
