@@ -22,7 +22,7 @@ static uint64_t claim_range(struct arena *arena, uint64_t span, uint64_t align)
   uint64_t addr = extent_fit(arena->free_ranges, span, align);
 
   if (!addr) {
-    uint64_t got, piece = region_overflow(align > GRAIN_SIZE ? span + align : span, &got);
+    uint64_t got, piece = region_overflow(VT_NONDET_REGION, align > GRAIN_SIZE ? span + align : span, &got);
 
     if (!piece || !extent_add(&arena->free_ranges, piece, got, 0))
       return 0;

@@ -89,7 +89,7 @@ struct heap *region_heap(const struct region *region)
   return (struct heap *)(pool + POOL_REGIONS + index * HEAP_PAGE);
 }
 
-uint64_t region_overflow(uint64_t size, uint64_t *got)
+uint64_t region_overflow(enum vt_nondet reason, uint64_t size, uint64_t *got)
 {
   uint64_t addr;
 
@@ -100,7 +100,7 @@ uint64_t region_overflow(uint64_t size, uint64_t *got)
       return 0;
   } while (!__atomic_compare_exchange_n(&overflow_next, &addr, addr + size, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
   *got = size;
-  region_nondet(VT_NONDET_REGION, addr);
+  region_nondet(reason, addr);
   return addr;
 }
 
@@ -237,7 +237,7 @@ struct heap *heap_child(struct heap *parent)
   }
   size = carve_size(region);
   if (!size) {
-    uint64_t start = region_overflow(OVERFLOW_CHILD, &got);
+    uint64_t start = region_overflow(VT_NONDET_REGION, OVERFLOW_CHILD, &got);
 
     child = start ? region_make(start, got, false) : NULL;
     return child ? region_heap(child) : NULL;
@@ -257,10 +257,9 @@ struct heap *heap_adopt(void)
 
   if (heap_main() == &heap_none)
     return &heap_none;
-  start = region_overflow(OVERFLOW_CHILD, &size);
+  start = region_overflow(VT_NONDET_THREAD, OVERFLOW_CHILD, &size);
   if (!start)
     return &heap_none;
-  region_nondet(VT_NONDET_THREAD, start);
   region = region_make(start, size, false);
   return region ? region_heap(region) : &heap_none;
 }

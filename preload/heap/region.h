@@ -54,9 +54,9 @@ struct heap *region_heap(const struct region *region);
 /* The newest region; go on with ->next.  Any thread. */
 struct region *region_first(void);
 
-/* A piece of the shared overflow range of size bytes (rounded up to grains); 0: none left.  Reported as
- * VT_NONDET_REGION. */
-uint64_t region_overflow(uint64_t size, uint64_t *got);
+/* A piece of the shared overflow range of size bytes (rounded up to grains), reported with the reason for it; 0: none
+ * left. */
+uint64_t region_overflow(enum vt_nondet reason, uint64_t size, uint64_t *got);
 
 /* Reports through heap_set_nondet's function. */
 void region_nondet(enum vt_nondet reason, uint64_t addr);

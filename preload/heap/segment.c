@@ -187,7 +187,7 @@ static int open_outside(struct arena *arena)
     int error;
 
     if (!addr) {
-      uint64_t size, piece = region_overflow(GRAIN_SIZE, &size);
+      uint64_t size, piece = region_overflow(VT_NONDET_REGION, GRAIN_SIZE, &size);
 
       if (!piece || !extent_add(&arena->free_ranges, piece, size, 0))
         return -ENOMEM;

@@ -56,6 +56,11 @@ struct unwind_thread {
   struct check *pcs;
   struct check *extras; /* all other words, outermost first */
   struct kept_frame *frames;
+  /* The latest answer of unwind_caller, and its generation. */
+  struct {
+    uint64_t pc;
+    uint32_t node, generation;
+  } caller;
   uint64_t pages[PAGES_KNOWN];
   struct stack_paths paths;
   /* Compare mode; else NULL. */

@@ -318,12 +318,18 @@ uint32_t unwind_capture(struct unwind_thread *u, const void *frame)
 uint32_t unwind_caller(struct unwind_thread *u, const void *frame)
 {
   uint64_t pc = ((const uint64_t *)frame)[1];
+  uint32_t now = __atomic_load_n(&generation, __ATOMIC_RELAXED);
   bool made;
-  uint32_t id = stack_table_intern(VT_STACK_LIMIT, pc, &made);
 
-  if (unlikely(made) && id && config.node)
-    config.node(u->user, id, VT_STACK_LIMIT, pc);
-  return id;
+  /* Most programs free at one place again and again: in a wrapper, in a destructor. */
+  if (likely(u->caller.pc == pc && u->caller.generation == now))
+    return u->caller.node;
+  u->caller.pc = pc;
+  u->caller.generation = now;
+  u->caller.node = stack_table_intern(VT_STACK_LIMIT, pc, &made);
+  if (unlikely(made) && u->caller.node && config.node)
+    config.node(u->user, u->caller.node, VT_STACK_LIMIT, pc);
+  return u->caller.node;
 }
 
 void unwind_change_place(struct unwind_thread *u)
