@@ -25,10 +25,16 @@ extern "C" {
 #define VMTRACE_WEAK __attribute__((weak))
 #endif
 
-/* A named moment in the calling thread's events.  At most 8192 bytes of name count. */
+/*
+ * A named moment in the calling thread's events.  At most 8192 bytes of name count.  A sample of the page frames is
+ * asked for, and not waited for.
+ */
 void vmtrace_mark(const char *name) VMTRACE_WEAK;
 
-/* A sample of the page frames now, then a mark; returns when both are taken.  A null name: no mark. */
+/*
+ * A sample of the page frames now, then a mark; returns when both are taken.  A null name: no mark.  A sample that
+ * would take more than a second of processor time (tens of gigabytes) is cut short.
+ */
 void vmtrace_snapshot(const char *name) VMTRACE_WEAK;
 
 /* Not 0 when events are being recorded; 0 with VMTRACE_OUT=off, and after tracing had to stop. */
