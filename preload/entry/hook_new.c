@@ -172,11 +172,11 @@ static operator_fn choose(operator_fn next, operator_fn seen, operator_fn own)
 }
 
 /*
- * Decides where the entries lead.  Called by the first operator that the program uses, not at start: a dlsym that
+ * Called by the first operator that the program uses, not at start: a dlsym that
  * fails allocates its message, and the first hook may be in the middle of the program's own malloc.  Two
  * threads at once find the same.
  */
-static void operators_find(void)
+void operators_find(void)
 {
   struct thread *t = hook_thread();
 
@@ -195,23 +195,6 @@ static void operators_find(void)
   internal_end(t);
 }
 
-/* ---- before the choice ---- */
-
-#define FIRST_NEW(index, symbol, parameters, arguments, alignment, throws)                                             \
-  static void *first##symbol parameters                                                                                \
-  {                                                                                                                    \
-    operators_find();                                                                                                  \
-    return ((void *(*)parameters)operator_target[index])arguments;                                                     \
-  }
-OPERATORS_NEW(FIRST_NEW)
-
-#define FIRST_DELETE(index, symbol, parameters, arguments)                                                             \
-  static void first##symbol parameters                                                                                 \
-  {                                                                                                                    \
-    operators_find();                                                                                                  \
-    ((void(*) parameters)operator_target[index]) arguments;                                                            \
-  }
-OPERATORS_DELETE(FIRST_DELETE)
-
-#define FIRST(index, symbol, ...) [index] = (operator_fn)first##symbol,
+/* Before the choice each entry leads to the one that makes it. */
+#define FIRST(index, symbol, ...) [index] = first##symbol,
 operator_fn operator_target[OPERATOR_COUNT] = {OPERATORS_NEW(FIRST) OPERATORS_DELETE(FIRST)};

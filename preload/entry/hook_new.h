@@ -4,7 +4,7 @@
  *
  * An entry jumps through operator_target, arguments and return address
  * unchanged, so that call stacks and exceptions pass as if it were not there. Where it
- * leads is decided at start:
+ * leads is decided by the first one that the program uses:
  *
  *  - to the next definition, where that calls malloc (libstdc++'s, or a
  *    program's own): the hook of malloc sees it;
@@ -51,5 +51,14 @@
 
 typedef void (*operator_fn)(void);
 extern operator_fn operator_target[OPERATOR_COUNT] __attribute__((visibility("hidden")));
+
+/* Decides where the entries lead. */
+void operators_find(void) __attribute__((visibility("hidden")));
+
+/* hook_new_<architecture>.c: calls operators_find, then jumps where the entry leads, so that the first operator, too,
+ * is reached as if nothing stood before it. */
+#define OPERATOR_FIRST(index, symbol, ...) void first##symbol(void) __attribute__((visibility("hidden")));
+OPERATORS_NEW(OPERATOR_FIRST)
+OPERATORS_DELETE(OPERATOR_FIRST)
 
 #endif
