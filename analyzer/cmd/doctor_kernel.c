@@ -165,13 +165,15 @@ void doctor_faults(struct finding *f)
   long paranoid = doctor_read_number("/proc/sys/kernel/perf_event_paranoid");
 
   if (fd >= 0) {
-    finding_set(f, FINDING_OK, "every fault can be recorded with its frame (perf_event_paranoid is %ld)", paranoid);
+    finding_set(
+        f, FINDING_OK,
+        "the kernel would tell each fault with its frame, but this version records none (perf_event_paranoid is %ld)",
+        paranoid);
     close((int)fd);
     return;
   }
   finding_set(f, FINDING_LIMITED, "perf_event_open: %s (perf_event_paranoid is %ld)", strerror(errno), paranoid);
-  finding_advise(f, "VMTRACE_FAULTS=on records nothing: run the traced program as root, or with CAP_PERFMON and "
-                    "kernel.perf_event_paranoid below 2");
+  finding_advise(f, "nothing is lost by it: this version records no faults, VMTRACE_FAULTS=on or not");
 }
 
 void doctor_wipe_on_fork(struct finding *f)

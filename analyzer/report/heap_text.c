@@ -101,8 +101,9 @@ static void print_sums(FILE *out, const struct heap_report *r)
 
   if (r->before)
     return;
-  fprintf(out, "%s allocations of %s, %s frees, %s temporary; at most %s live\n", count(a, v[HEAP_ALLOCATIONS]),
-          bytes(b, v[HEAP_REQUESTED]), count(c, v[HEAP_FREES]), count(d, v[HEAP_TEMPORARY]),
+  fprintf(out, "%s %s of %s, %s %s, %s temporary; at most %s live\n", count(a, v[HEAP_ALLOCATIONS]),
+          v[HEAP_ALLOCATIONS] == 1 ? "allocation" : "allocations", bytes(b, v[HEAP_REQUESTED]), count(c, v[HEAP_FREES]),
+          v[HEAP_FREES] == 1 ? "free" : "frees", count(d, v[HEAP_TEMPORARY]),
           bytes((char[HEAP_CELL_MAX]){0}, v[HEAP_PEAK]));
   fprintf(out, "live: %s in %s blocks; not freed at the end: %s in %s blocks\n", bytes(a, v[HEAP_LIVE]),
           count(b, v[HEAP_LIVE_BLOCKS]), bytes(c, v[HEAP_LEAKED]), count(d, v[HEAP_LEAKED_BLOCKS]));

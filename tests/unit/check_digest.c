@@ -23,7 +23,15 @@ static struct digest digest_of(const char *path)
 
   ck_assert_ptr_nonnull(r);
   ck_assert(digest_read(&d, r, NULL, NULL));
-  return d; /* its reader stays open for as long as the test runs */
+  return d;
+}
+
+static void done(struct digest *d)
+{
+  struct reader *r = (struct reader *)d->reader;
+
+  digest_release(d);
+  reader_close(r);
 }
 
 static void make_nodes(struct maker_stream *s, uint32_t first, uint32_t count, uint32_t root)
@@ -72,7 +80,7 @@ START_TEST(stacks_are_counted_by_event)
   ck_assert_uint_eq(d.stacks.ended[VT_STACK_BROKEN], 1);
   ck_assert_uint_eq(d.stacks.depth_max, 64);
   ck_assert_uint_eq(d.stacks.depth_median, 10); /* 2 3 3 3 3 3 | 10 ... */
-  digest_release(&d);
+  done(&d);
 }
 END_TEST
 
@@ -104,7 +112,7 @@ START_TEST(impossible_stacks_are_broken)
   ck_assert_uint_eq(d.stacks.ended[VT_STACK_BROKEN], 6);
   ck_assert_uint_eq(d.stacks.ended[VT_STACK_COMPLETE], 1);
   ck_assert_uint_eq(d.stacks.depth_max, 3); /* 19, 18 and 17: the circle is cut where it was entered */
-  digest_release(&d);
+  done(&d);
 }
 END_TEST
 
@@ -117,7 +125,7 @@ static char *info_of(const char *path)
 
   info_text(f, &d);
   fclose(f);
-  digest_release(&d);
+  done(&d);
   return text;
 }
 
@@ -137,7 +145,7 @@ START_TEST(info_tells_of_stacks)
   maker_finish(m);
   d = digest_of(path);
   o = info_json(&d);
-  digest_release(&d);
+  done(&d);
   ck_assert_int_eq(json_integer_value(json_object_get(json_object_get(o, "stacks"), "events")), 4);
   ck_assert_int_eq(json_integer_value(json_object_get(json_object_get(o, "stacks"), "depth_max")), 2);
   o = json_object_get(json_object_get(o, "stacks"), "ended");
@@ -265,7 +273,7 @@ START_TEST(heap_errors_old_and_new)
   ck_assert_uint_eq(d.errors->error[1].stack, 16);
   ck_assert_uint_eq(d.errors->error[1].alloc_stack, 17);
   ck_assert_uint_eq(d.errors->error[1].free_stack, 18);
-  digest_release(&d);
+  done(&d);
 }
 END_TEST
 
