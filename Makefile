@@ -133,6 +133,9 @@ CHECKED := $(if $(T),$(filter %/check_$(T:check_%=%),$(UNIT) $(E2E)),$(UNIT) $(E
 check: all $(CHECKED) $(PROGS) ## run the tests; T=name runs one of them, with all its output
 	$(Q)E2E_BUILD=$(BUILD) tests/run.sh $(if $(T),-v) $(CHECKED)
 
+check-compare: all $(E2E) $(PROGS) ## the end-to-end tests with every call stack compared to libunwind's own
+	$(Q)E2E_BUILD=$(BUILD) E2E_UNWIND=compare CK_TIMEOUT_MULTIPLIER=10 tests/run.sh $(E2E)
+
 check-unit: $(UNIT)
 	$(Q)E2E_BUILD=$(BUILD) tests/run.sh $(UNIT)
 
@@ -240,7 +243,7 @@ help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1|\2/p' Makefile | while IFS='|' read -r t d; do printf '%-10s %s\n' "$$t" "$$d"; done
 
 -include $(shell find $(BUILD) -type f -name '*.d' 2>/dev/null)
-.PHONY: all demo check check-unit bench matrix lint lint-build format asan ubsan tsan san-run tsan-run fuzz fuzz-run \
+.PHONY: all demo check check-compare check-unit bench matrix lint lint-build format asan ubsan tsan san-run tsan-run fuzz fuzz-run \
   libfuzzer aarch64 aarch64-run deb install uninstall clean help
 .SECONDARY:
 .DELETE_ON_ERROR:

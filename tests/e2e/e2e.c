@@ -220,7 +220,7 @@ static char **make_environment(const struct e2e_spec *spec)
     count++;
   while (spec->env && spec->env[set])
     set++;
-  result = calloc(count + set + 3, sizeof *result);
+  result = calloc(count + set + 4, sizeof *result);
   ck_assert_ptr_nonnull(result);
   count = 0;
   for (char **e = environ; !spec->bare && *e; e++)
@@ -229,6 +229,8 @@ static char **make_environment(const struct e2e_spec *spec)
   if (spec->preload) {
     result[count++] = (char *)keep_format("LD_PRELOAD=%s", spec->preload);
     result[count++] = (char *)keep_format("VMTRACE_OUT=%s/%%e.%%p.vmt", e2e_dir());
+    if (getenv("E2E_UNWIND"))
+      result[count++] = (char *)keep_format("VMTRACE_UNWIND=%s", getenv("E2E_UNWIND"));
   }
   for (size_t i = 0; i < set; i++) {
     const char *variable = spec->env[i];
@@ -343,6 +345,7 @@ void e2e_finish(struct e2e_process *process, struct e2e_result *result)
   result->pid = pid;
   result->out = read_all(process->out_fd, &result->out_len);
   result->err = read_all(process->err_fd, &result->err_len);
+  ck_assert_msg(!strstr(result->err, "call stacks differ"), "%s", result->err);
   close(process->out_fd);
   close(process->err_fd);
 }
