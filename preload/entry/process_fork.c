@@ -35,6 +35,7 @@ void process_before_fork(void)
   if (guard_of(t) == GUARD_PENDING)
     hook_attend(t);
   t->guard = (void *)GUARD_FORK;
+  unwind_announce_fork();
   samples_before_fork();
   heap_before_fork();
   threads_before_fork();

@@ -14,6 +14,7 @@
 #include "base/own.h"
 #include "unwind/frame_probe.h"
 #include "unwind/frame_rule.h"
+#include "unwind/libunwind_gate.h"
 #include "unwind/machine.h"
 #include "unwind/stack_table.h"
 #include "unwind/stack_walk.h"
@@ -150,15 +151,33 @@ static inline uint32_t keep(struct unwind_thread *u, const struct walk *w)
   return node;
 }
 
-static unsigned walk_plain(struct unwind_thread *u, const struct frame_state *from, uint32_t *root)
+static bool enter(struct unwind_thread *u, uint64_t *mask)
 {
-  unsigned n;
-
+  if (!libunwind_enter(mask))
+    return false;
   if (config.plain)
     config.plain(u->user, true);
-  n = frame_walk_plain(from, u->plain, u->limit, root);
+  return true;
+}
+
+static void leave(struct unwind_thread *u, uint64_t mask)
+{
   if (config.plain)
     config.plain(u->user, false);
+  libunwind_leave(mask);
+}
+
+/* *root is VT_STACK_NONE when libunwind may not be asked. */
+static unsigned walk_plain(struct unwind_thread *u, const struct frame_state *from, uint32_t *root)
+{
+  uint64_t mask;
+  unsigned n;
+
+  *root = VT_STACK_NONE;
+  if (!enter(u, &mask))
+    return 0;
+  n = frame_walk_plain(from, u->plain, u->limit, root);
+  leave(u, mask);
   return n;
 }
 
@@ -186,15 +205,13 @@ static uint32_t capture_plain(struct unwind_thread *u, const struct frame_state 
 /* Whether there is a rule now for a frame that had none. */
 static bool learn(struct unwind_thread *u, const struct frame_state *s)
 {
+  uint64_t mask;
   bool learned;
 
-  if (frame_rule_find(s->pc, s->exact).kind != RULE_UNKNOWN)
+  if (frame_rule_find(s->pc, s->exact).kind != RULE_UNKNOWN || !enter(u, &mask))
     return false;
-  if (config.plain)
-    config.plain(u->user, true);
   learned = frame_learn(s);
-  if (config.plain)
-    config.plain(u->user, false);
+  leave(u, mask);
   __atomic_fetch_add(&stats.learned, learned, __ATOMIC_RELAXED);
   return learned;
 }
@@ -207,7 +224,7 @@ static void compare_plain(struct unwind_thread *u, const struct frame_state *fro
   uint64_t pc = 0;
 
   plain = node_of_plain(u, n, root);
-  if (likely(plain == node))
+  if (likely(plain == node) || root == VT_STACK_NONE)
     return;
   __atomic_fetch_add(&stats.differences, 1, __ATOMIC_RELAXED);
   while (stack_table_entry(cached, &parent, &pc) && at < n && pc == u->plain[at].pc) {
@@ -233,13 +250,13 @@ static unsigned frames_described(const uint64_t *pcs, unsigned n)
 static bool equals_quick(struct unwind_thread *u, const struct frame_state *from, uint32_t node)
 {
   uint32_t at = u->root;
+  uint64_t mask;
   unsigned n;
 
-  if (config.plain)
-    config.plain(u->user, true);
+  if (!enter(u, &mask))
+    return false;
   n = frame_walk_quick(from, u->quick, u->limit + QUICK_OWN);
-  if (config.plain)
-    config.plain(u->user, false);
+  leave(u, mask);
   if (at == VT_STACK_BROKEN)
     n = frames_described(u->quick, n);
   if (!n || (n > u->limit) != (at == VT_STACK_LIMIT))
@@ -361,6 +378,11 @@ void unwind_get_stats(struct unwind_stats *s)
   *s = stats;
 }
 
+void unwind_announce_fork(void)
+{
+  libunwind_before_fork();
+}
+
 void unwind_before_fork(void)
 {
   frame_rules_before_fork();
@@ -371,6 +393,7 @@ void unwind_after_fork(bool child)
 {
   stack_table_after_fork(child);
   frame_rules_after_fork(child);
+  libunwind_after_fork(child);
   if (child)
     __atomic_fetch_add(&generation, 1, __ATOMIC_RELAXED);
 }

@@ -91,6 +91,8 @@ struct unwind_stats {
 };
 void unwind_get_stats(struct unwind_stats *stats);
 
+/* Around a fork.  announce comes before any lock is taken: it waits until no thread is inside libunwind. */
+void unwind_announce_fork(void);
 void unwind_before_fork(void);
 void unwind_after_fork(bool child);
 

@@ -148,6 +148,25 @@ START_TEST(python)
 }
 END_TEST
 
+/* Threads that are inside libunwind nearly all the time, and a process that forks: a lock of libunwind's that is taken
+ * in a child is taken for ever. */
+START_TEST(forks_beside_walks)
+{
+  static const char *const modes[] = {"VMTRACE_UNWIND=plain", "VMTRACE_UNWIND=cached"};
+
+  for (int i = 0; i < 2; i++) {
+    struct e2e_spec spec = {.argv = E2E_ARGV(e2e_prog("lifecycle"), "threads"),
+                            .env = (const char *const[]){modes[i], NULL},
+                            .preload = e2e_library()};
+    struct e2e_result result;
+
+    e2e_run(&spec, &result);
+    e2e_expect_exit(&result, 0);
+    e2e_release(&result);
+  }
+}
+END_TEST
+
 START_TEST(stacks_can_be_switched_off)
 {
   struct e2e_spec spec = {.argv = E2E_ARGV(e2e_prog("owners")),
@@ -177,6 +196,7 @@ int main(void)
   tcase_add_test(tc, a_compiler);
   tcase_add_test(tc, an_interpreter);
   tcase_add_test(tc, python);
+  tcase_add_test(tc, forks_beside_walks);
   tcase_add_test(tc, stacks_can_be_switched_off);
   return e2e_main(suite);
 }
