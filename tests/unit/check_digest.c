@@ -135,7 +135,7 @@ START_TEST(info_tells_of_stacks)
   struct trace_maker *m = maker_new(path);
   struct maker_stream *s = maker_stream(m, VT_NO_THREAD, 0, VT_ROLE_PROGRAM);
   struct digest d;
-  json_t *o;
+  json_t *o, *ended;
   char *text;
 
   make_nodes(s, 16, 2, VT_STACK_COMPLETE);
@@ -148,9 +148,10 @@ START_TEST(info_tells_of_stacks)
   done(&d);
   ck_assert_int_eq(json_integer_value(json_object_get(json_object_get(o, "stacks"), "events")), 4);
   ck_assert_int_eq(json_integer_value(json_object_get(json_object_get(o, "stacks"), "depth_max")), 2);
-  o = json_object_get(json_object_get(o, "stacks"), "ended");
-  ck_assert_int_eq(json_integer_value(json_object_get(o, "complete")), 3);
-  ck_assert_int_eq(json_integer_value(json_object_get(o, "9")), 1);
+  ended = json_object_get(json_object_get(o, "stacks"), "ended");
+  ck_assert_int_eq(json_integer_value(json_object_get(ended, "complete")), 3);
+  ck_assert_int_eq(json_integer_value(json_object_get(ended, "9")), 1);
+  json_decref(o);
   text = info_of(path);
   ck_assert_ptr_nonnull(strstr(text, "4 events have one of 2; 2 frames in the median, 2 at most\n"));
   ck_assert_ptr_nonnull(strstr(text, "3: at the thread's first function\n"));
@@ -227,6 +228,7 @@ START_TEST(pages_tell_of_marks)
   ck_assert_uint_eq(json_array_size(marks), 33);
   ck_assert_str_eq(json_string_value(json_object_get(json_array_get(marks, 0), "name")), "one");
   ck_assert_int_eq(json_integer_value(json_object_get(json_array_get(marks, 1), "time_ns")), 1200000000);
+  json_decref(o);
   free(text);
 }
 END_TEST
