@@ -9,8 +9,12 @@ prepare() {
   local mirror
   mirror=$(sed -nE 's/^deb (\[.*\] )?(https?:[^ ]+) bookworm .*/\2/p; s/^URIs: ([^ ]+).*/\1/p' /etc/apt/sources.list \
     /etc/apt/sources.list.d/debian.sources 2>/dev/null | head -n 1 || :)
+  if [ -z "$mirror" ]; then
+    echo "apt's sources name no mirror of Debian" >&2
+    return 1
+  fi
   mkdir -p apt/lists/partial apt/cache/archives/partial
-  echo "deb-src ${mirror:-http://deb.debian.org/debian} bookworm main" >apt/sources.list
+  echo "deb-src $mirror bookworm main" >apt/sources.list
   local options=(-q -o Dir::Etc::SourceList="$PWD/apt/sources.list" -o Dir::Etc::SourceParts=- -o Dir::State::Lists="$PWD/apt/lists"
     -o Dir::Cache="$PWD/apt/cache" -o APT::Sandbox::User=root)
   apt-get "${options[@]}" update
