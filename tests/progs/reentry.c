@@ -16,9 +16,21 @@
 
 #define SLOTS 64
 #define SIGNALS 2000
+#define PAUSE_NS 50000
 
 static volatile sig_atomic_t signals, inside, hits, jumping;
 static sigjmp_buf back;
+static timer_t timer;
+
+/* One signal at a time, from the end of a handler on: a handler that takes longer than a period, as it does when every
+ * call stack is compared, would leave the work not one instruction between two signals. */
+static void arm(void)
+{
+  static const struct itimerspec soon = {.it_value = {.tv_nsec = PAUSE_NS}};
+
+  if (timer_settime(timer, 0, &soon, NULL))
+    _exit(4);
+}
 
 static void fill(unsigned char *p, size_t n, unsigned char value)
 {
@@ -56,6 +68,7 @@ static void handler(int signo)
   kept[slot] = realloc(kept[slot], size + 300);
   check(kept[slot], size, (unsigned char)(0x80 + slot));
   kept[slot] = realloc(kept[slot], size);
+  arm();
   if (jumping && turn % 16 == 0)
     siglongjmp(back, 1);
 }
@@ -99,8 +112,6 @@ int main(int argc, char **argv)
   static char stack[65536];
   stack_t alt = {.ss_sp = stack, .ss_size = sizeof stack};
   struct sigaction action = {.sa_handler = handler};
-  struct itimerspec every = {{0, 50000}, {0, 50000}};
-  timer_t timer;
 
   if (!strcmp(way, "altstack")) {
     action.sa_flags = SA_ONSTACK;
@@ -108,8 +119,9 @@ int main(int argc, char **argv)
   }
   jumping = !strcmp(way, "longjmp");
   sigaction(SIGALRM, &action, NULL);
-  if (timer_create(CLOCK_MONOTONIC, NULL, &timer) || timer_settime(timer, 0, &every, NULL))
+  if (timer_create(CLOCK_MONOTONIC, NULL, &timer))
     return 4;
+  arm();
   sigsetjmp(back, 1);
   inside = 0;
   work();
