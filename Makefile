@@ -146,6 +146,10 @@ matrix: all $(BUILD)/matrix/measure ## real programs in every mode of the librar
 	$(Q).ci/deps matrix
 	$(Q)tests/matrix/matrix.sh $(if $(M),$(M),-r)
 
+soak: all ## redis and PostgreSQL for SOAK_MINUTES=30 each, traced beside untraced: throughput, own memory; S=name runs one
+	$(Q).ci/deps matrix
+	$(Q)tests/soak/soak.sh $(S)
+
 $(BUILD)/matrix/measure: tests/matrix/measure.c | $(DEPS_BUILD)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(STD) $(CFLAGS) $(WARN) -o $@ $<
@@ -243,7 +247,7 @@ help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1|\2/p' Makefile | while IFS='|' read -r t d; do printf '%-10s %s\n' "$$t" "$$d"; done
 
 -include $(shell find $(BUILD) -type f -name '*.d' 2>/dev/null)
-.PHONY: all demo check check-compare check-unit bench matrix lint lint-build format asan ubsan tsan san-run tsan-run fuzz fuzz-run \
+.PHONY: all demo check check-compare check-unit bench matrix soak lint lint-build format asan ubsan tsan san-run tsan-run fuzz fuzz-run \
   libfuzzer aarch64 aarch64-run deb install uninstall clean help
 .SECONDARY:
 .DELETE_ON_ERROR:

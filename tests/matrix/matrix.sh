@@ -4,13 +4,14 @@
 #   -r     write the table into README.md when every row has a result
 # For each row and mode: the same output and exit status as untraced, every trace complete and nothing lost in it. What
 # was found goes to build/matrix/NN_NAME.result, which table.sh renders; what went wrong to build/matrix/log.
-# M_MODES="untraced pin" runs some modes only; M_LONG=SECONDS runs the long loads of rows that have one.
+# M_MODES="untraced pin" runs some modes only; M_LONG=1 has rows do what takes long, too.
 # Exits 1 when anything differs. Called by make matrix, after make all; README.md of this directory says how to add a row.
 set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 top=${here%/tests/matrix}
 results=$top/build/matrix
-readonly guard=$((900 + ${M_LONG:-0})) # seconds that one command may take
+guard=900 # seconds that one command may take
+[ -z "${M_LONG:-}" ] || guard=2700
 
 readonly all_modes='untraced pin glibc jemalloc mimalloc tcmalloc'
 read -ra modes <<<"${M_MODES:-$all_modes}"
@@ -41,7 +42,8 @@ mkdir -p "$results/log"
 
 # What every program gets, and nothing else of this environment: Debian's programs, one locale, one time zone.
 base_env=(PATH=/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 TZ=UTC HOME="$scratch/work" TMPDIR="$scratch/tmp"
-  scratch="$scratch" top="$top" here="$here" guard="$guard")
+  scratch="$scratch" top="$top" here="$here" guard="$guard"
+  M_LONG="${M_LONG:-}")
 
 allocator() {
   local file
@@ -68,10 +70,10 @@ mode_env() {
 # The value of a header line of a row: "# load: ...".
 header() { sed -n "s/^# $2: //p" "$1"; }
 
-# run_part ROW FUNCTION MODE [ARGUMENT]: one function of a row, in $scratch/work.
+# run_part ROW FUNCTION MODE: one function of a row, in $scratch/work.
 run_part() {
-  env -i "${base_env[@]}" traced_env="$(mode_env "$3")" timeout -k 10 $((2 * guard + ${M_LONG:-0})) \
-    bash "$here/row_part.sh" "$1" "$2" ${4:+"$4"}
+  env -i "${base_env[@]}" traced_env="$(mode_env "$3")" timeout -k 10 $((2 * guard)) \
+    bash "$here/row_part.sh" "$1" "$2"
 }
 
 # Untraced files of the row, made once: $scratch/ready.
@@ -176,32 +178,6 @@ run_row() {
   mv "$results/$name.new" "$results/$name.result"
   return $well
 }
-
-# The long load of a row: throughput untraced and pinned, the library's own memory meanwhile, what the traces say.
-run_long() {
-  local row=$1 name=${1##*/} mode traces events lost cut strays
-  name=${name#*_} name=${name%.sh}
-  prepare "$row" "$name" || return 1
-  for mode in untraced pin; do
-    renew
-    run_part "$row" long_load "$mode" "$M_LONG" </dev/null >"$results/log/$name.$mode.long" 2>&1 || {
-      tail -n 20 "$results/log/$name.$mode.long"
-      return 1
-    }
-    read -r traces events lost cut strays < <(trace_counts)
-    sed "s/^/$name $mode: /" "$results/log/$name.$mode.long"
-    [ "$mode" = untraced ] ||
-      echo "$name $mode: $traces traces, $events events, $lost lost, $cut incomplete"
-    [ "${lost:-0}" = 0 ] && [ "${cut:-0}" = 0 ] || return 1
-  done
-}
-
-if [ -n "${M_LONG:-}" ]; then
-  for row in "${rows[@]}"; do
-    if grep -q '^long_load()' "$row"; then run_long "$row" || exit 1; fi
-  done
-  exit
-fi
 
 failed=()
 for row in "${rows[@]}"; do

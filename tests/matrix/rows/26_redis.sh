@@ -34,20 +34,3 @@ run() {
   redis-cli -s socket dbsize
   end
 }
-
-commands() { redis-cli -s socket info stats | sed -nE 's/^total_commands_processed:([0-9]+).*/\1/p'; }
-server() { redis-cli -s socket info server | sed -nE 's/^process_id:([0-9]+).*/\1/p'; }
-# Requests without end; what is counted is what the server did in that time.
-long_load() {
-  local before after early pid
-  serve
-  pid=$(server)
-  redis-benchmark -s socket -q -l -c 50 -P 8 -r 100000 -t set,get,incr,lpush,lpop,sadd,hset,spop,zadd >/dev/null 2>&1 &
-  sleep 5
-  before=$(commands) early=$(own_memory "$pid")
-  sleep "$1"
-  after=$(commands)
-  echo "$(((after - before) / $1)) requests per second over $1 s; the library's own memory $early KiB after 5 s, $(own_memory "$pid") KiB at the end"
-  kill $!
-  redis-cli -s socket shutdown nosave || :
-}

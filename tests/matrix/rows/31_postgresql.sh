@@ -47,21 +47,3 @@ run() {
   wait $! && echo "ended well"
   grep -cE 'PANIC|server process .* was terminated by signal (6|11)' server.log || :
 }
-
-# Read and write in turn by 4 clients, for so many seconds; the memory of all server processes together.
-long_load() {
-  local early load postmaster
-  serve
-  pgbench -q -i -s 5 -h "$PWD" -U postgres postgres 2>/dev/null
-  pgbench -c 4 -j 2 -T "$1" -h "$PWD" -U postgres postgres >pgbench.log 2>&1 &
-  load=$!
-  postmaster=$(head -n 1 data/postmaster.pid)
-  processes() { echo "$postmaster" && tr ' ' '\n' <"/proc/$postmaster/task/$postmaster/children"; }
-  sleep 5
-  early=$(own_memory $(processes))
-  sleep $(($1 - 10))
-  echo "the library's own memory in $(processes | grep -c .) processes: $early KiB after 5 s, $(own_memory $(processes)) KiB at the end"
-  wait "$load"
-  sed -nE 's/^tps = ([0-9.]+) .*/\1 transactions per second/p; /failed/p' pgbench.log
-  kill -INT "$postmaster"
-}
