@@ -172,24 +172,21 @@ ubsan: ## unit tests, analyzer and mutations under UndefinedBehaviorSanitizer
 tsan: ## unit tests of the concurrent rooms under ThreadSanitizer
 	$(Q)$(MAKE) --no-print-directory BUILD=build/tsan OUT=build/tsan/ SAN=thread CFLAGS="-O1 -g" tsan-run
 
-fuzz: ## 100,000 mutated traces through the analyzer, then libFuzzer on reader and heap, FUZZ_SECONDS=60 each
+fuzz: ## 100,000 mutated traces through the analyzer, then make libfuzzer
 	$(Q)$(MAKE) --no-print-directory BUILD=build/fuzz OUT=build/fuzz/ SAN=address,undefined CFLAGS="-O1 -g" fuzz-run
 	$(Q)$(MAKE) --no-print-directory libfuzzer
 
 fuzz-run: $(FUZZ)
 	$(Q)$(BUILD)/tests/fuzz/mutate -j $(shell nproc)
 
-# What libFuzzer finds stays in build/libfuzzer/CORPUS and is the start of the next run.
+# What libFuzzer finds stays in build/libfuzzer and is the start of the next run.
 FUZZ_SECONDS ?= 60
-LIBFUZZER := $(MAKE) --no-print-directory CC=clang CFLAGS="-O1 -g" LIBFUZZER=1
-libfuzzer: all $(BUILD)/progs/owners
+FUZZ_MAKE := $(MAKE) --no-print-directory CC=clang CFLAGS="-O1 -g" LIBFUZZER=1
+libfuzzer: all $(BUILD)/progs/owners ## libFuzzer on the reader and on the heap, FUZZ_SECONDS=60 each
 	$(Q).ci/deps fuzz && tests/fuzz/corpus.sh $(BUILD) build/libfuzzer
-	$(Q)$(LIBFUZZER) BUILD=build/libfuzzer/reader-build SAN=address,undefined build/libfuzzer/reader-build/tests/fuzz/fuzz_reader
-	$(Q)$(LIBFUZZER) BUILD=build/libfuzzer/heap-build SAN=undefined build/libfuzzer/heap-build/tests/fuzz/fuzz_heap
-	$(Q)for what in reader heap; do \
-	  echo "libFuzzer: $$what, $(FUZZ_SECONDS) s" && build/libfuzzer/$$what-build/tests/fuzz/fuzz_$$what -timeout=20 \
-	    -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 -verbosity=0 -artifact_prefix=build/libfuzzer/ \
-	    $$(cat tests/fuzz/fuzz_$$what.options) build/libfuzzer/$$what || exit 1; done
+	+$(Q)$(FUZZ_MAKE) BUILD=build/libfuzzer/reader-build SAN=address,undefined build/libfuzzer/reader-build/tests/fuzz/fuzz_reader
+	+$(Q)$(FUZZ_MAKE) BUILD=build/libfuzzer/heap-build SAN=undefined build/libfuzzer/heap-build/tests/fuzz/fuzz_heap
+	$(Q)tests/fuzz/libfuzzer.sh build/libfuzzer $(FUZZ_SECONDS)
 
 SAN_UNIT := $(filter-out $(if $(filter address,$(SAN)),$(ASAN_NOT:%=$(BUILD)/tests/unit/%)),$(UNIT))
 san-run: $(SAN_UNIT) $(FUZZ) $(OUT)vmtrace
@@ -244,7 +241,7 @@ clean: ## remove everything that make built
 	rm -rf build $(BUILD) libvmtrace.so vmtrace mem
 
 help: ## this list
-	@sed -nE 's/^([a-z-]+):.*## (.*)/\1|\2/p' Makefile | while IFS='|' read -r t d; do printf '%-10s %s\n' "$$t" "$$d"; done
+	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/\1|\2/p' Makefile | while IFS='|' read -r t d; do printf '%-13s %s\n' "$$t" "$$d"; done
 
 -include $(shell find $(BUILD) -type f -name '*.d' 2>/dev/null)
 .PHONY: all demo check check-compare check-unit bench matrix soak lint lint-build format asan ubsan tsan san-run tsan-run fuzz fuzz-run \

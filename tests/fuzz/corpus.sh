@@ -14,8 +14,8 @@ trace() { # NAME VARIABLES... -- PROGRAM...
   [ -e "$name.vmt" ] && return
   rm -f "$name".vmt*
   env "${variables[@]}" VMTRACE_OUT="$name.vmt" LD_PRELOAD="$PWD/libvmtrace.so" "$@" >/dev/null
-  # Names of modules that do not exist: reading debug information would take nearly all the time.
-  sed -i 's,/usr/lib/,/nil/lib/,g' "$name.vmt"
+  # Libraries that do not exist: reading their debug information would take nearly all the time.
+  sed -i 's,/lib,/nil,g' "$name".vmt*
   cp "$name.vmt" "$name-packed.vmt"
   ./vmtrace pack "$name-packed.vmt" >/dev/null
 }
