@@ -139,6 +139,9 @@ check-compare: all $(E2E) $(PROGS) ## the end-to-end tests with every call stack
 check-unit: $(UNIT)
 	$(Q)E2E_BUILD=$(BUILD) tests/run.sh $(UNIT)
 
+guards: ## take each guard out of a copy of the tree and see its test fail (tests/guards); G=name runs one
+	$(Q)tests/guards/guards.sh $(BUILD) '$(if $(G),$(G),*)'
+
 bench: all $(BENCH) ## measure against other allocators and tracers; BENCH_ARGS= goes to the driver
 	$(Q)$(BUILD)/tests/bench/bench $(BENCH_ARGS)
 
@@ -244,7 +247,7 @@ help: ## this list
 	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/\1|\2/p' Makefile | while IFS='|' read -r t d; do printf '%-13s %s\n' "$$t" "$$d"; done
 
 -include $(shell find $(BUILD) -type f -name '*.d' 2>/dev/null)
-.PHONY: all demo check check-compare check-unit bench matrix soak lint lint-build format asan ubsan tsan san-run tsan-run fuzz fuzz-run \
+.PHONY: all demo check check-compare check-unit guards bench matrix soak lint lint-build format asan ubsan tsan san-run tsan-run fuzz fuzz-run \
   libfuzzer aarch64 aarch64-run deb install uninstall clean help
 .SECONDARY:
 .DELETE_ON_ERROR:

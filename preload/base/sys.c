@@ -1,6 +1,6 @@
 /*
  * System calls without libc.  See sys.h; nothing here keeps state.  The call
- * instruction itself is in sys_call_<architecture>.c.
+ * instruction itself is in sys_call_<architecture>.c, the clock in sys_clock.c.
  */
 #include "base/sys.h"
 
@@ -139,20 +139,6 @@ int sys_getpid(void)
 int sys_gettid(void)
 {
   return result(sys_call(SYS_gettid, 0, 0, 0, 0, 0, 0));
-}
-
-/* libc's clock_gettime goes to the vDSO and touches errno only when it fails, which it cannot for these clocks. */
-uint64_t sys_clock_ns(int clock)
-{
-  struct timespec t;
-
-  clock_gettime(clock, &t);
-  return (uint64_t)t.tv_sec * UINT64_C(1000000000) + (uint64_t)t.tv_nsec;
-}
-
-uint64_t sys_now(void)
-{
-  return sys_clock_ns(CLOCK_MONOTONIC);
 }
 
 void sys_random(void *buf, size_t size)

@@ -119,26 +119,20 @@ START_TEST(told_with_its_stacks)
 }
 END_TEST
 
-/* As a record: ids of three stacks, which STACK_NODE records of the same trace define. */
-START_TEST(recorded)
+/* The heap error of a trace, which belongs to the dump; ids of call stacks in it are defined by the same trace. */
+static json_t *need_error(json_t *dump)
 {
   static const char *const ids[] = {"stack", "alloc_stack", "free_stack"};
-  struct e2e_result result;
-  json_t *dump, *event, *found = NULL;
+  json_t *event, *found = NULL;
   size_t index;
 
-  run("twice", "", NULL, &result);
-  dump = e2e_dump(e2e_only_trace(e2e_dir()));
   json_array_foreach(dump, index, event) {
     if (!strcmp(e2e_str(event, "op"), "heap_error"))
       found = event;
   }
   ck_assert_ptr_nonnull(found);
-  ck_assert_int_eq(e2e_int(found, "kind"), 1);
-  ck_assert_str_eq(e2e_str(found, "addr"), "0x200000");
-  ck_assert_str_eq(e2e_str(found, "block"), "0x200000");
   for (size_t i = 0; i < 3; i++) {
-    bool defined = false;
+    bool defined = e2e_int(found, ids[i]) == 0;
 
     json_array_foreach(dump, index, event) {
       if (!strcmp(e2e_str(event, "op"), "stack_node"))
@@ -146,6 +140,23 @@ START_TEST(recorded)
     }
     ck_assert_msg(defined, "%s %lld is not defined", ids[i], e2e_int(found, ids[i]));
   }
+  return found;
+}
+
+START_TEST(recorded)
+{
+  struct e2e_result result;
+  json_t *dump, *error;
+
+  run("twice", "", NULL, &result);
+  dump = e2e_dump(e2e_only_trace(e2e_dir()));
+  error = need_error(dump);
+  ck_assert_int_eq(e2e_int(error, "kind"), 1);
+  ck_assert_str_eq(e2e_str(error, "addr"), "0x200000");
+  ck_assert_str_eq(e2e_str(error, "block"), "0x200000");
+  ck_assert_int_gt(e2e_int(error, "stack"), 0);
+  ck_assert_int_gt(e2e_int(error, "alloc_stack"), 0);
+  ck_assert_int_gt(e2e_int(error, "free_stack"), 0);
   json_decref(dump);
   e2e_release(&result);
 }
@@ -225,6 +236,37 @@ START_TEST(in_a_child)
 }
 END_TEST
 
+/* Who freed it in the parent is not told by the number of one of the child's call stacks. */
+START_TEST(freed_before_the_fork)
+{
+  struct e2e_result result;
+  char *stack, **traces, parent[32];
+  size_t count;
+
+  run("inherited", NULL, NULL, &result);
+  snprintf(parent, sizeof parent, ".%d.vmt", (int)result.pid);
+  e2e_expect_exit(&result, 0);
+  ck_assert_str_eq(result.out, "child 6\nwent on\n");
+  expect_stack(result.err, "double free: free(0x200000)", "release_again");
+  stack = section(result.err, "freed first by");
+  ck_assert_msg(strstr(stack, "not kept") && !strstr(stack, "#0"), "%s", result.err);
+  free(stack);
+  traces = e2e_traces(e2e_dir(), &count);
+  ck_assert_uint_eq(count, 2);
+  for (char **trace = traces; *trace; trace++) {
+    json_t *dump = NULL;
+
+    if (strstr(*trace, parent))
+      continue;
+    dump = e2e_dump(*trace);
+    ck_assert_int_eq(e2e_int(need_error(dump), "free_stack"), 0);
+    json_decref(dump);
+  }
+  e2e_traces_free(traces);
+  e2e_release(&result);
+}
+END_TEST
+
 START_TEST(right_sizes_pass)
 {
   struct e2e_result result;
@@ -259,6 +301,7 @@ int main(void)
   tcase_add_test(tcase, without_a_trace);
   tcase_add_test(tcase, without_stacks);
   tcase_add_test(tcase, in_a_child);
+  tcase_add_test(tcase, freed_before_the_fork);
   tcase_add_loop_test(tcase, right_sizes_pass, 0, 2);
   tcase_add_test(tcase, wrong_option);
   return e2e_main(suite);

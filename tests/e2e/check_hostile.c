@@ -250,6 +250,36 @@ START_TEST(closes_descriptors)
 }
 END_TEST
 
+/* By no name can the trace be opened again: it has to stay open. */
+START_TEST(closes_what_is_listed)
+{
+  const char *out = e2e_path("renamed.vmt");
+  json_t *info;
+
+  ck_assert_str_eq(compare(hostile(E2E_ARGV(e2e_prog("hostile"), "renamed", out)), out), "");
+  info = info_of(e2e_path("renamed.vmt.moved"));
+  ck_assert(json_is_true(e2e_get(info, "complete")));
+  ck_assert_int_eq(e2e_int(info, "lost"), 0);
+  ck_assert_str_eq(e2e_str(info, "ended"), "exit");
+  json_decref(info);
+}
+END_TEST
+
+/* Behind the library's back: the trace goes on, and not in the program's file. */
+START_TEST(reuses_numbers)
+{
+  const char *file = e2e_path("own");
+  json_t *info;
+
+  ck_assert_str_eq(compare(hostile(E2E_ARGV(e2e_prog("hostile"), "reused", file)), e2e_path("%%e.vmt")), "");
+  info = info_of(e2e_path("hostile.vmt"));
+  ck_assert(json_is_true(e2e_get(info, "complete")));
+  ck_assert_int_eq(e2e_int(info, "lost"), 0);
+  ck_assert_str_eq(e2e_str(info, "ended"), "exit");
+  json_decref(info);
+}
+END_TEST
+
 START_TEST(wants_our_descriptor)
 {
   ck_assert_str_eq(compare(hostile(E2E_ARGV(e2e_prog("hostile"), "highdup")), e2e_path("%%e.vmt")), "");
@@ -302,6 +332,8 @@ int main(void)
   tcase_add_test(tcase, few_descriptors);
   tcase_add_test(tcase, lowers_its_descriptors);
   tcase_add_test(tcase, closes_descriptors);
+  tcase_add_test(tcase, closes_what_is_listed);
+  tcase_add_test(tcase, reuses_numbers);
   tcase_add_test(tcase, wants_our_descriptor);
   tcase_add_test(tcase, lowers_its_file_size);
   tcase_add_test(tcase, changes_root);

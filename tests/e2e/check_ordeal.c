@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "e2e.h"
+#include "e2e_judge.h"
 
 /* A file system of a test's own is mounted there. */
 #define OWN_FS "/dev/shm"
@@ -28,54 +28,9 @@ static unsigned long times(unsigned long count)
   return factor > 0 ? count * (unsigned long)factor : count;
 }
 
-/* Without and with the library: the same output and status.  What the library says is in with->err. */
-static void compare(struct e2e_spec spec, const char *variable, struct e2e_result *with)
-{
-  struct e2e_result without;
-
-  e2e_run(&spec, &without);
-  spec.preload = e2e_library();
-  spec.env = E2E_ARGV(variable ? variable : "VMTRACE_STACK=16");
-  e2e_run(&spec, with);
-  ck_assert_msg(without.status == with->status && !strcmp(without.out, with->out),
-                "without (status %x):\n%s\nwith (status %x):\n%s\n%s", without.status, without.out, with->status,
-                with->out, with->err);
-  e2e_release(&without);
-}
-
 static void run(const char *mode, unsigned long count, struct e2e_result *with)
 {
-  char number[32];
-
-  snprintf(number, sizeof number, "%lu", count);
-  compare((struct e2e_spec){.argv = E2E_ARGV(e2e_prog("ordeal"), mode, number)}, NULL, with);
-  e2e_expect_exit(with, 0);
-}
-
-static json_t *info_of(const char *trace)
-{
-  char *traces[] = {(char *)trace, NULL};
-
-  return e2e_json(E2E_ARGV("info"), traces);
-}
-
-/* Every trace is whole; how many there are, and the sum of a number of theirs. */
-static size_t expect_whole(const char *path, long long *sum)
-{
-  size_t count;
-  char **traces = e2e_traces(e2e_dir(), &count);
-
-  *sum = 0;
-  for (size_t i = 0; i < count; i++) {
-    json_t *info = info_of(traces[i]);
-
-    ck_assert_msg(json_is_true(e2e_get(info, "complete")), "%s is not complete", traces[i]);
-    ck_assert_int_eq(e2e_int(info, "lost"), 0);
-    *sum += e2e_int(info, path);
-    json_decref(info);
-  }
-  e2e_traces_free(traces);
-  return count;
+  judge_run("ordeal", mode, count, with);
 }
 
 START_TEST(threads_at_once)
@@ -85,7 +40,7 @@ START_TEST(threads_at_once)
 
   run("alive", 1000, &with);
   ck_assert_str_eq(with.err, "");
-  ck_assert_uint_eq(expect_whole("threads", &threads), 1);
+  ck_assert_uint_eq(judge_whole("threads", &threads), 1);
   ck_assert_int_eq(threads, 1001);
   e2e_release(&with);
 }
@@ -99,7 +54,7 @@ START_TEST(threads_in_a_row)
 
   run("created", count, &with);
   ck_assert_str_eq(with.err, "");
-  ck_assert_uint_eq(expect_whole("threads", &threads), 1);
+  ck_assert_uint_eq(judge_whole("threads", &threads), 1);
   ck_assert_int_eq(threads, (long long)count + 1);
   e2e_release(&with);
 }
@@ -113,9 +68,9 @@ START_TEST(many_children)
 
   run("children", count, &with);
   ck_assert_str_eq(with.err, "");
-  ck_assert_uint_eq(expect_whole("events.alloc", &allocs), count + 1);
+  ck_assert_uint_eq(judge_whole("events.alloc", &allocs), count + 1);
   ck_assert_int_ge(allocs, (long long)count * 100);
-  expect_whole("events.fork", &forks);
+  judge_whole("events.fork", &forks);
   ck_assert_int_eq(forks, (long long)count);
   e2e_release(&with);
 }
@@ -128,7 +83,7 @@ START_TEST(exec_chain)
 
   run("chain", 20, &with);
   ck_assert_str_eq(with.err, "");
-  ck_assert_uint_eq(expect_whole("events.alloc", &allocs), 21);
+  ck_assert_uint_eq(judge_whole("events.alloc", &allocs), 21);
   ck_assert_int_ge(allocs, 21000);
   e2e_release(&with);
 }
@@ -144,7 +99,7 @@ START_TEST(nothing_lost)
 
   run(harmless[_i], 0, &with);
   ck_assert_str_eq(with.err, "");
-  ck_assert_uint_ge(expect_whole("events.alloc", &allocs), 1);
+  ck_assert_uint_ge(judge_whole("events.alloc", &allocs), 1);
   ck_assert_int_gt(allocs, 100);
   e2e_release(&with);
 }
@@ -183,7 +138,7 @@ START_TEST(taken_addresses)
   json_t *info;
 
   run("holes", 0, &with);
-  info = info_of(e2e_only_trace(e2e_dir()));
+  info = judge_info(e2e_only_trace(e2e_dir()));
   ck_assert(json_is_true(e2e_get(info, "complete")));
   ck_assert_int_eq(e2e_int(info, "lost"), 0);
   ck_assert_msg(json_is_false(e2e_get(info, "deterministic")), "nobody noticed");
@@ -199,7 +154,7 @@ START_TEST(nothing_may_be_opened)
   json_t *info;
 
   run("noopen", 0, &with);
-  info = info_of(e2e_only_trace(e2e_dir()));
+  info = judge_info(e2e_only_trace(e2e_dir()));
   ck_assert(json_is_true(e2e_get(info, "complete")));
   ck_assert_int_eq(e2e_int(info, "lost"), 0);
   ck_assert_int_eq(e2e_int(info, "threads"), 21);
@@ -244,7 +199,7 @@ START_TEST(awkward_limits)
 
   if (limits[_i].resource == RLIMIT_FSIZE && !limits[_i].value)
     spec.argv = E2E_ARGV("true");
-  compare(spec, NULL, &with);
+  judge_same(spec, NULL, &with);
   e2e_release(&with);
 }
 END_TEST
@@ -307,7 +262,7 @@ START_TEST(out_of_memory_killer)
   rmdir(group);
   ck_assert_msg(WIFSIGNALED(result.status) && WTERMSIG(result.status) == SIGKILL, "status %x: %s", result.status,
                 result.err);
-  info = info_of(e2e_only_trace(e2e_dir()));
+  info = judge_info(e2e_only_trace(e2e_dir()));
   ck_assert_int_gt(e2e_int(info, "events.alloc"), 100);
   ck_assert_int_eq(e2e_int(info, "lost"), 0);
   ck_assert_int_eq(e2e_int(info, "damage.bad_records"), 0);
@@ -332,11 +287,11 @@ START_TEST(full_disk_at_every_stage)
     snprintf(options, sizeof options, "size=%uk", kib);
     if (mount("tmpfs", OWN_FS, "tmpfs", 0, options))
       E2E_SKIP("no file system can be mounted on %s: %m", OWN_FS);
-    compare((struct e2e_spec){.argv = E2E_ARGV(e2e_prog("churn"), "3", "20000", "100", "100")},
-            "VMTRACE_OUT=" OWN_FS "/full.vmt", &with);
+    judge_same((struct e2e_spec){.argv = E2E_ARGV(e2e_prog("churn"), "3", "20000", "100", "100")},
+               "VMTRACE_OUT=" OWN_FS "/full.vmt", &with);
     stopped += strstr(with.err, "vmtrace: ") != NULL;
     if (!access(OWN_FS "/full.vmt", F_OK)) {
-      json_t *info = info_of(OWN_FS "/full.vmt");
+      json_t *info = judge_info(OWN_FS "/full.vmt");
 
       ck_assert_int_eq(e2e_int(info, "damage.bad_records"), 0);
       ck_assert_int_gt(e2e_int(info, "events.alloc") + e2e_int(info, "lost"), 1000);
@@ -371,8 +326,8 @@ START_TEST(far_chunks)
   }
   close(from);
   close(to);
-  near_info = info_of(e2e_only_trace(e2e_dir()));
-  far_info = info_of(far);
+  near_info = judge_info(e2e_only_trace(e2e_dir()));
+  far_info = judge_info(far);
   ck_assert(json_is_true(e2e_get(far_info, "complete")));
   ck_assert(json_equal(e2e_get(near_info, "events"), e2e_get(far_info, "events")));
   json_decref(near_info);

@@ -4,6 +4,8 @@
  *
  *   plain            nothing
  *   closefrom        closes every descriptor but the first three, by every way that there is, and counts on the numbers
+ *   renamed FILE     renames FILE and closes every descriptor that /proc/self/fd lists, then those that are left
+ *   reused FILE      closes every descriptor by the bare call, and has FILE open at all those numbers
  *   highdup          puts descriptors of its own at the highest numbers
  *   nofile           lowers its limit of descriptors to the three that it has
  *   chroot DIR       goes where nothing is
@@ -12,6 +14,7 @@
  *
  * Prints what came of it: the same with and without a tracer.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -21,6 +24,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -90,6 +95,60 @@ static int close_all(void)
   return fcntl(fd, F_GETFD);
 }
 
+/* The descriptors from 3 on that /proc/self/fd lists. */
+static int list_descriptors(int *fds, int room)
+{
+  DIR *dir = opendir("/proc/self/fd");
+  int count = 0;
+
+  for (struct dirent *entry; dir && (entry = readdir(dir));)
+    if (count < room && atoi(entry->d_name) > 2 && atoi(entry->d_name) != dirfd(dir))
+      fds[count++] = atoi(entry->d_name);
+  if (dir)
+    closedir(dir);
+  return count;
+}
+
+static int rename_and_close(const char *file)
+{
+  char name[4096];
+  int fds[64], count = list_descriptors(fds, 64);
+
+  snprintf(name, sizeof name, "%s.moved", file);
+  rename(file, name);
+  for (int i = 0; i < count; i++)
+    close(fds[i]);
+  churn(NULL);
+  closefrom(3);
+  churn(NULL);
+  return close_range(3, ~0u, 0);
+}
+
+/* No byte of anybody else's may come into the file. */
+static int reuse(const char *file)
+{
+  static const char text[] = "nobody else's\n";
+  int fds[64], count = list_descriptors(fds, 64), fd;
+  struct stat st;
+  char read_back[64] = "";
+
+  syscall(SYS_close_range, 3, ~0u, 0);
+  fd = open(file, O_RDWR | O_CREAT | O_TRUNC, 0644);
+  if (fd != 3 || write(fd, text, sizeof text - 1) != (ssize_t)sizeof text - 1)
+    return -1;
+  for (int i = 0; i < count; i++)
+    syscall(SYS_dup3, fd, fds[i], 0);
+  for (int i = 0; i < 20; i++)
+    churn(NULL);
+  if (fstat(fd, &st) || pread(fd, read_back, sizeof read_back - 1, 0) < 0)
+    return -1;
+  printf("the file has %ld bytes: %s", (long)st.st_size, read_back);
+  for (int i = 0; i < count; i++)
+    if (fds[i] != fd)
+      syscall(SYS_close, fds[i]);
+  return close(fd);
+}
+
 static int dup_high(void)
 {
   struct rlimit nofile;
@@ -118,6 +177,10 @@ int main(int argc, char **argv)
   work("before");
   if (!strcmp(mode, "closefrom"))
     failed = close_all();
+  else if (!strcmp(mode, "renamed"))
+    failed = rename_and_close(argv[2]);
+  else if (!strcmp(mode, "reused"))
+    failed = reuse(argv[2]);
   else if (!strcmp(mode, "highdup"))
     failed = dup_high();
   else if (!strcmp(mode, "nofile"))

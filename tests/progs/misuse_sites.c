@@ -106,6 +106,34 @@ static void in_child(void)
          WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
 }
 
+NOINLINE static void deep(int depth)
+{
+  char *volatile p = malloc(5000);
+
+  if (depth > 0)
+    deep(depth - 1);
+  free(p);
+  KEEP();
+}
+
+/* Freed before the fork; the child's own call stacks come after. */
+static void inherited(void)
+{
+  char *volatile p = make_block(100);
+  pid_t child;
+  int status;
+
+  release_first(p);
+  child = fork();
+  if (!child) {
+    deep(50);
+    release_again(p);
+    _exit(0);
+  }
+  waitpid(child, &status, 0);
+  printf("child %d\n", WIFSIGNALED(status) ? WTERMSIG(status) : -1);
+}
+
 static void many(void)
 {
   for (int i = 0; i < 150; i++) {
@@ -181,6 +209,8 @@ int main(int argc, char **argv)
     inside(detail);
   else if (!strcmp(kind, "child"))
     in_child();
+  else if (!strcmp(kind, "inherited"))
+    inherited();
   else if (!strcmp(kind, "many"))
     many();
   else if (!strcmp(kind, "moved"))
