@@ -39,6 +39,12 @@ trap 'rm -rf "$scratch"' EXIT
 chmod 755 "$scratch"
 install -m 755 "$top/libvmtrace.so" "$top/vmtrace" "$top/build/matrix/measure" "$scratch/" || die "run make matrix"
 mkdir -p "$results/log"
+# The table is of one run.
+if [ -n "$write_readme" ]; then
+  rm -f "$results"/*.result
+  printf '%s, Debian %s, Linux %s, %s processors, %s\n' "$(date -u +%Y-%m-%d)" "$(cat /etc/debian_version 2>/dev/null || echo no)" \
+    "$(uname -r | sed 's/-.*//')" "$(nproc)" "$("$top/vmtrace" --version | head -n 1)" >"$results/run"
+fi
 
 # What every program gets, and nothing else of this environment: Debian's programs, one locale, one time zone.
 base_env=(PATH=/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 TZ=UTC HOME="$scratch/work" TMPDIR="$scratch/tmp"

@@ -51,6 +51,8 @@ markdown() {
   echo "|---|---|---|--:|--:|--:|--:|--:|--:|--:|"
   lines markdown
   echo
+  echo "Run of $(cat "$results/run")."
+  echo
   notes
 }
 
