@@ -18,25 +18,9 @@
 #include "base/own.h"
 #include "unwind/unwind.h"
 
-#define SITES 8192u
 #define FULL_WALKS 65536u /* 3 ms of processor time in the life of a thread */
-#define STACK_BITS 21     /* an address in units of 16 bytes has the other 43 */
-
-struct free_sites {
-  struct free_sites *next;
-  uint32_t busy;   /* atomic: belongs to a thread */
-  uint32_t thread; /* stream number of that, or of the latest one */
-  uint32_t credit; /* full walks left */
-  uint32_t count;  /* sites written, modulo 2^32 */
-  uint64_t site[SITES];
-};
 
 static struct free_sites *tables;
-
-static uint64_t site_of(uint64_t addr, uint32_t stack)
-{
-  return addr >> 4 << STACK_BITS | (stack >> STACK_BITS ? VT_STACK_NONE : stack);
-}
 
 static struct free_sites *take_idle(void)
 {
@@ -48,7 +32,8 @@ static struct free_sites *take_idle(void)
     if (__atomic_load_n(&table->busy, __ATOMIC_RELAXED) ||
         !__atomic_compare_exchange_n(&table->busy, &idle, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
       continue;
-    memset(table->site, 0, sizeof table->site[0] * (table->count < SITES ? table->count : SITES));
+    memset(table->caller, 0, sizeof table->caller);
+    memset(table->site, 0, sizeof table->site[0] * (table->count < FREE_SITES ? table->count : FREE_SITES));
     return table;
   }
   return NULL;
@@ -84,8 +69,17 @@ static COLD uint32_t last_walk(struct thread *t, uintptr_t frame)
   return stack;
 }
 
+/* As many bits as a site has for it. */
+static uint32_t short_node(uint32_t stack)
+{
+  return stack >> FREE_STACK_BITS ? VT_STACK_NONE : stack;
+}
+
 static uint32_t stack_now(struct thread *t, struct free_sites *table, uintptr_t frame)
 {
+  uint64_t pc = ((const uint64_t *)frame)[1];
+  struct free_caller *caller = free_caller_of(table, pc);
+
   if (unlikely(table->credit)) {
     if (--table->credit == 0)
       return last_walk(t, frame);
@@ -93,22 +87,22 @@ static uint32_t stack_now(struct thread *t, struct free_sites *table, uintptr_t 
   }
   if (unlikely(t->writer->pace == 0))
     return unwind_capture(t->unwind, (const void *)frame);
-  return unwind_caller(t->unwind, (const void *)frame);
+  caller->pc = pc;
+  caller->generation = __atomic_load_n(&unwind_generation, __ATOMIC_RELAXED);
+  caller->node = short_node(unwind_caller(t->unwind, (const void *)frame));
+  return caller->node;
 }
 
 void free_sites_add(struct thread *t, const void *p, uintptr_t frame)
 {
   struct free_sites *table = t->frees;
-  uint64_t site;
 
   if (unlikely(!table)) {
     table = t->frees = take(t->number);
     if (!table)
       return;
   }
-  site = site_of((uint64_t)(uintptr_t)p, stack_now(t, table, frame));
-  __atomic_store_n(&table->site[table->count % SITES], site, __ATOMIC_RELAXED);
-  __atomic_store_n(&table->count, table->count + 1, __ATOMIC_RELAXED);
+  free_sites_put(table, p, short_node(stack_now(t, table, frame)));
 }
 
 /* The latest free of addr in the table. */
@@ -116,11 +110,11 @@ static uint32_t find(const struct free_sites *table, uint64_t addr)
 {
   uint32_t count = __atomic_load_n(&table->count, __ATOMIC_RELAXED);
 
-  for (uint32_t i = 1; i <= SITES; i++) {
-    uint64_t site = __atomic_load_n(&table->site[(count - i) % SITES], __ATOMIC_RELAXED);
+  for (uint32_t i = 1; i <= FREE_SITES; i++) {
+    uint64_t site = __atomic_load_n(&table->site[(count - i) % FREE_SITES], __ATOMIC_RELAXED);
 
-    if (site >> STACK_BITS == addr >> 4)
-      return (uint32_t)(site & ((UINT64_C(1) << STACK_BITS) - 1));
+    if (site >> FREE_STACK_BITS == addr >> 4)
+      return (uint32_t)(site & ((UINT64_C(1) << FREE_STACK_BITS) - 1));
   }
   return VT_STACK_NONE;
 }

@@ -15,7 +15,7 @@
 #include "trace/trace_state.h"
 
 #define EVENT_BYTES 5u
-#define PACE_MAX 72u        /* about 16 events */
+#define PACE_MAX 144u       /* about 32 events */
 #define PACE_TICKLESS 24u   /* about 5 */
 #define PACE_MIN 8u         /* one or two */
 #define GAP_NS_PER_BYTE 220 /* 1 us between events of 4.5 bytes */

@@ -15,14 +15,15 @@
 
 #define PAGE UINT64_C(4096)
 
-/* Stands before the first element of pcs[] and extras[]: a check that always fails ends the loops over them. */
-static const uint64_t never_one;
-static const struct check sentinel = {&never_one, 1};
+const uint64_t check_nothing;
+
+/* Before the first element of pcs[] and extras[], so that they may be checked four at a time. */
+#define PADDING (CHECKS_AT_ONCE - 1)
 
 size_t stack_walk_size(unsigned limit)
 {
   return sizeof(struct unwind_thread) + limit * (sizeof(struct walk_frame) + sizeof(struct kept_frame)) +
-         (2 + limit * (1 + EXTRAS_PER_FRAME)) * sizeof(struct check);
+         (2 * PADDING + limit * (1 + EXTRAS_PER_FRAME)) * sizeof(struct check);
 }
 
 struct unwind_thread *stack_walk_init(void *memory, unsigned limit)
@@ -31,13 +32,13 @@ struct unwind_thread *stack_walk_init(void *memory, unsigned limit)
 
   _Static_assert(sizeof(struct walk_frame) >= sizeof(struct frame_state), "plain walks fit into fresh[]");
   u->limit = limit;
-  u->pcs = (struct check *)(u + 1) + 1;
-  u->extras = u->pcs + limit + 1;
+  u->pcs = (struct check *)(u + 1) + PADDING;
+  u->extras = u->pcs + limit + PADDING;
   u->fresh = (struct walk_frame *)(u->extras + limit * EXTRAS_PER_FRAME);
   u->plain = (struct frame_state *)u->fresh;
   u->frames = (struct kept_frame *)(u->fresh + limit);
-  u->pcs[-1] = sentinel;
-  u->extras[-1] = sentinel;
+  for (int i = 1; i <= PADDING; i++)
+    u->pcs[-i] = u->extras[-i] = CHECK_HOLDS;
   u->paths.credit = PATH_CREDIT;
   return u;
 }
@@ -263,7 +264,24 @@ bool stack_walk(struct unwind_thread *u, struct frame_state state, const uint64_
 /* The last of n places around the kept frame `top`: where the pcs of the frames outside of it were read. */
 static const uint64_t *place_around(const struct unwind_thread *u, unsigned top, unsigned n)
 {
-  return top > n ? u->pcs[top - 1 - n].place : &never_one;
+  return top > n ? u->pcs[top - 1 - n].place : &check_nothing;
+}
+
+uint32_t stack_walk_path(struct unwind_thread *u, const struct frame_state *s)
+{
+  const struct path_site *site = path_site_of(&u->paths, s->pc, s->sp);
+  struct path *p;
+
+  if (unlikely(u->paths.credit <= 0) || unlikely(site->pc != s->pc) || unlikely(site->sp != s->sp))
+    return 0;
+  p = path_of_mix(&u->paths, path_mix(site));
+  if (!stack_walk_is_path(u, p, s))
+    return 0;
+  if (u->paths.latest)
+    u->paths.latest->next = p;
+  u->paths.latest = p;
+  u->paths.credit = PATH_CREDIT;
+  return p->node;
 }
 
 void stack_walk_note_path(struct unwind_thread *u, const struct walk *w)
@@ -302,7 +320,11 @@ void stack_walk_note_path(struct unwind_thread *u, const struct walk *w)
                      .mix = mix,
                      .outer = (uint16_t)(w->prefix - 1),
                      .needs_bp = k->needs_bp || outer->needs_bp,
-                     .checks = (uint8_t)(w->count + extras)};
+                     .kept = u->kept,
+                     .more = w->count + extras > CHECKS_AT_ONCE,
+                     .next = p};
   memcpy(p->check, &u->pcs[w->prefix - 1], w->count * sizeof p->check[0]);
   memcpy(p->check + w->count, &u->extras[outer->extras], extras * sizeof p->check[0]);
+  for (unsigned i = w->count + extras; i < PATH_CHECKS; i++)
+    p->check[i] = CHECK_HOLDS;
 }

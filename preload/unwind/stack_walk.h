@@ -24,6 +24,9 @@
 #define PAGES_KNOWN 16 /* pages outside the thread's own stack that were found readable */
 #define EXTRAS_PER_FRAME 3
 
+/* A frame's state stays in registers only in code that is taken in. */
+#define WALK_HOT static inline __attribute__((always_inline))
+
 /* A frame of the kept stack.  Its pc is in pcs[]. */
 struct kept_frame {
   uint64_t sp, bp;
@@ -46,6 +49,7 @@ struct unwind_thread {
   uint64_t stack_low, stack_top;
   uint32_t generation; /* of what is kept; differs from the process's: forget it */
   uint32_t mappings;   /* generation of pages[] */
+  uint64_t kept;       /* counts the stacks that were kept */
   uint32_t root;       /* how the kept walk ended */
   unsigned count;      /* kept frames, outermost first */
   unsigned own;        /* so many of them were read from the own stack, which stays readable */
@@ -56,11 +60,6 @@ struct unwind_thread {
   struct check *pcs;
   struct check *extras; /* all other words, outermost first */
   struct kept_frame *frames;
-  /* The latest answer of unwind_caller, and its generation. */
-  struct {
-    uint64_t pc;
-    uint32_t node, generation;
-  } caller;
   uint64_t pages[PAGES_KNOWN];
   struct stack_paths paths;
   /* Compare mode; else NULL. */
@@ -90,6 +89,9 @@ struct unwind_thread *stack_walk_init(void *memory, unsigned limit);
 /* Forgets all stacks: the rules or the nodes behind them have changed. */
 void stack_walk_forget(struct unwind_thread *u);
 
+/* The present stack is one of the known paths to a kept frame that has not changed.  Its node, or 0. */
+uint32_t stack_walk_path(struct unwind_thread *u, const struct frame_state *s);
+
 /* The walk w, which is kept now, began with frames that a path can remember. */
 void stack_walk_note_path(struct unwind_thread *u, const struct walk *w);
 
@@ -103,24 +105,30 @@ static inline bool stack_walk_own(const struct unwind_thread *u, const uint64_t 
 
 /*
  * The innermost of the kept frames `from` (which is the present one's, and is
- * among the `own` ones) and further out that is not what it was; -1: all are.  The element before the first one of both
- * arrays is a check that fails.
+ * among the `own` ones) and further out that is not what it was; -1: all are.
  */
-static inline long stack_walk_changed(const struct unwind_thread *u, unsigned from)
+WALK_HOT long stack_walk_changed(const struct unwind_thread *u, unsigned from)
 {
-  const struct check *pc = &u->pcs[(long)from - 1], *extra = &u->extras[(long)u->frames[from].extras - 1];
+  const struct check *pc = u->pcs + from, *extra = u->extras + u->frames[from].extras;
 
-  while (*pc->place == pc->value)
-    pc--;
-  while (*extra->place == extra->value)
-    extra--;
-  if (unlikely(extra >= u->extras))
-    return (long)from - 1;
-  return pc - u->pcs;
+  while (extra > u->extras) {
+    extra -= CHECKS_AT_ONCE;
+    if (unlikely(checks_differ(extra)))
+      return (long)from - 1;
+  }
+  while (pc > u->pcs) {
+    pc -= CHECKS_AT_ONCE;
+    if (likely(!checks_differ(pc)))
+      continue;
+    for (pc += CHECKS_AT_ONCE - 1; *pc->place == pc->value; pc--)
+      ;
+    return pc - u->pcs;
+  }
+  return -1;
 }
 
 /* The present stack is the kept one, all of it.  Its node, or 0. */
-static inline uint32_t stack_walk_same(const struct unwind_thread *u, const struct frame_state *s)
+WALK_HOT uint32_t stack_walk_same(const struct unwind_thread *u, const struct frame_state *s)
 {
   unsigned top = u->count - 1;
   const struct kept_frame *k = &u->frames[top];
@@ -131,26 +139,31 @@ static inline uint32_t stack_walk_same(const struct unwind_thread *u, const stru
   return k->node;
 }
 
-/* The present stack is a known path to a kept frame that has not changed.  Its node, or 0. */
-static inline uint32_t stack_walk_path(struct unwind_thread *u, const struct frame_state *s)
+/* Whether the present stack is that path to a kept frame that has not changed. */
+WALK_HOT bool stack_walk_is_path(const struct unwind_thread *u, struct path *p, const struct frame_state *s)
 {
-  const struct path_site *site = path_site_of(&u->paths, s->pc, s->sp);
-  const struct path *p;
   const struct kept_frame *k;
 
-  if (unlikely(u->paths.credit <= 0) || site->pc != s->pc || site->sp != s->sp)
+  if (p->sp != s->sp || p->pc != s->pc)
+    return false;
+  if (unlikely(p->kept != u->kept)) {
+    k = &u->frames[p->outer];
+    if (p->outer >= u->own || p->outer_node != k->node || p->outer_sp != k->sp || (p->needs_bp && p->outer_bp != k->bp))
+      return false;
+    p->kept = u->kept;
+  }
+  return !checks_differ(p->check) && (likely(!p->more) || !checks_differ(p->check + CHECKS_AT_ONCE)) &&
+         (likely(!p->needs_bp) || p->bp == s->bp) && stack_walk_changed(u, p->outer) < 0;
+}
+
+/* The present stack is the path that came next the latest time.  Its node, or 0. */
+WALK_HOT uint32_t stack_walk_next_path(struct unwind_thread *u, const struct frame_state *s)
+{
+  struct path *p = u->paths.latest->next;
+
+  if (!stack_walk_is_path(u, p, s))
     return 0;
-  p = path_of_mix(&u->paths, path_mix(site));
-  k = &u->frames[p->outer];
-  if (unlikely(p->pc != s->pc || p->sp != s->sp || p->outer >= u->own || p->outer_node != k->node ||
-               p->outer_sp != k->sp) ||
-      unlikely(p->needs_bp && (p->bp != s->bp || p->outer_bp != k->bp)))
-    return 0;
-  for (unsigned i = 0; i < p->checks; i++)
-    if (unlikely(*p->check[i].place != p->check[i].value))
-      return 0;
-  if (unlikely(stack_walk_changed(u, p->outer) >= 0))
-    return 0;
+  u->paths.latest = p;
   u->paths.credit = PATH_CREDIT;
   return p->node;
 }

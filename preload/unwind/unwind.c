@@ -27,7 +27,7 @@
 
 static struct unwind_config config;
 static bool ready;
-static uint32_t generation = 1; /* of rules and nodes */
+uint32_t unwind_generation = 1;
 static uint32_t mappings_generation = 1;
 static struct unwind_stats stats;
 
@@ -146,6 +146,7 @@ static inline uint32_t keep(struct unwind_thread *u, const struct walk *w)
     }
   }
   u->count = at;
+  u->kept++;
   if (u->own >= w->prefix)
     u->own = unlikely(w->elsewhere) ? own_frames_slow(u, w->prefix, at) : at;
   return node;
@@ -277,8 +278,6 @@ static void compare(struct unwind_thread *u, const struct frame_state *from, uin
 {
   uint32_t *seen = &u->compared[node % COMPARED_NODES];
 
-  if (!u->quick)
-    return;
   if (*seen == node && ++u->compares % COMPARE_STEPS && equals_quick(u, from, node))
     return;
   *seen = node;
@@ -308,45 +307,64 @@ static __attribute__((noinline)) uint32_t capture_slow(struct unwind_thread *u, 
   return id;
 }
 
-uint32_t unwind_capture(struct unwind_thread *u, const void *frame)
+/* From what is remembered alone; 0: it does not tell. */
+WALK_HOT uint32_t capture_quick(struct unwind_thread *u, const struct frame_state *from)
+{
+  if (unlikely(u->generation != __atomic_load_n(&unwind_generation, __ATOMIC_RELAXED)) || unlikely(!u->count))
+    return 0;
+  return u->paths.latest ? stack_walk_next_path(u, from) : stack_walk_same(u, from);
+}
+
+/* The same when the nearest guess was wrong. */
+static uint32_t capture_known(struct unwind_thread *u, const struct frame_state *from)
+{
+  uint32_t id = stack_walk_path(u, from);
+
+  if (id || !u->paths.latest)
+    return id;
+  u->paths.latest = NULL;
+  return stack_walk_same(u, from);
+}
+
+/* quick: what capture_quick gave. */
+static __attribute__((noinline)) uint32_t capture_rest(struct unwind_thread *u, const void *frame, uint32_t quick)
 {
   const uint64_t *words = frame;
   const struct frame_state from = machine_caller(frame);
-  uint32_t now = __atomic_load_n(&generation, __ATOMIC_RELAXED);
+  uint32_t now = __atomic_load_n(&unwind_generation, __ATOMIC_RELAXED);
+  uint32_t id = quick;
   bool plain = false;
-  uint32_t id = 0;
 
   if (unlikely(u->generation != now)) {
     u->generation = now;
     stack_walk_forget(u);
   }
-  if (likely(u->count)) {
-    id = stack_walk_same(u, &from);
-    if (!id)
-      id = stack_walk_path(u, &from);
-  }
+  if (!id && likely(u->count))
+    id = capture_known(u, &from);
   if (!id)
     id = capture_slow(u, &from, words + 1, &plain);
-  if (unlikely(config.mode == UNWIND_COMPARE) && !plain)
+  if (unlikely(u->quick) && !plain)
     compare(u, &from, id);
   return id;
+}
+
+uint32_t unwind_capture(struct unwind_thread *u, const void *frame)
+{
+  const struct frame_state from = machine_caller(frame);
+  uint32_t id = capture_quick(u, &from);
+
+  return likely(id) && likely(!u->quick) ? id : capture_rest(u, frame, id);
 }
 
 uint32_t unwind_caller(struct unwind_thread *u, const void *frame)
 {
   uint64_t pc = ((const uint64_t *)frame)[1];
-  uint32_t now = __atomic_load_n(&generation, __ATOMIC_RELAXED);
   bool made;
+  uint32_t node = stack_table_intern(VT_STACK_LIMIT, pc, &made);
 
-  /* Most programs free at one place again and again: in a wrapper, in a destructor. */
-  if (likely(u->caller.pc == pc && u->caller.generation == now))
-    return u->caller.node;
-  u->caller.pc = pc;
-  u->caller.generation = now;
-  u->caller.node = stack_table_intern(VT_STACK_LIMIT, pc, &made);
-  if (unlikely(made) && u->caller.node && config.node)
-    config.node(u->user, u->caller.node, VT_STACK_LIMIT, pc);
-  return u->caller.node;
+  if (unlikely(made) && node && config.node)
+    config.node(u->user, node, VT_STACK_LIMIT, pc);
+  return node;
 }
 
 void unwind_change_place(struct unwind_thread *u)
@@ -365,7 +383,7 @@ void unwind_forget(uint64_t start, uint64_t end)
     return;
   frame_rules_forget(start, end);
   stack_table_forget(start, end);
-  __atomic_fetch_add(&generation, 1, __ATOMIC_RELAXED);
+  __atomic_fetch_add(&unwind_generation, 1, __ATOMIC_RELAXED);
 }
 
 void unwind_mappings_changed(void)
@@ -395,5 +413,5 @@ void unwind_after_fork(bool child)
   frame_rules_after_fork(child);
   libunwind_after_fork(child);
   if (child)
-    __atomic_fetch_add(&generation, 1, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&unwind_generation, 1, __ATOMIC_RELAXED);
 }

@@ -66,6 +66,9 @@ void unwind_thread_close(struct unwind_thread *u);
  */
 uint32_t unwind_capture(struct unwind_thread *u, const void *frame);
 
+/* Of rules and nodes, atomic: ids that were given under another one may stand for code that is gone. */
+extern uint32_t unwind_generation __attribute__((visibility("hidden")));
+
 /*
  * The caller of that hook alone, as a stack of one frame whose outer frames
  * are not kept: for events that come too fast to walk the stack at each of them.
