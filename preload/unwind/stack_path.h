@@ -6,7 +6,8 @@
  *
  * A path is a claim about memory, not about the stack of a moment: it stays
  * true as long as the rules that it was walked by do.  Programs go in circles, so each path remembers which one came
- * after it; only when that guess is wrong one is looked for, by a hash of the nearest return addresses.  Used by unwind.c and stack_walk.c.
+ * after it; only when that guess is wrong one is looked for, by a hash of the nearest return addresses.  Used by
+ * unwind.c and stack_walk.c.
  */
 #ifndef VMTRACE_STACK_PATH_H
 #define VMTRACE_STACK_PATH_H
