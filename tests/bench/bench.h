@@ -23,10 +23,11 @@ enum config_id {
   CONFIG_JEMALLOC, /* the baseline of all ratios */
   CONFIG_MIMALLOC,
   CONFIG_TCMALLOC,
-  CONFIG_HEAP,  /* vmtrace, pinned heap alone */
-  CONFIG_TRACE, /* vmtrace, trace without stacks */
-  CONFIG_FULL,  /* vmtrace, trace with stacks */
-  CONFIG_HEAPTRACK,
+  CONFIG_HEAP,          /* vmtrace, pinned heap alone */
+  CONFIG_TRACE,         /* vmtrace, trace without stacks */
+  CONFIG_FULL,          /* vmtrace, trace with stacks */
+  CONFIG_HEAPTRACK,     /* its library alone */
+  CONFIG_HEAPTRACK_RUN, /* as its users start it */
   CONFIG_LTTNG,
   CONFIG_JEPROF,
   CONFIG_GPERF,
@@ -40,6 +41,7 @@ struct config {
   bool chosen;              /* asked for */
   bool available;           /* found on this machine */
   char preload[BENCH_PATH]; /* the library, "" for none */
+  const char *command;      /* starts the program in its way, instead of a preloaded library; NULL: none */
   char version[160];        /* or, when not available, why */
 };
 
@@ -139,7 +141,7 @@ void load_init(struct bench *bench);
 /* What a process to start is made of.  env entries ("NAME=value") replace those of the driver. */
 #define PROCESS_ENV 10
 struct process {
-  const char *argv[LOAD_ARGS + 2];
+  const char *argv[LOAD_ARGS + 5];
   const char *env[PROCESS_ENV];
   const char *input; /* path; NULL: /dev/null */
   char *output;      /* first bytes of its standard output, NUL-terminated; may be NULL (then it goes to /dev/null) */

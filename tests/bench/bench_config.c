@@ -17,6 +17,7 @@ struct known {
   const char *name, *meaning;
   bool heavy;
   const char *library[4]; /* candidates, first found wins */
+  const char *command;    /* instead of a library */
 };
 
 static const struct known known[CONFIG_COUNT] = {
@@ -35,8 +36,13 @@ static const struct known known[CONFIG_COUNT] = {
                        true,
                        {"libjemalloc.so.2", "libjemalloc.so.1"}},
     [CONFIG_GPERF] = {"gperftools", "its heap profiler (HEAPPROFILE)", true, {"libtcmalloc.so.4"}},
-    [CONFIG_HEAPTRACK] = {"heaptrack",
-                          "its library alone, writing raw data to a file; stacks included, no interpreter",
+    [CONFIG_HEAPTRACK_RUN] = {"heaptrack",
+                              "the command, as its users start it: library, interpreter and compressor",
+                              true,
+                              {NULL},
+                              "/usr/bin/heaptrack"},
+    [CONFIG_HEAPTRACK] = {"ht_library",
+                          "heaptrack's library alone, writing raw data to a file; stacks included, no interpreter",
                           true,
                           {"/usr/lib/heaptrack/libheaptrack_preload.so",
                            "/usr/lib/x86_64-linux-gnu/heaptrack/libheaptrack_preload.so",
@@ -168,6 +174,13 @@ static void config_find(const struct bench *bench, struct config *config, const 
 {
   struct answer answer;
 
+  config->command = from->command;
+  if (from->command) {
+    config->available = !access(from->command, X_OK);
+    snprintf(config->version, sizeof config->version, "%s%s",
+             config->available ? "" : "not installed: ", from->command);
+    return;
+  }
   if (!from->library[0]) {
     config->available = true;
     snprintf(config->version, sizeof config->version, "%s", gnu_get_libc_version());

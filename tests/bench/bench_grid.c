@@ -52,16 +52,25 @@ static void set_env(const struct bench *bench, const struct load *load, const st
     snprintf(text->output, sizeof text->output, "HEAPPROFILE=%s/gperf", dir);
   } else if (id == CONFIG_HEAPTRACK) {
     snprintf(text->output, sizeof text->output, "DUMP_HEAPTRACK_OUTPUT=%s/heaptrack.raw", dir);
+  } else if (id == CONFIG_HEAPTRACK_RUN) {
+    snprintf(text->output, sizeof text->output, "%s/heaptrack", dir);
+    return;
   }
   if (text->output[0])
     process->env[n++] = text->output;
 }
 
-static void set_argv(const struct bench *bench, const struct load *load, const char *const *extra_args,
-                     struct process *process)
+/* After set_env: a command that starts the program writes to text->output. */
+static void set_argv(const struct bench *bench, const struct load *load, const struct config *config,
+                     const char *const *extra_args, const struct env_text *text, struct process *process)
 {
   unsigned n = 0;
 
+  if (config->command) {
+    process->argv[n++] = config->command;
+    process->argv[n++] = "-o";
+    process->argv[n++] = text->output;
+  }
   process->argv[n++] = load->program;
   for (unsigned i = 0; i < LOAD_ARGS && load->arg[i]; i++)
     process->argv[n++] = load->arg[i];
@@ -74,6 +83,8 @@ static void set_argv(const struct bench *bench, const struct load *load, const c
 static bool judge(const struct bench *bench, const struct load *load, const struct process_result *result,
                   const char *output, struct run *run, char *why, size_t why_size)
 {
+  const char *result_line;
+
   if (WIFSIGNALED(result->status)) {
     snprintf(why, why_size, "%s", strsignal(WTERMSIG(result->status)));
     return false;
@@ -86,7 +97,8 @@ static bool judge(const struct bench *bench, const struct load *load, const stru
   run->rss_kib = result->rss_kib;
   run->faults = result->faults;
   run->value = bench->cpu_clock ? result->cpu_ms : result->wall_ms;
-  if (load->inside && sscanf(output, "ns_per_op %lf", &run->value) != 1) {
+  result_line = strstr(output, "ns_per_op ");
+  if (load->inside && (!result_line || sscanf(result_line, "ns_per_op %lf", &run->value) != 1)) {
     snprintf(why, why_size, "printed no result");
     return false;
   }
@@ -96,7 +108,7 @@ static bool judge(const struct bench *bench, const struct load *load, const stru
 bool grid_run(const struct bench *bench, const struct load *load, const struct config *config,
               const char *const *extra_args, bool keep, struct run *run, char *why, size_t why_size)
 {
-  char dir[BENCH_PATH], output[256] = "";
+  char dir[BENCH_PATH], output[4096] = "";
   struct env_text text;
   struct process process = {.input = load->input[0] ? load->input : NULL,
                             .output = output,
@@ -108,7 +120,7 @@ bool grid_run(const struct bench *bench, const struct load *load, const struct c
   grid_trace_dir(bench, dir, sizeof dir);
   mkdir(dir, 0700);
   set_env(bench, load, config, &process, &text);
-  set_argv(bench, load, extra_args, &process);
+  set_argv(bench, load, config, extra_args, &text, &process);
   if (lttng && !lttng_begin(bench, why, why_size))
     return false;
   ok = process_run(&process, &result);

@@ -163,6 +163,8 @@ bool load_takes(const struct load *load, enum config_id id)
   bool both =
       id == CONFIG_JEMALLOC || id == CONFIG_HEAP || id == CONFIG_TRACE || id == CONFIG_FULL || id == CONFIG_HEAPTRACK;
 
+  if (id == CONFIG_HEAPTRACK_RUN)
+    return load->depth;
   if (load->wraps)
     return both;
   return load->depth ? stacks || both : !stacks;

@@ -134,7 +134,8 @@ static double measured(double value)
 unsigned bars_compute(const struct bench *bench, struct bar bars[BARS_MAX])
 {
   enum load_id worst = LOAD_PAIR;
-  const struct cell *deep = bench->cell[stacks_load(bench, 15)], *redis = bench->cell[LOAD_REDIS];
+  const struct cell *deep = bench->cell[stacks_load(bench, 15)], *deep2 = bench->cell[stacks_load(bench, 15) + 1];
+  const struct cell *redis = bench->cell[LOAD_REDIS];
   double worst_ratio = config_worst(bench, CONFIG_HEAP, CONFIG_JEMALLOC, &worst);
   const struct bar list[] = {
       {"heap_time", "pinned heap against jemalloc, time, geometric mean",
@@ -154,7 +155,13 @@ unsigned bars_compute(const struct bench *bench, struct bar bars[BARS_MAX])
       {"stacks_pair", "pair with stacks, depth 15", cell_median(&deep[CONFIG_FULL], FIGURE_VALUE), 60, false, "ns",
        "VMTRACE_STACK=64"},
       {"stacks_heaptrack", "the same against heaptrack",
-       cell_ratio(&deep[CONFIG_FULL], &deep[CONFIG_HEAPTRACK], FIGURE_VALUE), 0.1, false, "x", ""},
+       cell_ratio(&deep[CONFIG_FULL], &deep[CONFIG_HEAPTRACK_RUN], FIGURE_VALUE), 0.1, false, "x",
+       "as its users start it"},
+      {"stacks_heaptrack_2", "two threads with stacks against heaptrack",
+       cell_ratio(&deep2[CONFIG_FULL], &deep2[CONFIG_HEAPTRACK_RUN], FIGURE_VALUE), 0.1, false, "x",
+       "as its users start it"},
+      {"stacks_heaptrack_library", "pair with stacks against heaptrack's library alone",
+       cell_ratio(&deep[CONFIG_FULL], &deep[CONFIG_HEAPTRACK], FIGURE_VALUE), 0.1, false, "x", "no interpreter"},
       {"stacks_scaling", "the same, two threads over one", stacks_scaling(bench, 15), 1.9, true, "x", ""},
       {"real_time", "real programs with stacks against jemalloc, time",
        config_real(bench, CONFIG_FULL, CONFIG_JEMALLOC), 1.5, false, "x", "python_json, sqlite_memory, cc1"},
