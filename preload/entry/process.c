@@ -281,7 +281,7 @@ bool process_is_borrowed(void)
   if (!process.live_pid || *process.live_pid == sys_getpid())
     return false;
   if (*process.live_pid == 0) {
-    process_surprise_fork();
+    process_surprise_fork(VT_STACK_NONE);
     return false;
   }
   return true;

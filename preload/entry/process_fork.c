@@ -17,6 +17,7 @@
 #include "entry/hook.h"
 #include "entry/module_list.h"
 #include "entry/process_state.h"
+#include "entry/stacks.h"
 #include "entry/threads.h"
 #include "heap/heap.h"
 #include "trace/samples.h"
@@ -99,17 +100,21 @@ void process_after_fork(bool child)
     process_end(VT_ENDED_EXIT, 0, VT_EXIT_UNDERSCORE);
 }
 
-void process_surprise_fork(void)
+uint32_t process_surprise_fork(uint32_t stack)
 {
   struct thread *t = thread_self();
+  uintptr_t guard = guard_of(t);
   int error = errno;
 
   locked = false;
   renew_child(t);
   /* In the middle of a hook they would lose their names; then the end of the process records them. */
-  if (guard_of(t) == GUARD_FREE)
+  if (guard == GUARD_FREE)
     modules_update();
+  if (stack)
+    stack = guard >= GUARD_FRAMES ? stack_of(t, guard & ~GUARD_PENDING) : VT_STACK_NONE;
   errno = error;
+  return stack;
 }
 
 static void prepare(void)

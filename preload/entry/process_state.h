@@ -26,7 +26,8 @@ void process_mark_live(void);
 void process_open_trace(struct thread *t);
 /* Registers the handlers around libc's fork. */
 void process_register_fork(void);
-/* A child that was made by a raw system call makes itself a process of its own. */
-void process_surprise_fork(void);
+/* A child that was made by a raw system call makes itself a process of its own.  stack is that of the running hook's
+ * event, or none; the result is the same for the new trace, which has none of the parent's stacks. */
+uint32_t process_surprise_fork(uint32_t stack);
 
 #endif

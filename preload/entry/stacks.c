@@ -22,12 +22,14 @@
 
 static bool enabled;
 
-/* A new node goes to the stream of the thread that met it. */
+/* A new node goes to the stream of the thread that met it.  Not in a child that no hook knows of yet: its own trace has
+ * none of the outer nodes; the event itself will find out, and walk again. */
 static void on_node(void *user, uint32_t id, uint32_t parent, uint64_t pc)
 {
   struct thread *t = user;
 
-  TRACE(t->writer, STACK_NODE, id, parent, pc);
+  if (trace_active())
+    TRACE(t->writer, STACK_NODE, id, parent, pc);
 }
 
 /* libunwind maps memory of its own now and then: that is no event. */

@@ -28,7 +28,7 @@ struct lock trace_lock;
 
 /* What a child of fork must know of its parent: not wiped. */
 static uint8_t own_id[16], parent_id[16];
-static void (*surprise_fork)(void);
+static uint32_t (*surprise_fork)(uint32_t stack);
 
 static const struct {
   int error;
@@ -317,18 +317,18 @@ void trace_after_fork(bool child)
   memcpy(parent_id, own_id, sizeof parent_id);
 }
 
-void trace_set_surprise_fork(void (*fn)(void))
+void trace_set_surprise_fork(uint32_t (*fn)(uint32_t stack))
 {
   surprise_fork = fn;
 }
 
-struct trace_writer *trace_surprise(void)
+struct trace_writer *trace_surprise(uint32_t *stack)
 {
   uint32_t told = 0;
 
   if (trace_state->header || !surprise_fork ||
       !__atomic_compare_exchange_n(&trace_state->surprised, &told, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
     return NULL;
-  surprise_fork();
+  *stack = surprise_fork(*stack);
   return trace_state->latest;
 }

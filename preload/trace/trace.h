@@ -138,7 +138,10 @@ void trace_move_fd(void);
  * touching it. */
 void trace_before_fork(void);
 void trace_after_fork(bool child);
-/* The child of a fork that no hook saw (raw clone) was noticed; called once in it before anything is written. */
-void trace_set_surprise_fork(void (*fn)(void));
+/*
+ * The child of a fork that no hook saw (raw clone) was noticed; called once in it before anything is written.  stack is
+ * that of the event at hand, in the parent's numbers, or none; the result is the same stack in the child's.
+ */
+void trace_set_surprise_fork(uint32_t (*fn)(uint32_t stack));
 
 #endif

@@ -82,7 +82,7 @@ void trace_alloc_aligned(struct trace_writer *w, uint64_t addr, uint64_t size, u
   const uint64_t fields[] = {addr, size, align};
   bool due;
 
-  w = writer_ready(w);
+  w = writer_ready(w, &stack);
   if (!w || !writer_room(w, TIME_ROOM + STACK_ROOM + VT_GENERAL_MAX(0)))
     return;
   due = trace_is_due(w);
@@ -104,9 +104,10 @@ void trace_alloc_aligned(struct trace_writer *w, uint64_t addr, uint64_t size, u
 
 void trace_free_slow(struct trace_writer *w, uint64_t addr)
 {
+  uint32_t stack = VT_STACK_NONE;
   bool due;
 
-  w = writer_ready(w);
+  w = writer_ready(w, &stack);
   if (!w || !writer_room(w, TIME_ROOM + STACK_ROOM + VT_GENERAL_MAX(0)))
     return;
   due = trace_is_due(w);
@@ -129,7 +130,7 @@ void trace_realloc(struct trace_writer *w, uint64_t old, uint64_t addr, uint64_t
   const uint64_t fields[] = {old, addr, size};
   bool due;
 
-  w = writer_ready(w);
+  w = writer_ready(w, &stack);
   if (!w || !writer_room(w, TIME_ROOM + STACK_ROOM + VT_GENERAL_MAX(0)))
     return;
   due = trace_is_due(w);
@@ -145,9 +146,11 @@ void trace_realloc(struct trace_writer *w, uint64_t old, uint64_t addr, uint64_t
 void trace_record(struct trace_writer *w, enum vt_record_type type, unsigned n, const uint64_t *fields,
                   const void *tail, size_t tail_len)
 {
+  uint32_t stack = VT_STACK_NONE;
+
   if (tail_len > VT_TAIL_MAX)
     tail_len = VT_TAIL_MAX;
-  w = writer_ready(w);
+  w = writer_ready(w, &stack);
   if (!w || !writer_room(w, TIME_ROOM + VT_GENERAL_MAX(tail_len)))
     return;
   put_time(w);
@@ -158,7 +161,7 @@ void trace_record(struct trace_writer *w, enum vt_record_type type, unsigned n, 
 void trace_record_stack(struct trace_writer *w, enum vt_record_type type, unsigned n, const uint64_t *fields,
                         uint32_t stack)
 {
-  w = writer_ready(w);
+  w = writer_ready(w, &stack);
   if (!w || !writer_room(w, TIME_ROOM + STACK_ROOM + VT_GENERAL_MAX(0)))
     return;
   put_time(w);

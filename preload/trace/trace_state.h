@@ -41,8 +41,9 @@ extern struct lock trace_lock __attribute__((visibility("hidden")));
 
 /* No more chunks: the header and one line on stderr say why.  error is -errno.  The first call counts. */
 void trace_stop(int error);
-/* The child of a fork that no hook saw: has entry/ build a new trace; its writer for this thread, or NULL. */
-struct trace_writer *trace_surprise(void);
+/* The child of a fork that no hook saw: has entry/ build a new trace; its writer for this thread, or NULL.  *stack
+ * becomes the new trace's. */
+struct trace_writer *trace_surprise(uint32_t *stack);
 /* The file is at least size bytes long now. */
 void trace_grown(uint64_t size);
 
@@ -54,8 +55,9 @@ void trace_grown(uint64_t size);
 
 /* writer.c: */
 
-/* The writer to use in place of w; NULL: this event is not to be written.  First check of every slow half. */
-struct trace_writer *writer_ready(struct trace_writer *w);
+/* The writer to use in place of w; NULL: this event is not to be written.  First check of every slow half.  *stack is
+ * the event's, none for events without: it changes along with the writer. */
+struct trace_writer *writer_ready(struct trace_writer *w, uint32_t *stack);
 /* Makes room for need bytes; false, and one event counted as lost, when there is none. */
 bool writer_room(struct trace_writer *w, size_t need);
 /* Adds what all writers have lost to the header. */

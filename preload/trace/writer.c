@@ -261,11 +261,11 @@ bool writer_room(struct trace_writer *w, size_t need)
   return false;
 }
 
-struct trace_writer *writer_ready(struct trace_writer *w)
+struct trace_writer *writer_ready(struct trace_writer *w, uint32_t *stack)
 {
   if (likely(w->magic == WRITER_MAGIC))
     return w;
-  return w == &trace_none ? NULL : trace_surprise();
+  return w == &trace_none ? NULL : trace_surprise(stack);
 }
 
 /* ---- opening and closing ---- */

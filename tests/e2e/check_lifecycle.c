@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 
 #include "e2e.h"
+#include "vmtrace/format.h"
 
 /* Runs `NAME KIND` without and with the library; the results of the latter, whose output and status are the same. */
 static void run_both(const char *name, const char *kind, const char *variable, struct e2e_result *result)
@@ -145,15 +146,37 @@ START_TEST(fork_goes_on_from_the_same_state)
 }
 END_TEST
 
-/* A child that no hook saw leaves its parent's trace alone and has its own. */
+/* Every call stack of an allocation leads to the thread's first function, through nodes that the trace has. */
+static void expect_whole_stacks(json_t *dump)
+{
+  static long long parents[4096];
+  json_t *event;
+  size_t index;
+
+  memset(parents, 0, sizeof parents);
+  json_array_foreach(dump, index, event) {
+    if (!strcmp(e2e_str(event, "op"), "stack_node")) {
+      ck_assert_int_lt(e2e_int(event, "id"), sizeof parents / sizeof *parents);
+      parents[e2e_int(event, "id")] = e2e_int(event, "parent");
+    } else if (!strcmp(e2e_str(event, "op"), "alloc")) {
+      long long node = e2e_int(event, "stack");
+
+      while (parents[node])
+        node = parents[node];
+      ck_assert_msg(node == VT_STACK_COMPLETE, "%s ends at node %lld", json_dumps(event, 0), node);
+    }
+  }
+}
+
+/* A child that no hook saw leaves its parent's trace alone and has its own, with all of its call stacks. */
 START_TEST(raw_fork)
 {
   struct e2e_result result;
   size_t count;
   char **traces;
-  json_t *parent, *child;
+  json_t *parent, *child, *dump;
 
-  run_both("lifecycle", "raw-fork", NULL, &result);
+  run_both("lifecycle", _i ? "raw-fork-again" : "raw-fork", NULL, &result);
   traces = e2e_traces(e2e_dir(), &count);
   ck_assert_uint_eq(count, 2);
   parent = find_info(traces, result.pid, NULL, 0);
@@ -162,7 +185,11 @@ START_TEST(raw_fork)
   ck_assert_str_eq(e2e_str(parent, "ended"), "exit");
   ck_assert_int_eq(e2e_int(parent, "end_status"), 0);
   ck_assert_int_eq(e2e_int(child, "end_status"), 9);
+  ck_assert_int_eq(e2e_int(child, "events.alloc"), 1);
   ck_assert_int_eq(e2e_int(child, "events.free"), 2);
+  dump = e2e_dump(e2e_path("%s", strrchr(e2e_str(child, "trace"), '/') + 1));
+  expect_whole_stacks(dump);
+  json_decref(dump);
   json_decref(parent);
   json_decref(child);
   e2e_traces_free(traces);
@@ -490,7 +517,7 @@ int main(void)
 
   tcase_add_loop_test(end, ways_to_end, 0, (int)(sizeof ends / sizeof *ends));
   tcase_add_test(forks, fork_goes_on_from_the_same_state);
-  tcase_add_test(forks, raw_fork);
+  tcase_add_loop_test(forks, raw_fork, 0, 2);
   tcase_add_loop_test(forks, vfork_and_spawn, 0, 2);
   tcase_add_loop_test(forks, other_forks, 0, 3);
   tcase_add_test(execs, exec_names_its_parent);

@@ -121,6 +121,27 @@ static int with_raw_fork(void)
   _exit(9);
 }
 
+/* What the child does first comes from a place that was seen before. */
+static int with_raw_fork_again(void)
+{
+  void *blocks[2];
+  pid_t child = 0;
+
+  fflush(stdout);
+  for (int i = 0; i < 2; i++) {
+    if (i)
+      child = (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+    blocks[i] = malloc(1000);
+  }
+  if (child)
+    printf("%d\n", wait_for(child));
+  free(blocks[0]);
+  free(blocks[1]);
+  if (!child)
+    _exit(9);
+  return 0;
+}
+
 static int with_vfork(void)
 {
   void *p = malloc(500);
@@ -384,6 +405,7 @@ static const struct {
     {"kill", end_kill},
     {"fork", with_fork},
     {"raw-fork", with_raw_fork},
+    {"raw-fork-again", with_raw_fork_again},
     {"vfork", with_vfork},
     {"spawn", with_spawn},
     {"daemon", with_daemon},

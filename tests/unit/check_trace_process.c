@@ -106,12 +106,13 @@ END_TEST
 static struct trace_writer *child_writer;
 static int surprises;
 
-static void on_surprise(void)
+static uint32_t on_surprise(uint32_t stack)
 {
   surprises++;
   trace_after_fork(true);
   trace_begin(paths, 0);
   child_writer = trace_first_writer();
+  return stack;
 }
 
 START_TEST(a_child_that_no_hook_saw_has_its_own_trace)
