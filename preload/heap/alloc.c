@@ -10,11 +10,6 @@
 
 struct heap heap_none;
 
-static bool is_ready(struct heap *heap)
-{
-  return likely(arena_usable(heap) != NULL) || region_revive(heap);
-}
-
 static void *alloc_class(struct heap *heap, unsigned class)
 {
   struct magazine *magazine = &heap->magazines[class];
@@ -43,7 +38,7 @@ void *heap_alloc_slow(struct heap *heap, size_t size)
 {
   bool zero;
 
-  if (!is_ready(heap))
+  if (!arena_ready(heap))
     return NULL;
   if (size <= CLASS_MAX)
     return alloc_class(heap, class_of(size));
@@ -55,7 +50,7 @@ void *heap_alloc_aligned(struct heap *heap, size_t align, size_t size)
   unsigned class = CLASS_NONE;
   bool zero;
 
-  if (align <= HEAP_MIN_ALIGN || !is_ready(heap))
+  if (align <= HEAP_MIN_ALIGN || !arena_ready(heap))
     return heap_alloc(heap, size);
   if (size <= CLASS_MAX && align <= HEAP_PAGE)
     class = class_aligned(size, align);
@@ -71,7 +66,7 @@ void *heap_alloc_zeroed(struct heap *heap, size_t size)
 
   if (size <= CLASS_MAX)
     p = heap_alloc(heap, size);
-  else if (!is_ready(heap))
+  else if (!arena_ready(heap))
     return NULL;
   else
     p = alloc_large(heap, HEAP_MIN_ALIGN, size, &zero);

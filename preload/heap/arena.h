@@ -66,4 +66,10 @@ static inline struct arena *arena_usable(struct heap *heap)
   return heap != &heap_none && arena->region ? arena : NULL;
 }
 
+/* Whether the owner can take something from the heap, which is made anew if it was wiped. */
+static inline bool arena_ready(struct heap *heap)
+{
+  return likely(arena_usable(heap) != NULL) || region_revive(heap);
+}
+
 #endif

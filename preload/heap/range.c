@@ -11,7 +11,7 @@ uint64_t heap_range_reserve(struct heap *heap, uint64_t size, uint64_t align)
   struct arena *arena = arena_of(heap);
   uint64_t addr;
 
-  if (heap == &heap_none || !size || size >= HIGH_SIZE / 2)
+  if (!size || size >= HIGH_SIZE / 2 || !arena_ready(heap))
     return 0;
   if (align < HEAP_PAGE)
     align = HEAP_PAGE;
@@ -36,29 +36,31 @@ uint64_t heap_range_reserve(struct heap *heap, uint64_t size, uint64_t align)
   return addr;
 }
 
-void heap_range_release(struct heap *heap, uint64_t addr, uint64_t size)
+/* Forgets what of [addr, addr + size) was reserved; again: it may be offered again.  A heap that was wiped after its
+ * thread's end has no ranges. */
+static void let_go(struct heap *heap, uint64_t addr, uint64_t size, bool again)
 {
   struct arena *arena = arena_of(heap);
   uint64_t end = addr + page_round(size), piece, length;
+  struct region *region;
 
   if (heap == &heap_none)
     return;
-  lock_take(&arena->region->lock);
-  while (extent_cut(&arena->ranges, addr, end, &piece, &length))
-    extent_add(&arena->free_ranges, piece, length, 0);
-  lock_release(&arena->region->lock);
+  region = region_of(heap);
+  lock_take(&region->lock);
+  while (region_is_whole(region) && extent_cut(&arena->ranges, addr, end, &piece, &length))
+    if (again)
+      extent_add(&arena->free_ranges, piece, length, 0);
+  lock_release(&region->lock);
+}
+
+void heap_range_release(struct heap *heap, uint64_t addr, uint64_t size)
+{
+  let_go(heap, addr, size, true);
 }
 
 /* Something that is not ours lies there: the addresses are not offered again. */
 void heap_range_failed(struct heap *heap, uint64_t addr, uint64_t size)
 {
-  struct arena *arena = arena_of(heap);
-  uint64_t end = addr + page_round(size), piece, length;
-
-  if (heap == &heap_none)
-    return;
-  lock_take(&arena->region->lock);
-  while (extent_cut(&arena->ranges, addr, end, &piece, &length))
-    ;
-  lock_release(&arena->region->lock);
+  let_go(heap, addr, size, false);
 }

@@ -226,11 +226,12 @@ static char **make_environment(const struct e2e_spec *spec)
   for (char **e = environ; !spec->bare && *e; e++)
     if (!is_ours(*e))
       result[count++] = *e;
+  /* For runs without the library too: programs allocate by the number of variables. */
+  if (getenv("E2E_UNWIND"))
+    result[count++] = (char *)keep_format("VMTRACE_UNWIND=%s", getenv("E2E_UNWIND"));
   if (spec->preload) {
     result[count++] = (char *)keep_format("LD_PRELOAD=%s", spec->preload);
     result[count++] = (char *)keep_format("VMTRACE_OUT=%s/%%e.%%p.vmt", e2e_dir());
-    if (getenv("E2E_UNWIND"))
-      result[count++] = (char *)keep_format("VMTRACE_UNWIND=%s", getenv("E2E_UNWIND"));
   }
   for (size_t i = 0; i < set; i++) {
     const char *variable = spec->env[i];

@@ -405,6 +405,16 @@ START_TEST(wiped_heaps_go_on_like_kept_ones)
     /* libc's last destructors still allocate and free. */
     if (i % 3 == 0)
       ck_assert_int_eq(heap_free(children[i], heap_alloc(children[i], 300)), HEAP_OK);
+    /* And unmap what the kernel gave them, or map. */
+    if (i % 3 == 1) {
+      uintptr_t range;
+
+      heap_range_release(children[i], 0x10000000, 4096);
+      heap_range_failed(children[i], 0x10000000, 4096);
+      range = heap_range_reserve(children[i], 8192, 4096);
+      ck_assert_uint_ne(range, 0);
+      heap_range_release(children[i], range, 8192);
+    }
   }
   for (unsigned i = 0; i < COUNT; i++)
     heap_join(heap, children[COUNT - 1 - i]);
