@@ -21,6 +21,7 @@ function bar(text, met) {
   return sprintf("bar %s: %s", text, met ? "met" : "MISSED")
 }
 
+BEGIN { rounds = 0 } # the first untraced slice has index 0
 FILENAME ~ /\.slices$/ {
   # Slices come in the order untraced, traced, untraced ...: each traced one has two neighbours.
   if ($1 == "traced") { traced_rate[++rounds] = 1000 * $3 / $2; traced_cpu[rounds] = $4 / $3 }
