@@ -27,5 +27,7 @@ static inline struct run *block_run(uintptr_t addr)
 
 /* Usable bytes of a block of heap_nested_alloc; 0: p is none. */
 size_t nested_usable(const void *p);
+/* Frees such a block; HEAP_DOUBLE when somebody else has.  Any thread, and signal handlers. */
+enum heap_verdict nested_free(void *p);
 
 #endif

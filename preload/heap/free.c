@@ -75,8 +75,10 @@ static enum heap_verdict free_block(struct arena *arena, void *p)
   enum heap_verdict verdict = block_find(p, &block);
   bool own;
 
-  if (verdict != HEAP_OK || block.kind == BLOCK_NESTED)
+  if (verdict != HEAP_OK)
     return verdict;
+  if (block.kind == BLOCK_NESTED)
+    return nested_free(p);
   own = arena && block.segment->region == arena->region;
   if (block.kind == BLOCK_HUGE)
     return free_huge(own ? arena : NULL, block.segment);

@@ -2,6 +2,7 @@
  * Forks in the worst moments (tests/progs/fork_storm.c): every child does what
  * it does without the library, and every process has a whole trace of its own.  E2E_ORDEAL multiplies the numbers.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,14 +24,38 @@ START_TEST(in_the_middle_of_allocation)
 {
   unsigned long each = times(30) / 6 * 6;
   struct e2e_result with;
-  long long allocs, forks;
+  long long allocs, forks, modules;
 
   judge_run("fork_storm", "storm", each, &with);
   ck_assert_str_eq(with.err, "");
   ck_assert_uint_eq(judge_whole("events.alloc", &allocs), 1 + 2 * (each + 2 * (each / 6)));
   ck_assert_int_gt(allocs, (long long)each * 2 * CHILD_ALLOCS / 2);
+  ck_assert_uint_le(judge_whole("events.module", &modules), (size_t)modules / 3);
   judge_whole("events.fork", &forks);
   ck_assert_int_eq(forks, (long long)(2 * (each + each / 6)));
+  e2e_release(&with);
+}
+END_TEST
+
+/*
+ * A handler of the forking thread that allocates while all locks of the library are held by that thread.  Without the
+ * library it may wait for ever, for a lock of libc's heap that its own thread holds.
+ */
+START_TEST(handlers_that_allocate)
+{
+  unsigned long count = times(100);
+  char number[32];
+  struct e2e_spec spec = {.argv = E2E_ARGV(e2e_prog("fork_storm"), "signals", number), .preload = e2e_library()};
+  struct e2e_result with;
+  long long allocs;
+
+  snprintf(number, sizeof number, "%lu", count);
+  e2e_run(&spec, &with);
+  e2e_expect_exit(&with, 0);
+  ck_assert_uint_eq(strtoul(strchr(with.out, ' '), NULL, 10), count);
+  ck_assert_str_eq(with.err, "");
+  ck_assert_uint_eq(judge_whole("events.alloc", &allocs), count + 1);
+  ck_assert_int_ge(allocs, (long long)count * 100);
   e2e_release(&with);
 }
 END_TEST
@@ -85,10 +110,11 @@ int main(void)
 {
   Suite *suite = suite_create("fork_storm");
   TCase *storm = e2e_case(suite, "storm", 600), *numbers = e2e_case(suite, "numbers", 600),
-        *flags = e2e_case(suite, "flags", 120);
+        *flags = e2e_case(suite, "flags", 120), *handlers = e2e_case(suite, "handlers", 120);
 
   tcase_add_test(storm, in_the_middle_of_allocation);
   tcase_add_test(storm, handed_on_to_libc);
+  tcase_add_test(handlers, handlers_that_allocate);
   tcase_add_test(numbers, many_at_once);
   tcase_add_test(flags, bare_clone_calls);
   return e2e_main(suite);

@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "e2e.h"
+#include "e2e_judge.h"
 
 /* Takes the lines that begin with "vmtrace: " out of result->err; returns them, one process each. */
 static char *take_our_lines(struct e2e_result *result, int *count)
@@ -70,14 +70,6 @@ static struct e2e_spec hostile(const char *const *argv)
   return (struct e2e_spec){.argv = argv};
 }
 
-/* What info says about the only trace in dir. */
-static json_t *info_of(const char *trace)
-{
-  char *const traces[] = {(char *)trace, NULL};
-
-  return e2e_json(E2E_ARGV("info"), traces);
-}
-
 /*
  * A private mount namespace for this test and all that it starts, in which
  * nothing that is mounted on that mount point shows elsewhere.  Not on "/", which is no mount point in a chroot.
@@ -99,7 +91,7 @@ START_TEST(ordinary)
   json_t *info;
 
   ck_assert_str_eq(compare(hostile(E2E_ARGV(e2e_prog("hostile"), "plain")), e2e_path("%%e.vmt")), "");
-  info = info_of(e2e_path("hostile.vmt"));
+  info = judge_info(e2e_path("hostile.vmt"));
   ck_assert(json_is_true(e2e_get(info, "complete")));
   ck_assert_int_eq(e2e_int(info, "lost"), 0);
   ck_assert_int_gt(e2e_int(info, "events.alloc"), 200000);
@@ -117,7 +109,7 @@ START_TEST(full_disk)
     E2E_SKIP("no file system can be mounted on %s: %m", OWN_FS);
   line = compare(hostile(E2E_ARGV(e2e_prog("churn"), "1", "400000", "1000", "100")), OWN_FS "/%e.vmt");
   ck_assert_msg(strstr(line, "space") || strstr(line, "full"), "said: %s", line);
-  info = info_of(OWN_FS "/churn.vmt");
+  info = judge_info(OWN_FS "/churn.vmt");
   ck_assert(json_is_false(e2e_get(info, "complete")));
   ck_assert_int_gt(e2e_int(info, "lost"), 1000);
   ck_assert_int_gt(e2e_int(info, "events.alloc"), 1000);
@@ -185,7 +177,7 @@ START_TEST(file_size_limit)
 
   spec.prepare = limit_file_size;
   ck_assert_str_ne(compare(spec, e2e_path("%%e.vmt")), "");
-  info = info_of(e2e_path("churn.vmt"));
+  info = judge_info(e2e_path("churn.vmt"));
   ck_assert(json_is_false(e2e_get(info, "complete")));
   ck_assert_int_gt(e2e_int(info, "lost"), 1000);
 }
@@ -194,10 +186,16 @@ END_TEST
 /* Under a file system that is empty. */
 START_TEST(no_proc)
 {
+  json_t *info;
+
   E2E_NEED_ROOT();
   if (!unshare_mount_point("/proc") || mount("tmpfs", "/proc", "tmpfs", MS_RDONLY, NULL))
     E2E_SKIP("/proc cannot be hidden: %m");
-  compare(hostile(E2E_ARGV(e2e_prog("hostile"), "plain")), e2e_path("%%p.vmt"));
+  compare(hostile(E2E_ARGV(e2e_prog("hostile"), "plain")), e2e_path("one.vmt"));
+  info = judge_info(e2e_path("one.vmt"));
+  ck_assert_str_eq(e2e_str(info, "exe"), e2e_prog("hostile"));
+  ck_assert(json_is_true(e2e_get(info, "complete")));
+  json_decref(info);
 }
 END_TEST
 
@@ -244,7 +242,7 @@ START_TEST(closes_descriptors)
   json_t *info;
 
   ck_assert_str_eq(compare(hostile(E2E_ARGV(e2e_prog("hostile"), "closefrom")), e2e_path("%%e.vmt")), "");
-  info = info_of(e2e_path("hostile.vmt"));
+  info = judge_info(e2e_path("hostile.vmt"));
   ck_assert(json_is_true(e2e_get(info, "complete")));
   ck_assert_int_eq(e2e_int(info, "lost"), 0);
 }
@@ -257,7 +255,7 @@ START_TEST(closes_what_is_listed)
   json_t *info;
 
   ck_assert_str_eq(compare(hostile(E2E_ARGV(e2e_prog("hostile"), "renamed", out)), out), "");
-  info = info_of(e2e_path("renamed.vmt.moved"));
+  info = judge_info(e2e_path("renamed.vmt.moved"));
   ck_assert(json_is_true(e2e_get(info, "complete")));
   ck_assert_int_eq(e2e_int(info, "lost"), 0);
   ck_assert_str_eq(e2e_str(info, "ended"), "exit");
@@ -272,7 +270,7 @@ START_TEST(reuses_numbers)
   json_t *info;
 
   ck_assert_str_eq(compare(hostile(E2E_ARGV(e2e_prog("hostile"), "reused", file)), e2e_path("%%e.vmt")), "");
-  info = info_of(e2e_path("hostile.vmt"));
+  info = judge_info(e2e_path("hostile.vmt"));
   ck_assert(json_is_true(e2e_get(info, "complete")));
   ck_assert_int_eq(e2e_int(info, "lost"), 0);
   ck_assert_str_eq(e2e_str(info, "ended"), "exit");
@@ -293,27 +291,38 @@ START_TEST(lowers_its_file_size)
 }
 END_TEST
 
+/* What was opened before is all there is: the trace goes on, and so do samples. */
+static void expect_samples(const char *mode, const char *argument)
+{
+  long long pages = 0;
+
+  for (int round = 0; round < 8 && !pages; round++) {
+    const char *trace = e2e_path("%d.vmt", round);
+    json_t *info;
+
+    compare(hostile(E2E_ARGV(e2e_prog("hostile"), mode, argument)), trace);
+    info = judge_info(trace);
+    ck_assert(json_is_true(e2e_get(info, "complete")));
+    json_decref(info);
+    pages = judge_exit_sample(trace);
+  }
+  ck_assert_int_gt(pages, 100);
+}
+
 START_TEST(changes_root)
 {
-  json_t *info;
   const char *dir = e2e_path("root");
 
   E2E_NEED_ROOT();
   ck_assert_int_eq(mkdir(dir, 0755), 0);
-  compare(hostile(E2E_ARGV(e2e_prog("hostile"), "chroot", dir)), e2e_path("%%e.vmt"));
-  info = info_of(e2e_path("hostile.vmt"));
-  ck_assert(json_is_true(e2e_get(info, "complete")));
+  expect_samples("chroot", dir);
 }
 END_TEST
 
 START_TEST(drops_privileges)
 {
-  json_t *info;
-
   E2E_NEED_ROOT();
-  compare(hostile(E2E_ARGV(e2e_prog("hostile"), "drop")), e2e_path("%%e.vmt"));
-  info = info_of(e2e_path("hostile.vmt"));
-  ck_assert(json_is_true(e2e_get(info, "complete")));
+  expect_samples("drop", NULL);
 }
 END_TEST
 

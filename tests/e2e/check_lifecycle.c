@@ -81,7 +81,7 @@ static const struct {
 } ends[] = {
     {"return", "exit", 3, 0, true},   {"exit", "exit", 4, 0, true},     {"_exit", "exit", 5, 1, true},
     {"quick", "exit", 6, 2, true},    {"abort", "signal", 6, -1, true}, {"caught", "exit", 7, 0, true},
-    {"kill", "unknown", 0, -1, true}, {"failed", "exit", 17, 0, true},
+    {"kill", "unknown", 0, -1, true}, {"failed", "exit", 17, 0, true},  {"failed-kill", "unknown", 0, -1, true},
 };
 
 START_TEST(ways_to_end)
@@ -105,7 +105,7 @@ START_TEST(ways_to_end)
   }
   ck_assert_int_eq(find_event(dump, "signal", 0) != NULL,
                    !strcmp(ends[_i].kind, "abort") || !strcmp(ends[_i].kind, "caught"));
-  ck_assert_int_eq(find_event(dump, "exec_failed", 0) != NULL, !strcmp(ends[_i].kind, "failed"));
+  ck_assert_int_eq(find_event(dump, "exec_failed", 0) != NULL, !strncmp(ends[_i].kind, "failed", 6));
   json_decref(dump);
   json_decref(info);
   e2e_release(&result);

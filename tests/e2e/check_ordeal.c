@@ -60,6 +60,38 @@ START_TEST(threads_in_a_row)
 }
 END_TEST
 
+/* What a thread is left with in the last round of destructors, which comes after the end that is recorded. */
+#define LAST_ROUND 30
+
+/* A thread's end is recorded, and its heap given up, in the last round of its destructors. */
+START_TEST(late_destructors)
+{
+  struct e2e_result with;
+  json_t *dump, *after = json_object(), *event;
+  size_t i;
+
+  run("destructors", 60, &with);
+  ck_assert_str_eq(with.err, "");
+  dump = e2e_dump(e2e_only_trace(e2e_dir()));
+  json_array_foreach(dump, i, event) {
+    const char *op = e2e_str(event, "op"), *thread = e2e_str(event, "thread");
+    json_t *allocs = json_object_get(after, thread);
+
+    if (!strcmp(op, "thread_end"))
+      json_object_set_new(after, thread, json_integer(0));
+    else if (!strcmp(op, "thread"))
+      json_object_del(after, thread);
+    else if (allocs && !strcmp(op, "alloc"))
+      ck_assert_msg(json_integer_value(allocs) < LAST_ROUND, "thread %s had not ended", thread);
+    if (allocs && !strcmp(op, "alloc"))
+      json_integer_set(allocs, json_integer_value(allocs) + 1);
+  }
+  json_decref(after);
+  json_decref(dump);
+  e2e_release(&with);
+}
+END_TEST
+
 START_TEST(many_children)
 {
   unsigned long count = times(50) < 1000 ? times(50) : 1000;
@@ -343,6 +375,7 @@ int main(void)
 
   tcase_add_test(numbers, threads_at_once);
   tcase_add_test(numbers, threads_in_a_row);
+  tcase_add_test(numbers, late_destructors);
   tcase_add_test(numbers, many_children);
   tcase_add_test(numbers, exec_chain);
   tcase_add_loop_test(tcase, nothing_lost, 0, (int)(sizeof harmless / sizeof *harmless));

@@ -37,6 +37,28 @@ json_t *judge_info(const char *trace)
   return e2e_json(E2E_ARGV("info"), traces);
 }
 
+#define REASON_EXIT 3
+#define FLAG_NUMBERS 1
+
+long long judge_exit_sample(const char *trace)
+{
+  json_t *dump = e2e_dump(trace), *event;
+  bool at_exit = false;
+  long long pages = 0;
+  size_t i;
+
+  json_array_foreach(dump, i, event) {
+    const char *op = e2e_str(event, "op");
+
+    if (!strcmp(op, "sample"))
+      at_exit = e2e_int(event, "reason") == REASON_EXIT && e2e_int(event, "flags") & FLAG_NUMBERS;
+    else if (!strcmp(op, "sample_end") && at_exit)
+      pages = e2e_int(event, "pages");
+  }
+  json_decref(dump);
+  return pages;
+}
+
 size_t judge_whole(const char *path, long long *sum)
 {
   size_t count;

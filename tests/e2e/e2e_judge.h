@@ -15,6 +15,9 @@ void judge_run(const char *prog, const char *mode, unsigned long count, struct e
 
 /* What info says about a trace; to be released. */
 json_t *judge_info(const char *trace);
+/* The pages of a trace's sample at exit with frame numbers; 0: there is none.  On a crowded machine there may be none
+ * although all is well: the program does not wait for ever. */
+long long judge_exit_sample(const char *trace);
 /* Every trace in e2e_dir() is complete, and nothing is lost or damaged in it.  How many there are, and in *sum the sum
  * of a number of theirs ("a.b" goes down). */
 size_t judge_whole(const char *path, long long *sum);

@@ -4,6 +4,7 @@
  *
  *   storm N    threads allocate, resize and free all the time while two others fork N children each: these free and
  *              resize blocks of their parent, allocate, start threads, fork again, and end in every way or execute
+ *   signals N  N children, forked while a handler allocates every few microseconds
  *   bomb N     N children alive at once, each of which has allocated and waits for all the others
  *   flags      children of the bare clone call with other flags than fork's
  */
@@ -19,6 +20,7 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define HAMMERS 3
@@ -204,6 +206,46 @@ static void storm(unsigned long count)
     pthread_join(hammers[i], NULL);
 }
 
+static unsigned char *volatile handled;
+
+static void allocate(int signo)
+{
+  unsigned char *p = handled;
+
+  (void)signo;
+  handled = NULL;
+  free(p);
+  p = malloc(200000);
+  p[0] = p[199999] = 1;
+  free(handled);
+  handled = p;
+}
+
+/* The handler comes at any point of fork, in the parent and, at the first moment, in the child. */
+static void signals(unsigned long count)
+{
+  struct sigaction action = {.sa_handler = allocate, .sa_flags = SA_RESTART};
+  struct itimerspec every = {{0, 100000}, {0, 100000}}, never = {{0, 0}, {0, 0}};
+  timer_t timer;
+
+  sigaction(SIGALRM, &action, NULL);
+  if (timer_create(CLOCK_MONOTONIC, NULL, &timer))
+    exit(3);
+  for (unsigned long i = 0; i < count; i++) {
+    pid_t child;
+
+    timer_settime(timer, 0, &every, NULL);
+    child = fork();
+    if (!child) {
+      raise(SIGALRM);
+      work((unsigned)i, 100);
+      _exit(21);
+    }
+    timer_settime(timer, 0, &never, NULL);
+    well += wait_for(child) == 21;
+  }
+}
+
 /* Every child holds the writing end of the first pipe until it has allocated, then reads the second until all may go.
  */
 static void bomb(unsigned long count)
@@ -339,6 +381,8 @@ int main(int argc, char **argv)
   }
   if (!strcmp(mode, "storm"))
     storm(count);
+  else if (!strcmp(mode, "signals"))
+    signals(count);
   else if (!strcmp(mode, "bomb"))
     bomb(count);
   else if (!strcmp(mode, "flags"))

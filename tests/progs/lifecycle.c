@@ -298,6 +298,13 @@ static int with_failed_exec(void)
   return 17;
 }
 
+/* The end that exec announced was none. */
+static int with_failed_exec_and_kill(void)
+{
+  with_failed_exec();
+  return raise(SIGKILL);
+}
+
 /* Every way to call exec, with arguments and an environment. */
 static void exec_by(int way)
 {
@@ -413,6 +420,7 @@ static const struct {
     {"threads", with_threads},
     {"exec", with_exec},
     {"failed", with_failed_exec},
+    {"failed-kill", with_failed_exec_and_kill},
     {"all-execs", with_all_execs},
     {"descriptors", with_descriptors},
     {"unshare", with_unshare},

@@ -2,17 +2,18 @@
  * Numbers and surroundings that a tracer finds hard: ordeal MODE [COUNT].
  * Prints what came of it: the same with and without a tracer.
  *
- *   alive N      N threads at once, each with blocks of its own
- *   created N    N threads, 50 at a time, a fifth of them detached
- *   children N   N children, 50 at a time, each allocates
- *   chain N      executes itself N times
- *   segv         has a handler for SIGSEGV, by which it makes pages readable when they are touched
- *   holes        maps memory of its own wherever it can in the ranges of the pinned heap, before it allocates
- *   loads        loads and unloads libraries from several threads while others allocate
- *   refused      may not open perf events, use clone3, or ask for PAGEMAP_SCAN
- *   noopen       may not open anything any more
- *   memory MIB   has that much address space, and allocates until there is none
- *   eat          allocates and touches until somebody stops it
+ *   alive N        N threads at once, each with blocks of its own
+ *   created N      N threads, 50 at a time, a fifth of them detached
+ *   destructors N  N threads that allocate until their very end, in thread-specific destructors that run late
+ *   children N     N children, 50 at a time, each allocates
+ *   chain N        executes itself N times
+ *   segv           has a handler for SIGSEGV, by which it makes pages readable when they are touched
+ *   holes          maps memory of its own wherever it can in the ranges of the pinned heap, before it allocates
+ *   loads          loads and unloads libraries from several threads while others allocate
+ *   refused        may not open perf events, use clone3, or ask for PAGEMAP_SCAN
+ *   noopen         may not open anything any more
+ *   memory MIB     has that much address space, and allocates until there is none
+ *   eat            allocates and touches until somebody stops it
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -119,6 +120,41 @@ static void created(unsigned long count)
     usleep(1000);
 }
 
+/* Four rounds are what there is; nothing is allocated between them. */
+static pthread_key_t late;
+
+static void late_destructor(void *round)
+{
+  work((unsigned)(uintptr_t)round, 30);
+  if ((uintptr_t)round < 4)
+    pthread_setspecific(late, (void *)((uintptr_t)round + 1));
+}
+
+static void *end_late(void *unused)
+{
+  pthread_setspecific(late, (void *)1);
+  pthread_barrier_wait(&barrier);
+  return unused;
+}
+
+/* The key comes after those of a tracer, which makes its own when the first thread is created. */
+static void destructors(unsigned long count)
+{
+  pthread_t *threads = calloc(count, sizeof *threads);
+
+  start(&threads[0], just_work, 0);
+  pthread_join(threads[0], NULL);
+  pthread_key_create(&late, late_destructor);
+  for (unsigned long round = 0; round < 5; round++) {
+    pthread_barrier_init(&barrier, NULL, (unsigned)count);
+    for (unsigned long i = 0; i < count; i++)
+      start(&threads[i], end_late, i);
+    for (unsigned long i = 0; i < count; i++)
+      pthread_join(threads[i], NULL);
+  }
+  free(threads);
+}
+
 static void children(unsigned long count)
 {
   unsigned long well = 0;
@@ -179,7 +215,12 @@ static void segv(void)
 /* Small pieces of memory here and there behind block, where the heap would go on. */
 static void dig_holes(uintptr_t block)
 {
-  const uintptr_t segment = UINT64_C(2) << 20;
+  const uintptr_t segment = UINT64_C(2) << 20, own = UINT64_C(0x0c0000000000);
+
+  /* Where a tracer has its own memory. */
+  for (uintptr_t i = 1; i < 300; i++)
+    mmap((void *)(own + i * (UINT64_C(1) << 20)), 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE,
+         -1, 0);
 
   for (uintptr_t i = 1; i < 3000; i++)
     mmap((void *)((block & ~(segment - 1)) + (1 + i * 5) * segment), 4096, PROT_READ,
@@ -317,6 +358,8 @@ int main(int argc, char **argv)
     alive(count);
   else if (!strcmp(mode, "created"))
     created(count);
+  else if (!strcmp(mode, "destructors"))
+    destructors(count);
   else if (!strcmp(mode, "children"))
     children(count);
   else if (!strcmp(mode, "chain"))

@@ -333,6 +333,36 @@ START_TEST(nested_blocks)
 }
 END_TEST
 
+/* The emergency region is four gigabytes: handlers get far more than that over the life of a program. */
+START_TEST(nested_blocks_are_used_again)
+{
+  char *kept = heap_nested_alloc(16, 100), *first = NULL;
+
+  ck_assert_ptr_nonnull(kept);
+  kept[0] = 7;
+  for (unsigned i = 0; i < 20000; i++) {
+    char *p = heap_nested_alloc(16, 1u << 20);
+
+    ck_assert_msg(p, "no block number %u", i);
+    ck_assert_uint_gt((uintptr_t)p, (uintptr_t)kept);
+    p[0] = p[(1u << 20) - 1] = 1;
+    ck_assert_int_eq(i % 2 ? heap_nested_free(p) : put(heap_main(), p), HEAP_OK);
+    ck_assert_int_ne(heap_nested_free(p), HEAP_OK);
+    if (i % 1000)
+      continue;
+    /* With the last of them all is free. */
+    ck_assert_int_eq(kept[0], 7);
+    ck_assert_int_eq(heap_nested_free(kept), HEAP_OK);
+    kept = heap_nested_alloc(16, 100);
+    kept[0] = 7;
+    if (first)
+      ck_assert_ptr_eq(kept, first);
+    first = kept;
+  }
+  ck_assert_int_eq(heap_nested_free(kept), HEAP_OK);
+}
+END_TEST
+
 START_TEST(internal_blocks)
 {
   for (size_t align = 1; align <= 65536; align *= 4) {
@@ -396,6 +426,7 @@ int main(void)
   tcase_add_test(tests, empty_heap_refuses);
   tcase_add_test(tests, impossible_sizes);
   tcase_add_test(tests, nested_blocks);
+  tcase_add_test(tests, nested_blocks_are_used_again);
   tcase_add_test(tests, internal_blocks);
   tcase_add_test(tests, stats_count_blocks);
   runner = srunner_create(suite);
