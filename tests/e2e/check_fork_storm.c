@@ -55,7 +55,7 @@ START_TEST(handlers_that_allocate)
   ck_assert_uint_eq(strtoul(strchr(with.out, ' '), NULL, 10), count);
   ck_assert_str_eq(with.err, "");
   ck_assert_uint_eq(judge_whole("events.alloc", &allocs), count + 1);
-  ck_assert_int_ge(allocs, (long long)count * 100);
+  ck_assert_int_ge(allocs, (long long)count * 50);
   e2e_release(&with);
 }
 END_TEST
