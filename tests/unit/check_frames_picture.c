@@ -8,6 +8,7 @@
 #include "frames/picture.h"
 #include "frames/runs.h"
 #include "frames_sink.h"
+#include "workload.h"
 
 #define LEAVES 4000
 
@@ -100,7 +101,7 @@ START_TEST(runs_say_what_was_added)
 {
   static uint64_t entry[3000];
 
-  for (int round = 0; round < 300; round++) {
+  for (unsigned round = 0, rounds = workload(300); round < rounds; round++) {
     uint64_t pfn = 1000, kind = random_next() % 5;
 
     for (unsigned i = 0; i < 3000; i++) {

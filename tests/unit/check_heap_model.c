@@ -15,15 +15,9 @@
 #include "heap/heap_fast.h"
 
 #include "emulated.h"
+#include "workload.h"
 
 #define SLOTS 3000
-
-/* Instrumented code is an order of magnitude slower. */
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-#define SHARE 10
-#else
-#define SHARE 1
-#endif
 
 /* ck_assert leaves a mark in a file each time it holds: too slow for millions of checks. */
 #define need(condition)                                                                                                \
@@ -181,7 +175,7 @@ START_TEST(random_operations)
 
   if (emulated_without("random_operations", "MREMAP_DONTUNMAP"))
     return;
-  for (unsigned i = 0; i < 200000 / SHARE; i++)
+  for (unsigned i = 0, rounds = workload(200000); i < rounds; i++)
     step(m);
   for (unsigned i = 0; i < SLOTS; i++) {
     if (m->slots[i].p) {
@@ -237,7 +231,7 @@ static uint64_t sequence(enum beside beside)
 
   h->beside = beside;
   ck_assert_int_eq(pthread_create(&thread, NULL, meddle, h), 0);
-  for (unsigned i = 0; i < 150000 / SHARE; i++) {
+  for (unsigned i = 0, rounds = workload(150000); i < rounds; i++) {
     struct slot *s = &m->slots[draw(m) % SLOTS];
     void **place = &h->blocks[draw(m) % HANDED];
 
@@ -296,13 +290,13 @@ START_TEST(parent_and_child_of_fork_go_on_alike)
   uint64_t theirs;
   pid_t pid;
 
-  for (unsigned i = 0; i < 20000 / SHARE; i++)
+  for (unsigned i = 0, rounds = workload(20000); i < rounds; i++)
     step(m);
   ck_assert_int_eq(pipe(ends), 0);
   heap_before_fork();
   pid = fork();
   heap_after_fork(!pid);
-  for (unsigned i = 0; i < 20000 / SHARE; i++)
+  for (unsigned i = 0, rounds = workload(20000); i < rounds; i++)
     step(m);
   if (!pid)
     _exit(write(ends[1], &m->digest, sizeof m->digest) != sizeof m->digest);

@@ -15,6 +15,7 @@
 #include "report/info_report.h"
 #include "report/quantity.h"
 #include "trace_maker.h"
+#include "workload.h"
 
 #define UNITS 40000
 
@@ -33,8 +34,8 @@ START_TEST(live_set)
 
   memset(live, 0, sizeof live);
   ck_assert(liveness_init(&l));
-  for (unsigned i = 0; i < 1000000; i++) {
-    uint64_t k = random_number(&state) % (i < 500000 ? UNITS : 200), unit = k * spread;
+  for (unsigned i = 0, rounds = workload(1000000); i < rounds; i++) {
+    uint64_t k = random_number(&state) % (i < rounds / 2 ? UNITS : 200), unit = k * spread;
 
     ck_assert_int_eq(liveness_has(&l, unit), live[k]);
     if (random_number(&state) % 3)
@@ -59,7 +60,7 @@ START_TEST(block_table)
 
   memset(sizes, 0, sizeof sizes);
   ck_assert(blocks_init(&b));
-  for (unsigned i = 0; i < 1000000; i++) {
+  for (unsigned i = 0, rounds = workload(1000000); i < rounds; i++) {
     uint64_t k = random_number(&state) % UNITS, addr = 0x200000 + k * 48;
     struct block block = {.addr = addr, .size = 1 + i, .stack = i * 3};
 

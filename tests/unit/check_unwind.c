@@ -20,6 +20,7 @@
 #include "unwind/machine.h"
 #include "unwind/stack_table.h"
 #include "unwind/unwind.h"
+#include "workload.h"
 
 #define NODES_MAX 100000
 #define LIMIT 64
@@ -307,7 +308,7 @@ static void *in_thread(void *unused)
   char *frame = __builtin_frame_address(0);
 
   mine = unwind_thread_open(NULL, frame - (1 << 20), frame + 64);
-  for (int round = 0; round < 20; round++) {
+  for (int round = 0, rounds = (int)workload(20); round < rounds; round++) {
     recurse(round * 5);
     realigned(round);
   }
