@@ -80,6 +80,8 @@ static const struct {
      3},
     {"inside", "medium", "invalid pointer: free(", "free inside a block", "release_again", "make_block", NULL, 3},
     {"inside", "huge", "invalid pointer: free(", "free inside a block", "release_again", "make_block", NULL, 3},
+    {"inside", "huge, at its start", "invalid pointer: free(", "free inside a block", "release_again", "make_block",
+     NULL, 3},
     {"size", "large", "size mismatch: free_sized(0x200000, 5000)", "size mismatch", "wrong_size", "make_block", NULL,
      4},
     {"size", "small", "size mismatch: free_sized(0x200000, 100)", "size mismatch", "wrong_size", "make_block", NULL, 4},

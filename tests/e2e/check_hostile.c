@@ -40,7 +40,7 @@ static char *take_our_lines(struct e2e_result *result, int *count)
  * Runs the spec without and with the library: the same, but for at most one
  * line of ours on stderr per process that may have trouble.  Returns these lines.
  */
-static const char *compare_processes(struct e2e_spec spec, const char *out, int processes)
+static const char *compare_processes(struct e2e_spec spec, const char *out, int processes, const char *library)
 {
   char variable[4200];
   struct e2e_result without, with;
@@ -49,7 +49,7 @@ static const char *compare_processes(struct e2e_spec spec, const char *out, int 
 
   snprintf(variable, sizeof variable, "VMTRACE_OUT=%s", out);
   e2e_run(&spec, &without);
-  spec.preload = e2e_library();
+  spec.preload = library;
   spec.env = E2E_ARGV(variable, "VMTRACE_STACK=0");
   e2e_run(&spec, &with);
   ours = take_our_lines(&with, &count);
@@ -62,7 +62,7 @@ static const char *compare_processes(struct e2e_spec spec, const char *out, int 
 
 static const char *compare(struct e2e_spec spec, const char *out)
 {
-  return compare_processes(spec, out, 1);
+  return compare_processes(spec, out, 1, e2e_library());
 }
 
 static struct e2e_spec hostile(const char *const *argv)
@@ -284,10 +284,32 @@ START_TEST(wants_our_descriptor)
 }
 END_TEST
 
+/* Without the right to more descriptors than the program has, the trace is at one of the highest numbers; by no name
+ * can it be opened again. */
+START_TEST(wants_our_descriptor_below_its_limit)
+{
+  static const rlim_t limit = 1024;
+  const char *out = e2e_path("renamed.vmt");
+  struct e2e_spec spec = hostile(E2E_ARGV(e2e_copy(e2e_prog("hostile")), "highdup", out));
+  json_t *info;
+
+  E2E_NEED_ROOT();
+  spec.uid = 65534;
+  spec.prepare = limit_descriptors;
+  spec.arg = &limit;
+  ck_assert_str_eq(compare_processes(spec, out, 1, e2e_copy(e2e_library())), "");
+  info = judge_info(e2e_path("renamed.vmt.moved"));
+  ck_assert(json_is_true(e2e_get(info, "complete")));
+  ck_assert_int_eq(e2e_int(info, "lost"), 0);
+  ck_assert_str_eq(e2e_str(info, "ended"), "exit");
+  json_decref(info);
+}
+END_TEST
+
 START_TEST(lowers_its_file_size)
 {
   /* The program and the child that it has then. */
-  compare_processes(hostile(E2E_ARGV(e2e_prog("hostile"), "fsize")), e2e_path("%%p.vmt"), 2);
+  compare_processes(hostile(E2E_ARGV(e2e_prog("hostile"), "fsize")), e2e_path("%%p.vmt"), 2, e2e_library());
 }
 END_TEST
 
@@ -344,6 +366,7 @@ int main(void)
   tcase_add_test(tcase, closes_what_is_listed);
   tcase_add_test(tcase, reuses_numbers);
   tcase_add_test(tcase, wants_our_descriptor);
+  tcase_add_test(tcase, wants_our_descriptor_below_its_limit);
   tcase_add_test(tcase, lowers_its_file_size);
   tcase_add_test(tcase, changes_root);
   tcase_add_test(tcase, drops_privileges);

@@ -6,7 +6,7 @@
  *   closefrom        closes every descriptor but the first three, by every way that there is, and counts on the numbers
  *   renamed FILE     renames FILE and closes every descriptor that /proc/self/fd lists, then those that are left
  *   reused FILE      closes every descriptor by the bare call, and has FILE open at all those numbers
- *   highdup          puts descriptors of its own at the highest numbers
+ *   highdup [FILE]   renames FILE, and puts descriptors of its own at the highest numbers
  *   nofile           lowers its limit of descriptors to the three that it has
  *   chroot DIR       goes where nothing is
  *   drop             becomes nobody
@@ -109,13 +109,19 @@ static int list_descriptors(int *fds, int room)
   return count;
 }
 
-static int rename_and_close(const char *file)
+static void move_file(const char *file)
 {
   char name[4096];
-  int fds[64], count = list_descriptors(fds, 64);
 
   snprintf(name, sizeof name, "%s.moved", file);
   rename(file, name);
+}
+
+static int rename_and_close(const char *file)
+{
+  int fds[64], count = list_descriptors(fds, 64);
+
+  move_file(file);
   for (int i = 0; i < count; i++)
     close(fds[i]);
   churn(NULL);
@@ -149,10 +155,12 @@ static int reuse(const char *file)
   return close(fd);
 }
 
-static int dup_high(void)
+static int dup_high(const char *file)
 {
   struct rlimit nofile;
 
+  if (file)
+    move_file(file);
   if (getrlimit(RLIMIT_NOFILE, &nofile))
     return -1;
   for (int fd = (int)nofile.rlim_cur - 1; fd > (int)nofile.rlim_cur - 64 && fd > 2; fd--)
@@ -182,7 +190,7 @@ int main(int argc, char **argv)
   else if (!strcmp(mode, "reused"))
     failed = reuse(argv[2]);
   else if (!strcmp(mode, "highdup"))
-    failed = dup_high();
+    failed = dup_high(argv[2]);
   else if (!strcmp(mode, "nofile"))
     failed = limit(RLIMIT_NOFILE, 3);
   else if (!strcmp(mode, "chroot"))

@@ -85,7 +85,7 @@ static void in_threads(void)
 
 NOINLINE static void inside(const char *detail)
 {
-  char *volatile p = make_block(!strcmp(detail, "huge") ? 5000000 : !strcmp(detail, "medium") ? 200000 : 1000);
+  char *volatile p = make_block(!strncmp(detail, "huge", 4) ? 5000000 : !strcmp(detail, "medium") ? 200000 : 1000);
 
   release_again(p + (!strcmp(detail, "huge") ? 3000000 : 48));
 }

@@ -1,10 +1,12 @@
 /*
  * A signal handler that allocates and frees, all the time in the middle of
  * the same work of the program.  Ways to run: plain, altstack (the handler is
- * on a stack of its own), longjmp (the handler leaves by siglongjmp now and
+ * on a stack of its own, below), highstack
+ * (above), longjmp (the handler leaves by siglongjmp now and
  * then).  Prints the number of signals handled in the middle of a call; blocks are filled with a
  * pattern, so that two owners of one block are noticed.
  */
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
@@ -106,25 +108,58 @@ static void work(void)
   }
 }
 
+static char low_stack[65536];
+
+static void use_stack(char *stack)
+{
+  const stack_t alt = {.ss_sp = stack, .ss_size = sizeof low_stack};
+
+  sigaltstack(&alt, NULL);
+}
+
+static void *work_in_thread(void *stack)
+{
+  use_stack(stack);
+  arm();
+  work();
+  return NULL;
+}
+
+/* The work is on a thread's stack, which lies below the first thread's, where the handler's is. */
+static void work_below(void)
+{
+  char high_stack[sizeof low_stack];
+  pthread_t thread;
+  sigset_t alarm;
+
+  sigemptyset(&alarm);
+  sigaddset(&alarm, SIGALRM);
+  if (pthread_create(&thread, NULL, work_in_thread, high_stack) || pthread_sigmask(SIG_BLOCK, &alarm, NULL))
+    _exit(4);
+  pthread_join(thread, NULL);
+}
+
 int main(int argc, char **argv)
 {
   const char *way = argc > 1 ? argv[1] : "plain";
-  static char stack[65536];
-  stack_t alt = {.ss_sp = stack, .ss_size = sizeof stack};
   struct sigaction action = {.sa_handler = handler};
 
-  if (!strcmp(way, "altstack")) {
+  if (strstr(way, "stack"))
     action.sa_flags = SA_ONSTACK;
-    sigaltstack(&alt, NULL);
-  }
   jumping = !strcmp(way, "longjmp");
   sigaction(SIGALRM, &action, NULL);
   if (timer_create(CLOCK_MONOTONIC, NULL, &timer))
     return 4;
-  arm();
-  sigsetjmp(back, 1);
-  inside = 0;
-  work();
+  if (!strcmp(way, "highstack")) {
+    work_below();
+  } else {
+    if (!strcmp(way, "altstack"))
+      use_stack(low_stack);
+    arm();
+    sigsetjmp(back, 1);
+    inside = 0;
+    work();
+  }
   timer_delete(timer);
   printf("%s\n", hits ? "interrupted calls" : "no call was interrupted");
   return 0;
