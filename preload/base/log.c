@@ -3,15 +3,24 @@
  */
 #include "base/log.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
 
 #include "base/sys.h"
 
 #define LINE_MAX_BYTES 1024
 
+#define STDERR 2
+#define SIGPIPE_BIT (UINT64_C(1) << (SIGPIPE - 1))
+
 static enum log_level level_now = LOG_WARN;
+static bool no_stderr; /* what is at its number is a file of the program's */
 
 void log_set_level(enum log_level level)
 {
@@ -150,6 +159,33 @@ int text_format(char *buf, size_t size, const char *format, ...)
   return n;
 }
 
+void log_find_stderr(void)
+{
+  no_stderr = sys_call(SYS_fcntl, STDERR, F_GETFD, 0, 0, 0, 0) == -EBADF;
+}
+
+void log_note_dup(int fd)
+{
+  if (fd == STDERR)
+    no_stderr = false;
+}
+
+/* A pipe that nobody reads any more: the signal is taken away again, unless one was pending before. */
+void log_write(const char *text, size_t size)
+{
+  const struct timespec at_once = {0, 0};
+  const uint64_t set = SIGPIPE_BIT;
+  uint64_t mask, pending = 0;
+
+  if (no_stderr)
+    return;
+  mask = sys_block_signals();
+  sys_call(SYS_rt_sigpending, (long)&pending, sizeof pending, 0, 0, 0, 0);
+  if (sys_write(STDERR, text, size) == -EPIPE && !(pending & SIGPIPE_BIT))
+    sys_call(SYS_rt_sigtimedwait, (long)&set, 0, (long)&at_once, sizeof set, 0, 0);
+  sys_restore_signals(mask);
+}
+
 void log_message(enum log_level level, const char *format, ...)
 {
   static const char prefix[] = "vmtrace: ";
@@ -166,5 +202,5 @@ void log_message(enum log_level level, const char *format, ...)
   va_end(args);
   used += (size_t)n < sizeof line - used - 1 ? (size_t)n : sizeof line - used - 2;
   line[used++] = '\n';
-  sys_write(2, line, used);
+  log_write(line, used);
 }

@@ -14,6 +14,14 @@ enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 void log_set_level(enum log_level level);
 enum log_level log_level(void);
 
+/* At the start: whether there is a stderr.  Where its number was free, what the program opens there is no place for
+ * messages. */
+void log_find_stderr(void);
+/* The program has put something at fd: at stderr's number, that is the new stderr. */
+void log_note_dup(int fd);
+/* Text for stderr as it is: whole lines.  No SIGPIPE comes of it. */
+void log_write(const char *text, size_t size);
+
 /* Formats %s %c %d %u %x %ld %lu %lx %zu %p %% (with width and 0-fill for numbers); the line's end is added. */
 void log_message(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "base/sys.h"
 #include "entry/hook.h"
 #include "entry/libc_names.h"
@@ -57,6 +58,7 @@ EXPORT int close(int fd)
  */
 static void make_way(int fd)
 {
+  log_note_dup(fd);
   if (unlikely(trace_owns_fd(fd)) && !process_is_borrowed())
     trace_move_fd();
 }

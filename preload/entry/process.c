@@ -162,6 +162,7 @@ static void start(void)
   t->tid = sys_gettid();
   internal_begin(t);
   thread_current = t;
+  log_find_stderr();
   next_libc_find();
   process.mode = choose_mode();
   if (process.mode == PROCESS_PIN) {

@@ -150,7 +150,7 @@ static void tell(const struct hook *h, const struct misuse *e, const char *head)
   m->names = code_names_open();
   say_all(m, h, e, head);
   code_names_close(m->names);
-  sys_write(2, m->text, m->used);
+  log_write(m->text, m->used);
   own_unmap(m, sizeof *m);
 }
 

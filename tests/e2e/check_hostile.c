@@ -318,7 +318,7 @@ static void expect_samples(const char *mode, const char *argument)
 {
   long long pages = 0;
 
-  for (int round = 0; round < 8 && !pages; round++) {
+  for (int round = 0; round < 20 && !pages; round++) {
     const char *trace = e2e_path("%d.vmt", round);
     json_t *info;
 
@@ -330,6 +330,46 @@ static void expect_samples(const char *mode, const char *argument)
   }
   ck_assert_int_gt(pages, 100);
 }
+
+static void break_stderr(const void *unused)
+{
+  int ends[2];
+
+  (void)unused;
+  if (pipe(ends) || dup2(ends[1], 2) != 2 || close(ends[0]) || close(ends[1]))
+    _exit(126);
+}
+
+/* Nobody reads what the library has to say: no reason to end by a signal. */
+START_TEST(broken_stderr)
+{
+  struct e2e_spec spec = hostile(E2E_ARGV(e2e_prog("churn"), "1", "20000", "100", "100"));
+
+  spec.prepare = break_stderr;
+  compare(spec, e2e_path("nowhere/%%p.vmt"));
+}
+END_TEST
+
+static void close_stderr(const void *unused)
+{
+  (void)unused;
+  if (close(2))
+    _exit(126);
+}
+
+/* What the program opens at stderr's number is no place for messages. */
+START_TEST(closed_stderr)
+{
+  struct e2e_spec spec = hostile(E2E_ARGV(e2e_prog("hostile"), "nostderr", e2e_path("own")));
+  json_t *info;
+
+  spec.prepare = close_stderr;
+  compare(spec, e2e_path("%%e.vmt"));
+  info = judge_info(e2e_path("hostile.vmt"));
+  ck_assert(json_is_false(e2e_get(info, "complete")));
+  json_decref(info);
+}
+END_TEST
 
 START_TEST(changes_root)
 {
@@ -351,24 +391,27 @@ END_TEST
 int main(void)
 {
   Suite *suite = suite_create("hostile");
-  TCase *tcase = e2e_case(suite, "hostile", 120);
+  TCase *surroundings = e2e_case(suite, "surroundings", 240), *disk = e2e_case(suite, "disk", 240);
+  TCase *descriptors = e2e_case(suite, "descriptors", 240), *errors = e2e_case(suite, "stderr", 240);
 
-  tcase_add_test(tcase, ordinary);
-  tcase_add_test(tcase, full_disk);
-  tcase_add_test(tcase, no_disk_at_all);
-  tcase_add_test(tcase, read_only_directory);
-  tcase_add_test(tcase, no_such_directory);
-  tcase_add_test(tcase, file_size_limit);
-  tcase_add_test(tcase, no_proc);
-  tcase_add_test(tcase, few_descriptors);
-  tcase_add_test(tcase, lowers_its_descriptors);
-  tcase_add_test(tcase, closes_descriptors);
-  tcase_add_test(tcase, closes_what_is_listed);
-  tcase_add_test(tcase, reuses_numbers);
-  tcase_add_test(tcase, wants_our_descriptor);
-  tcase_add_test(tcase, wants_our_descriptor_below_its_limit);
-  tcase_add_test(tcase, lowers_its_file_size);
-  tcase_add_test(tcase, changes_root);
-  tcase_add_test(tcase, drops_privileges);
+  tcase_add_test(surroundings, ordinary);
+  tcase_add_test(surroundings, no_proc);
+  tcase_add_test(surroundings, changes_root);
+  tcase_add_test(surroundings, drops_privileges);
+  tcase_add_test(disk, full_disk);
+  tcase_add_test(disk, no_disk_at_all);
+  tcase_add_test(disk, read_only_directory);
+  tcase_add_test(disk, no_such_directory);
+  tcase_add_test(disk, file_size_limit);
+  tcase_add_test(disk, lowers_its_file_size);
+  tcase_add_test(descriptors, few_descriptors);
+  tcase_add_test(descriptors, lowers_its_descriptors);
+  tcase_add_test(descriptors, closes_descriptors);
+  tcase_add_test(descriptors, closes_what_is_listed);
+  tcase_add_test(descriptors, reuses_numbers);
+  tcase_add_test(descriptors, wants_our_descriptor);
+  tcase_add_test(descriptors, wants_our_descriptor_below_its_limit);
+  tcase_add_test(errors, broken_stderr);
+  tcase_add_test(errors, closed_stderr);
   return e2e_main(suite);
 }

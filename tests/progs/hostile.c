@@ -10,6 +10,7 @@
  *   nofile           lowers its limit of descriptors to the three that it has
  *   chroot DIR       goes where nothing is
  *   drop             becomes nobody
+ *   nostderr FILE    opens FILE where stderr was, and then lowers its limit of file sizes
  *   fsize            lowers its limit of file sizes to 64 KiB
  *
  * Prints what came of it: the same with and without a tracer.
@@ -172,6 +173,22 @@ static int dup_high(const char *file)
   return 0;
 }
 
+/* No byte of anybody else's may come into the file. */
+static int without_stderr(const char *file)
+{
+  struct stat st;
+  int fd = open(file, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+
+  if (fd != 2 || write(fd, "mine\n", 5) != 5 || limit(RLIMIT_FSIZE, 65536))
+    return -1;
+  for (int i = 0; i < 20; i++)
+    churn(NULL);
+  if (fstat(fd, &st))
+    return -1;
+  printf("the file has %ld bytes\n", (long)st.st_size);
+  return 0;
+}
+
 static int drop(void)
 {
   return setgroups(0, NULL) || setgid(65534) || setuid(65534);
@@ -197,6 +214,8 @@ int main(int argc, char **argv)
     failed = chroot(argv[2]) || chdir("/");
   else if (!strcmp(mode, "drop"))
     failed = drop();
+  else if (!strcmp(mode, "nostderr"))
+    failed = without_stderr(argv[2]);
   else if (!strcmp(mode, "fsize"))
     failed = limit(RLIMIT_FSIZE, 65536);
   printf("%s: %s\n", mode, failed ? strerror(errno) : "done");
