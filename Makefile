@@ -207,8 +207,8 @@ ARM64_RUN := qemu-aarch64 -L $(ARM64_ROOT)
 aarch64: ## a build for aarch64 by Debian's cross compiler; its unit tests under qemu-user
 	$(Q).ci/deps cross && .ci/sysroot arm64 $(ARM64_ROOT)
 	@mkdir -p build/aarch64 && touch build/aarch64/.deps-build build/aarch64/.deps-check
-	$(Q)$(MAKE) --no-print-directory BUILD=build/aarch64 OUT=build/aarch64/ \
-	  CC="aarch64-linux-gnu-gcc --sysroot=$(CURDIR)/$(ARM64_ROOT)" aarch64-run
+	$(Q)PKG_CONFIG_LIBDIR=$(ARM64_ROOT)/usr/lib/aarch64-linux-gnu/pkgconfig $(MAKE) --no-print-directory \
+	  BUILD=build/aarch64 OUT=build/aarch64/ CC="aarch64-linux-gnu-gcc --sysroot=$(CURDIR)/$(ARM64_ROOT)" aarch64-run
 
 aarch64-run: all $(UNIT)
 	$(Q)E2E_BUILD=$(BUILD) CC=cc CK_TIMEOUT_MULTIPLIER=8 VMTRACE_TEST_EMULATED=1 VMTRACE_TEST_SHARE=5 \
