@@ -63,8 +63,7 @@ struct unwind_thread {
   uint64_t pages[PAGES_KNOWN];
   struct stack_paths paths;
   /* Compare mode; else NULL. */
-  uint64_t *quick;    /* pcs of a quick walk */
-  uint32_t *compared; /* nodes that were compared by steps, by their low bits */
+  uint64_t *quick; /* pcs of a quick walk */
   uint32_t compares;
 };
 

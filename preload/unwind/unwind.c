@@ -20,16 +20,17 @@
 #include "unwind/stack_walk.h"
 
 #define FRAMES_MAX 1024
-#define QUICK_OWN 16 /* room for the library's own frames in a quick walk */
-#define COMPARED_NODES 1024
+#define QUICK_OWN 16              /* room for the library's own frames in a quick walk */
+#define COMPARED_NODES (1u << 18) /* several times as many as large programs have stacks: 1 MiB, in this mode only */
 #define COMPARE_STEPS 64
-#define COMPARE_BYTES ((config.max_frames + QUICK_OWN) * sizeof(uint64_t) + COMPARED_NODES * sizeof(uint32_t))
+#define QUICK_BYTES ((config.max_frames + QUICK_OWN) * sizeof(uint64_t))
 
 static struct unwind_config config;
 static bool ready;
 uint32_t unwind_generation = 1;
 static uint32_t mappings_generation = 1;
 static struct unwind_stats stats;
+static uint32_t *compared; /* atomic: compare mode: nodes that were compared by steps, by their low bits */
 
 int unwind_start(const struct unwind_config *c)
 {
@@ -40,6 +41,7 @@ int unwind_start(const struct unwind_config *c)
     config.max_frames = FRAMES_MAX;
   if (!config.max_frames || !frame_rules_start() || !stack_table_start())
     return -ENOMEM;
+  compared = config.mode == UNWIND_COMPARE ? own_map(COMPARED_NODES * sizeof *compared) : NULL;
   rc = frame_probe_start();
   if (rc == 0)
     __atomic_store_n(&ready, true, __ATOMIC_RELEASE);
@@ -65,8 +67,7 @@ struct unwind_thread *unwind_thread_open(void *user, const void *stack_low, cons
   u->user = user;
   u->stack_low = (uint64_t)stack_low;
   u->stack_top = (uint64_t)stack_top;
-  u->quick = config.mode == UNWIND_COMPARE ? own_alloc(COMPARE_BYTES) : NULL;
-  u->compared = u->quick ? (uint32_t *)(u->quick + u->limit + QUICK_OWN) : NULL;
+  u->quick = compared ? own_alloc(QUICK_BYTES) : NULL;
   return u;
 }
 
@@ -74,7 +75,7 @@ void unwind_thread_close(struct unwind_thread *u)
 {
   if (!u)
     return;
-  own_free(u->quick, COMPARE_BYTES);
+  own_free(u->quick, QUICK_BYTES);
   own_free(u, stack_walk_size(u->limit));
 }
 
@@ -271,16 +272,16 @@ static bool equals_quick(struct unwind_thread *u, const struct frame_state *from
 
 /*
  * Compare mode: the stack that a walk by rules gave as node against libunwind.
- * By its steps when the node is new here, one time in COMPARE_STEPS anyway, and
- * when its quick way says something else: its steps cost about a microsecond per frame, most of it in system calls.
+ * By its steps when the node is new, one time in COMPARE_STEPS anyway, and when
+ * its quick way says something else: its steps cost microseconds per frame, most of it in system calls.
  */
 static void compare(struct unwind_thread *u, const struct frame_state *from, uint32_t node)
 {
-  uint32_t *seen = &u->compared[node % COMPARED_NODES];
+  uint32_t *seen = &compared[node % COMPARED_NODES];
 
-  if (*seen == node && ++u->compares % COMPARE_STEPS && equals_quick(u, from, node))
+  if (__atomic_load_n(seen, __ATOMIC_RELAXED) == node && ++u->compares % COMPARE_STEPS && equals_quick(u, from, node))
     return;
-  *seen = node;
+  __atomic_store_n(seen, node, __ATOMIC_RELAXED);
   compare_plain(u, from, node);
 }
 
