@@ -310,7 +310,7 @@ static void expect_turns(json_t *dump)
 
 START_TEST(signal_handlers)
 {
-  static const char *const ways[] = {"plain", "altstack", "highstack", "longjmp"};
+  static const char *const ways[] = {"plain", "altstack", "highstack", "smallstack", "longjmp"};
   struct e2e_result result;
   json_t *info, *dump;
   char *traces[2] = {NULL, NULL};
@@ -324,7 +324,7 @@ START_TEST(signal_handlers)
   ck_assert(json_is_true(e2e_get(info, "complete")));
   ck_assert_str_eq(e2e_str(info, "ended"), "exit");
   /* A handler that jumps out of a call takes with it whether that call had been done. */
-  if (_i < 3) {
+  if (_i < 4) {
     ck_assert_int_eq(e2e_int(info, "lost"), 0);
     dump = e2e_dump(traces[0]);
     expect_turns(dump);
@@ -350,6 +350,6 @@ int main(void)
   tcase_add_loop_test(events, every_kind_of_event, 0, 2);
   tcase_add_test(events, mappings_are_pinned);
   tcase_add_loop_test(wrong, misuse, 0, (int)(sizeof misuses / sizeof *misuses));
-  tcase_add_loop_test(nested, signal_handlers, 0, 4);
+  tcase_add_loop_test(nested, signal_handlers, 0, 5);
   return e2e_main(suite);
 }

@@ -218,8 +218,8 @@ static void dig_holes(uintptr_t block)
   const uintptr_t segment = UINT64_C(2) << 20, own = UINT64_C(0x0c0000000000);
 
   /* Where a tracer has its own memory. */
-  for (uintptr_t i = 1; i < 300; i++)
-    mmap((void *)(own + i * (UINT64_C(1) << 20)), 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE,
+  for (uintptr_t i = 1; i < 2000; i++)
+    mmap((void *)(own + i * (UINT64_C(64) << 10)), 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE,
          -1, 0);
 
   for (uintptr_t i = 1; i < 3000; i++)

@@ -2,7 +2,7 @@
  * A signal handler that allocates and frees, all the time in the middle of
  * the same work of the program.  Ways to run: plain, altstack (the handler is
  * on a stack of its own, below), highstack
- * (above), longjmp (the handler leaves by siglongjmp now and
+ * (above), smallstack (of the usual size), longjmp (the handler leaves by siglongjmp now and
  * then).  Prints the number of signals handled in the middle of a call; blocks are filled with a
  * pattern, so that two owners of one block are noticed.
  */
@@ -12,6 +12,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
 #include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
@@ -110,16 +112,30 @@ static void work(void)
 
 static char low_stack[65536];
 
-static void use_stack(char *stack)
+static void use_stack(char *stack, size_t size)
 {
-  const stack_t alt = {.ss_sp = stack, .ss_size = sizeof low_stack};
+  const stack_t alt = {.ss_sp = stack, .ss_size = size};
 
   sigaltstack(&alt, NULL);
 }
 
+/* Of the usual size, beside a page that may not be touched. */
+static void use_small_stack(void)
+{
+  size_t size = (getauxval(AT_MINSIGSTKSZ) + 4096 + 4095) & ~(size_t)4095;
+  char *memory;
+
+  if (size < 8192)
+    size = 8192;
+  memory = mmap(NULL, 4096 + size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED || mprotect(memory, 4096, PROT_NONE))
+    _exit(4);
+  use_stack(memory + 4096, size);
+}
+
 static void *work_in_thread(void *stack)
 {
-  use_stack(stack);
+  use_stack(stack, sizeof low_stack);
   arm();
   work();
   return NULL;
@@ -154,7 +170,9 @@ int main(int argc, char **argv)
     work_below();
   } else {
     if (!strcmp(way, "altstack"))
-      use_stack(low_stack);
+      use_stack(low_stack, sizeof low_stack);
+    else if (!strcmp(way, "smallstack"))
+      use_small_stack();
     arm();
     sigsetjmp(back, 1);
     inside = 0;
