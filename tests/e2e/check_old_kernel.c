@@ -97,7 +97,7 @@ END_TEST
 int main(void)
 {
   Suite *suite = suite_create("old_kernel");
-  TCase *tcase = e2e_case(suite, "old_kernel", 120);
+  TCase *tcase = e2e_case(suite, "old_kernel", 600);
 
   tcase_add_loop_test(tcase, same_as_on_this_kernel, 0, sizeof runs / sizeof *runs);
   return e2e_main(suite);

@@ -1,5 +1,5 @@
 /*
- * A fork that shares its heap, in known amounts, for check_heap_command.
+ * A fork that shares its heap, in known amounts, for check_heap_known.
  *
  *   inheritance()  64 pages, written by the parent before the fork; the child writes to 16 of them again
  *   savings()      32 pages more of the parent's, written before the fork, not shared for long: the child frees them

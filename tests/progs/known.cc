@@ -1,5 +1,5 @@
 /*
- * Ten ways to get memory, in known amounts, for check_heap_command.  Each
+ * Ten ways to get memory, in known amounts, for check_heap_known.  Each
  * function takes BLOCKS blocks of the given size (an even number of pages),
  * writes to the first half of each and to nothing else of it, and TEMPORARIES
  * blocks more that it frees at once, untouched.  After the mark "full" the

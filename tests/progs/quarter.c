@@ -1,7 +1,7 @@
 /*
  * Allocates so many MiB and writes to each page of the first quarter, takes a
  * snapshot, and prints what the kernel says about its resident memory right
- * after that.  For check_heap_command.
+ * after that.  For check_heap_sums.
  */
 #include <fcntl.h>
 #include <stdio.h>

@@ -18,70 +18,8 @@
 #include "base/sys.h"
 #include "frames/page_entry.h"
 #include "frames/sample.h"
+#include "frames_sampling.h"
 #include "frames_sink.h"
-
-#define PAGES 64
-#define PAGE_AT(base, i) ((base) + (size_t)(i)*FRAME_SIZE)
-#define LIVE (VT_PG_PRESENT | VT_PG_EXCLUSIVE | VT_PG_FILE | VT_PG_SWAPPED)
-
-static struct sampling *sampling;
-static struct proc_files files;
-static int pagemap;
-
-static void set_up(void)
-{
-  sink_reset();
-  sampling = own_map(sizeof *sampling);
-  sample_init(sampling, &sink_table);
-  sampling->vmas.skip_start = OWN_START;
-  sampling->vmas.skip_end = META_END;
-  sampling->skip_tables = META_START;
-  ck_assert(proc_files_open(&files));
-  pagemap = open("/proc/self/pagemap", O_RDONLY);
-  ck_assert_int_ge(pagemap, 0);
-}
-
-static void tear_down(void)
-{
-  proc_files_close(&files);
-  close(pagemap);
-}
-
-/* In as many slices as it takes (a sanitizer's shadow makes for a large process). */
-static void sample_by(const struct proc_files *by)
-{
-  struct sample_request request = {.reason = VT_SAMPLE_MARK};
-
-  for (int i = 0; i == 0 || (sampling->cursor && i < 10000); i++)
-    sample_take(sampling, by, &request);
-  ck_assert_uint_eq(sampling->cursor, 0);
-}
-
-static void sample(void)
-{
-  sample_by(&files);
-}
-
-static char *map(size_t pages, int prot, int flags)
-{
-  char *p = mmap(NULL, pages * FRAME_SIZE, prot, flags, -1, 0);
-
-  ck_assert_ptr_ne(p, MAP_FAILED);
-  return p;
-}
-
-/* The picture agrees with the kernel about n pages. */
-static void assert_agrees(const char *base, size_t n)
-{
-  for (size_t i = 0; i < n; i++) {
-    uint64_t word = pagemap_word(pagemap, PAGE_AT(base, i));
-    unsigned state =
-        (word >> 63 ? VT_PG_PRESENT : 0) | (word >> 56 & 1 ? VT_PG_EXCLUSIVE : 0) | (word >> 61 & 1 ? VT_PG_FILE : 0);
-
-    ck_assert_uint_eq(sink_state(PAGE_AT(base, i)) & LIVE, state);
-    ck_assert_uint_eq(sink_pfn(PAGE_AT(base, i)), word >> 63 ? word & ENTRY_PFN_MASK : 0);
-  }
-}
 
 START_TEST(touched_pages_and_no_others)
 {
@@ -376,241 +314,6 @@ START_TEST(own_memory_is_not_reported)
 }
 END_TEST
 
-/* A second sampler without PAGEMAP_SCAN has the same picture, once what they look at holds still. */
-static void compare_sources(const char *base, size_t n)
-{
-  static unsigned states[1 << 16];
-  static uint64_t pfns[1 << 16];
-  struct proc_files without = files;
-
-  sample();
-  for (size_t i = 0; i < n; i++) {
-    states[i] = sink_state(PAGE_AT(base, i));
-    pfns[i] = sink_pfn(PAGE_AT(base, i));
-  }
-  sink_reset();
-  sample_forget(sampling);
-  without.flags &= ~VT_SAMPLE_SCAN;
-  sample_by(&without);
-  ck_assert_uint_eq(sink_last()->flags & VT_SAMPLE_SCAN, 0);
-  for (size_t i = 0; i < n; i++) {
-    unsigned known = files.flags & VT_SAMPLE_FLAGS ? 255 : LIVE;
-
-    ck_assert_uint_eq(sink_state(PAGE_AT(base, i)) & known, states[i] & known);
-    ck_assert_uint_eq(sink_pfn(PAGE_AT(base, i)), pfns[i]);
-  }
-  assert_agrees(base, n);
-  sink_reset();
-  sample_forget(sampling);
-}
-
-/* 64 MiB, sparsely touched in four ways; more than what the list source takes for large. */
-static char *sparse(void)
-{
-  size_t n = 1 << 14;
-  char *p = map(n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS);
-
-  madvise(p, n * FRAME_SIZE, MADV_NOHUGEPAGE);
-  for (size_t i = 5; i < n; i = i * 17 / 16 + 1)
-    *PAGE_AT(p, i) = 1;
-  for (size_t i = 2000; i < 6000; i += 2) /* more ranges than one call of the scan returns */
-    *PAGE_AT(p, i) = 1;
-  for (size_t i = 6000; i < 6100; i++)
-    ck_assert_int_eq(*(volatile char *)PAGE_AT(p, i), 0);
-  memset(PAGE_AT(p, 9000), 1, 700 * FRAME_SIZE);
-  *PAGE_AT(p, n - 1) = 1;
-  return p;
-}
-
-START_TEST(scan_and_list_agree)
-{
-  char *large = sparse();
-  char *small = map(3000, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS);
-  FILE *file = tmpfile();
-  size_t n = 1 << 14;
-  char *mapped;
-
-  for (size_t i = 0; i < 3000; i += 1 + i / 7)
-    *PAGE_AT(small, i) = 1;
-  ck_assert_int_eq(ftruncate(fileno(file), (off_t)(n * FRAME_SIZE)), 0);
-  mapped = mmap(NULL, n * FRAME_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fileno(file), 0);
-  ck_assert_ptr_ne(mapped, MAP_FAILED);
-  for (size_t i = 3; i < n; i += 1000)
-    *PAGE_AT(mapped, i) = 1;
-  compare_sources(large, n);
-  compare_sources(small, 3000);
-  compare_sources(mapped, n);
-  fclose(file);
-}
-END_TEST
-
-START_TEST(huge_pages)
-{
-  char *p = map(2048, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS);
-  char *aligned = (char *)(((uintptr_t)p + LEAF_SIZE - 1) & ~(uintptr_t)(LEAF_SIZE - 1));
-  char *small = PAGE_AT(aligned, LEAF_PAGES);
-  uint64_t first;
-
-  madvise(aligned, LEAF_SIZE, MADV_HUGEPAGE);
-  madvise(small, LEAF_SIZE, MADV_NOHUGEPAGE);
-  memset(aligned, 1, LEAF_SIZE);
-  memset(small, 1, FRAME_SIZE);
-  first = pagemap_word(pagemap, aligned) & ENTRY_PFN_MASK;
-  sample();
-  if (!(files.flags & VT_SAMPLE_FLAGS) || first % LEAF_PAGES) {
-    puts("skip: huge_pages: no huge page was to be had, or frame numbers are hidden");
-    return;
-  }
-  ck_assert_uint_ne(sink_state(aligned) & VT_PG_HUGE, 0);
-  ck_assert_uint_ne(sink_state(PAGE_AT(aligned, 511)) & VT_PG_HUGE, 0);
-  ck_assert_uint_eq(sink_state(small) & VT_PG_HUGE, 0);
-  compare_sources(aligned, LEAF_PAGES + 1);
-}
-END_TEST
-
-static bool ksm_is_running(void)
-{
-  char run[16];
-
-  return sys_read_file("/sys/kernel/mm/ksm/run", run, sizeof run) > 0 && *run == '1';
-}
-
-/* Equal pages are merged in time; each then looks shared without being so by anybody's will. */
-START_TEST(merged_pages)
-{
-  char *p = map(PAGES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS);
-
-  if (!(files.flags & VT_SAMPLE_FLAGS) || !ksm_is_running()) {
-    puts("skip: merged_pages: KSM is not running, or kpageflags cannot be read");
-    return;
-  }
-  memset(p, 0x5a, PAGES * FRAME_SIZE);
-  ck_assert_int_eq(madvise(p, PAGES * FRAME_SIZE, MADV_MERGEABLE), 0);
-  for (int i = 0; i < 3000; i++) {
-    sample();
-    if (sink_state(p) & VT_PG_KSM && sink_state(PAGE_AT(p, PAGES - 1)) & VT_PG_KSM)
-      break;
-    usleep(10000);
-  }
-  for (int i = 0; i < PAGES; i++) {
-    ck_assert_uint_ne(sink_state(PAGE_AT(p, i)) & VT_PG_KSM, 0);
-    ck_assert_uint_eq(sink_pfn(PAGE_AT(p, i)), sink_pfn(p));
-  }
-  *PAGE_AT(p, 3) = 1;
-  sample();
-  ck_assert_uint_eq(sink_state(PAGE_AT(p, 3)) & (VT_PG_KSM | VT_PG_EXCLUSIVE), VT_PG_EXCLUSIVE);
-}
-END_TEST
-
-/* A bounded part of what may be empty is explored per sample.  AddressSanitizer's shadow is terabytes of that. */
-#if defined(__SANITIZE_ADDRESS__)
-#define TERABYTES_ABOUT true
-#else
-#define TERABYTES_ABOUT false
-#endif
-
-START_TEST(list_source_finds_growth)
-{
-  size_t n = 1 << 15; /* 128 MiB */
-  char *p = map(n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS);
-  char *none = map(n, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS);
-
-  char *closed = map(n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS);
-
-  madvise(p, n * FRAME_SIZE, MADV_NOHUGEPAGE);
-  *PAGE_AT(closed, 9000) = 1;
-  mprotect(closed, n * FRAME_SIZE, PROT_NONE);
-  files.flags &= ~VT_SAMPLE_SCAN;
-  for (size_t i = 0; i < 8; i++) {
-    *PAGE_AT(p, i * 3777 + 1) = 1;
-    sample();
-    ck_assert_uint_ne(sink_state(PAGE_AT(p, i * 3777 + 1)), 0);
-  }
-  ck_assert_uint_eq(sink_state(none), 0);
-  ck_assert(TERABYTES_ABOUT || sink_state(PAGE_AT(closed, 9000)) != 0);
-  /* A mapping that was closed to everything has been opened and used. */
-  mprotect(PAGE_AT(none, 5000), 16 * FRAME_SIZE, PROT_READ | PROT_WRITE);
-  *PAGE_AT(none, 5003) = 1;
-  sample();
-  ck_assert_uint_ne(sink_state(PAGE_AT(none, 5003)), 0);
-  madvise(p, n * FRAME_SIZE, MADV_DONTNEED);
-  munmap(none, n * FRAME_SIZE);
-  sample();
-  ck_assert_uint_eq(sink_state(PAGE_AT(p, 1)), 0);
-  ck_assert_uint_eq(sink_state(PAGE_AT(none, 5003)), 0);
-}
-END_TEST
-
-/* A large sparse file is explored a window at a time: at last everything in it is found. */
-START_TEST(list_source_explores_files)
-{
-  size_t n = 1 << 17; /* 512 MiB */
-  FILE *file = tmpfile();
-  char *p;
-
-  ck_assert_int_eq(ftruncate(fileno(file), (off_t)(n * FRAME_SIZE)), 0);
-  p = mmap(NULL, n * FRAME_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fileno(file), 0);
-  ck_assert_ptr_ne(p, MAP_FAILED);
-  files.flags &= ~VT_SAMPLE_SCAN;
-  *p = 1;
-  *PAGE_AT(p, n - 1) = 1;
-  for (int i = 0; i < 20; i++)
-    sample();
-  ck_assert_uint_ne(sink_last()->flags & VT_SAMPLE_PARTIAL, 0);
-  ck_assert_uint_ne(sink_state(p), 0);
-  ck_assert_uint_ne(sink_state(PAGE_AT(p, n - 1)), 0);
-  /* What was found once is looked at every time. */
-  madvise(p, n * FRAME_SIZE, MADV_DONTNEED);
-  sample();
-  ck_assert_uint_eq(sink_state(PAGE_AT(p, n - 1)), 0);
-  fclose(file);
-}
-END_TEST
-
-/* Terabytes that nobody touched.  Reading all their words would take seconds; the bound leaves room for sanitizers. */
-START_TEST(empty_reservations_are_cheap)
-{
-  size_t size = (size_t)1 << 40;
-  char *none = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-  if (none == MAP_FAILED) {
-    puts("skip: empty_reservations_are_cheap: no room for one");
-    return;
-  }
-  sample();
-  ck_assert_uint_lt(sink_last()->cost_ns, UINT64_C(500000000));
-  files.flags &= ~VT_SAMPLE_SCAN;
-  for (int i = 0; i < 10; i++) {
-    sample();
-    ck_assert_uint_lt(sink_last()->cost_ns, UINT64_C(500000000));
-  }
-  munmap(none, size);
-}
-END_TEST
-
-/* A sample that is cut goes on where it was cut, and at last has seen everything. */
-START_TEST(slices_cover_everything)
-{
-  struct sample_request request = {.reason = VT_SAMPLE_MARK, .limit_ns = 1};
-  size_t n = 1 << 14;
-  char *p = map(n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE);
-  unsigned slices = 0;
-
-  ck_assert_ptr_nonnull(p);
-  do {
-    sample_take(sampling, &files, &request);
-    ck_assert_uint_ne(sink_last()->flags & VT_SAMPLE_PARTIAL, 0);
-    slices++;
-  } while (sampling->cursor && slices < 1000000);
-  ck_assert_uint_gt(slices, 4);
-  ck_assert_uint_lt(slices, 1000000);
-  assert_agrees(p, n);
-  /* And the next one, without a limit, is whole again. */
-  sample();
-  ck_assert_uint_eq(sink_last()->flags & VT_SAMPLE_PARTIAL, 0);
-}
-END_TEST
-
 START_TEST(hidden_numbers)
 {
   char *p = map(PAGES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE);
@@ -680,48 +383,28 @@ START_TEST(values_without_touching)
 }
 END_TEST
 
-/* ThreadSanitizer's shadow consists of large mappings, whose every byte the list source then asks for. */
-#if defined(__SANITIZE_THREAD__)
-#define LIST_IS_SLOW true
-#else
-#define LIST_IS_SLOW false
-#endif
-
 int main(void)
 {
   Suite *suite = suite_create("frames: samples");
-  TCase *states = tcase_create("states");
-  TCase *sources = tcase_create("sources");
+  TCase *tests = tcase_create("all");
   SRunner *runner = srunner_create(suite);
   int failed;
 
-  tcase_add_checked_fixture(states, set_up, tear_down);
-  tcase_add_test(states, touched_pages_and_no_others);
-  tcase_add_test(states, skipped_pages_are_counted);
-  tcase_add_test(states, frame_numbers_as_root);
-  tcase_add_test(states, zero_page_is_told_from_written_ones);
-  tcase_add_test(states, shared_memory_and_files);
-  tcase_add_test(states, pages_that_go);
-  tcase_add_test(states, leaves_that_are_empty_are_used_again);
-  tcase_add_test(states, only_changes_are_reported);
-  tcase_add_test(states, copy_on_write_after_fork);
-  tcase_add_test(states, mappings_as_the_kernel_has_them);
-  tcase_add_test(states, own_memory_is_not_reported);
-  tcase_add_test(states, hidden_numbers);
-  tcase_add_test(states, values_without_touching);
-  suite_add_tcase(suite, states);
-  tcase_add_checked_fixture(sources, set_up, tear_down);
-  tcase_set_timeout(sources, 60);
-  tcase_add_test(sources, scan_and_list_agree);
-  tcase_add_test(sources, huge_pages);
-  tcase_add_test(sources, merged_pages);
-  if (!LIST_IS_SLOW) {
-    tcase_add_test(sources, list_source_finds_growth);
-    tcase_add_test(sources, list_source_explores_files);
-  }
-  tcase_add_test(sources, empty_reservations_are_cheap);
-  tcase_add_test(sources, slices_cover_everything);
-  suite_add_tcase(suite, sources);
+  tcase_add_checked_fixture(tests, set_up, tear_down);
+  tcase_add_test(tests, touched_pages_and_no_others);
+  tcase_add_test(tests, skipped_pages_are_counted);
+  tcase_add_test(tests, frame_numbers_as_root);
+  tcase_add_test(tests, zero_page_is_told_from_written_ones);
+  tcase_add_test(tests, shared_memory_and_files);
+  tcase_add_test(tests, pages_that_go);
+  tcase_add_test(tests, leaves_that_are_empty_are_used_again);
+  tcase_add_test(tests, only_changes_are_reported);
+  tcase_add_test(tests, copy_on_write_after_fork);
+  tcase_add_test(tests, mappings_as_the_kernel_has_them);
+  tcase_add_test(tests, own_memory_is_not_reported);
+  tcase_add_test(tests, hidden_numbers);
+  tcase_add_test(tests, values_without_touching);
+  suite_add_tcase(suite, tests);
   srunner_run_all(runner, CK_ENV);
   failed = srunner_ntests_failed(runner);
   srunner_free(runner);
