@@ -54,11 +54,26 @@ static COLD void free_slow(void *p, const char *call, uintptr_t frame)
   hook_end(&h);
 }
 
+/* A block that is perhaps another thread's.  False: it could not be freed, and nothing happened. */
+static __attribute__((noinline)) bool free_other(struct thread *t, void *p)
+{
+  size_t size;
+  bool first = unlikely(heap_recycles()) && heap_usable(p, &size) == HEAP_OK;
+
+  trace_clock_due(t->writer);
+  if (first)
+    trace_free(t->writer, (uintptr_t)p);
+  if (unlikely(heap_free_slow(t->heap, p) != HEAP_OK))
+    return false;
+  if (!first)
+    trace_free(t->writer, (uintptr_t)p);
+  return true;
+}
+
 /* call names the hook in a report. */
 HOT void free_block(void *p, const char *call, uintptr_t frame)
 {
   struct thread *t = thread_self();
-  bool own;
 
   if (!p)
     return;
@@ -66,15 +81,13 @@ HOT void free_block(void *p, const char *call, uintptr_t frame)
     free_slow(p, call, frame);
     return;
   }
-  own = heap_is_own(t->heap, p);
-  if (unlikely((likely(own) ? heap_free_own(t->heap, p) : heap_free_slow(t->heap, p)) != HEAP_OK)) {
+  if (likely(heap_is_own(t->heap, p)) && likely(heap_free_own(t->heap, p) == HEAP_OK)) {
+    trace_free(t->writer, (uintptr_t)p);
+  } else if (unlikely(!free_other(t, p))) {
     hook_leave(t, frame);
     free_slow(p, call, frame);
     return;
   }
-  if (unlikely(!own))
-    trace_clock_due(t->writer);
-  trace_free(t->writer, (uintptr_t)p);
   free_sites_note(t, p, frame);
   hook_leave(t, frame);
 }

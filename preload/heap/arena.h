@@ -43,6 +43,7 @@ struct arena {
   uint64_t free_dirty;    /* pages free but resident */
   uint32_t purge_ticks;   /* pages freed since the clock was read */
   uint32_t purge_ordinal; /* next segment to look at */
+  uint32_t recycle_ordinal;
 
   struct extent *free_ranges; /* address space for huge blocks and ranges */
   struct extent *ranges;      /* reserved for the program's mappings */

@@ -36,6 +36,17 @@ void heap_set_nondet(heap_nondet_fn fn);
  */
 void heap_populate_ahead(bool ahead);
 
+/*
+ * By the rule a block that another thread freed is never used again.  When more than so many bytes are lost
+ * in that way, because they lie between blocks in use, and a quarter of what is in use there, their owners use
+ * them again from then on (VT_NONDET_RECYCLED).  0: at the next occasion; UINT64_MAX: never.  The default is 8 MiB.
+ */
+void heap_recycle_above(uint64_t bytes);
+
+/* Whether a block may be handed out by its owner as soon as another thread has freed it: its free is to be recorded
+ * before it is done. */
+bool heap_recycles(void);
+
 /* The heap that is empty and refuses everything fast: heap_alloc on it ends in heap_alloc_slow, which returns NULL. */
 extern struct heap heap_none __attribute__((visibility("hidden")));
 

@@ -9,6 +9,7 @@
 
 #include "base/own.h"
 #include "base/sys.h"
+#include "heap/recycle.h"
 #include "heap/slab.h"
 
 #define MAGAZINE_FIRST 8
@@ -57,6 +58,8 @@ void *magazine_refill(struct arena *arena, unsigned class)
   magazine_grow(magazine, class);
   count = slab_batch(arena, class, (unsigned)(magazine->limit - magazine->bottom) / 2);
   lock_take(&arena->region->lock);
+  if (unlikely(recycle_is_on()) && !arena->bins[class].runs)
+    recycle_for(arena, class);
   count = slab_take(arena, class, blocks, count);
   lock_release(&arena->region->lock);
   if (!count)

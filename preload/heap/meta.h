@@ -43,8 +43,9 @@
 /*
  * One bit per 16 bytes of heap, kept at a block's first 16 bytes.  live: the
  * block was handed out and not freed by its owner; written by the owning
- * thread only.  gone: another thread freed it; set by atomic or, never cleared.  A block
- * is live when live is set and gone is not.  Both words of a block share a cache line.
+ * thread only.  gone: another thread freed it; set by atomic or, cleared by the owner alone when it
+ * takes the block back (recycle.h).  A block is live when live is set and gone is not.  Both words of a block share a
+ * cache line.
  */
 struct state_pair {
   uint64_t live, gone;
@@ -59,7 +60,7 @@ struct state_pair {
 struct run {
   uint64_t avail[4];
   struct run *next, *prev; /* the class's runs that have blocks available */
-  uint16_t gone;           /* blocks freed by others, counted late; atomic */
+  uint16_t gone;           /* blocks freed by others, counted late; atomic, modulo 2^16 (recycle.c) */
   uint16_t free;           /* bits set in avail; RUN_MEDIUM: one medium block */
   uint16_t head;           /* page number of the run's first page within its segment */
   uint8_t last;            /* pages in the run, less one */
@@ -99,6 +100,9 @@ struct segment {
   uint32_t dead_pages; /* pages whose blocks are all gone, or given up; atomic */
   uint64_t gone_bytes; /* blocks freed by others; atomic */
   uint64_t swept;      /* value of gone_bytes at the latest sweep */
+  uint64_t recycled;   /* value of gone_bytes when blocks were last taken back */
+  uint32_t lost;       /* bytes of gone blocks on pages that the latest sweep had to leave, */
+  uint32_t used;       /* and of the others there */
   /* Huge block. */
   uint32_t huge_state; /* enum huge_state; atomic */
   uint64_t huge_size;  /* usable bytes, a multiple of the page size */

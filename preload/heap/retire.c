@@ -10,6 +10,7 @@
 
 #include "base/sys.h"
 #include "heap/page_bits.h"
+#include "heap/recycle.h"
 #include "heap/segment.h"
 
 /* Pending blocks of one run are counted after this many at the latest. */
@@ -17,16 +18,16 @@
 
 /* Gone blocks on resident pages, in all heaps together: so many more than after the latest sweep, and they are swept.
  */
-#define SWEEP_BYTES (UINT64_C(16) << 20)
+#define SWEEP_BYTES (INT64_C(16) << 20)
 /* Only old segments are swept, because young ones may die soon and are then used again as they are; unless so much is
  * gone. */
-#define SWEEP_ALL (UINT64_C(64) << 20)
+#define SWEEP_ALL (INT64_C(64) << 20)
 /* A segment is looked at when at least so much of it has gone since the last time. */
-#define SWEEP_SEGMENT (UINT64_C(64) << 10)
+#define SWEEP_SEGMENT (INT64_C(64) << 10)
 
 static struct lock sweep_lock;
-static uint64_t gone_resident;          /* atomic: bytes gone, not in buried segments and not swept */
-static uint64_t sweep_at = SWEEP_BYTES; /* atomic: the next sweep is due when gone_resident exceeds this */
+static int64_t gone_resident;          /* atomic: bytes gone, not in buried segments and not swept */
+static int64_t sweep_at = SWEEP_BYTES; /* atomic: the next sweep is due when gone_resident exceeds this */
 
 bool retire_pages(struct segment *segment, unsigned count)
 {
@@ -37,8 +38,17 @@ void retire_forget(struct segment *segment)
 {
   uint64_t gone = __atomic_load_n(&segment->gone_bytes, __ATOMIC_RELAXED);
 
-  __atomic_fetch_sub(&gone_resident, gone - segment->swept, __ATOMIC_RELAXED);
+  __atomic_fetch_sub(&gone_resident, (int64_t)(gone - segment->swept), __ATOMIC_RELAXED);
   segment->swept = gone;
+}
+
+void retire_take_back(struct segment *segment, uint64_t bytes)
+{
+  uint64_t swept = segment->swept < bytes ? segment->swept : bytes;
+
+  __atomic_fetch_sub(&segment->gone_bytes, bytes, __ATOMIC_RELAXED);
+  segment->swept -= swept;
+  __atomic_fetch_sub(&gone_resident, (int64_t)(bytes - swept), __ATOMIC_RELAXED);
 }
 
 /*
@@ -53,7 +63,7 @@ static void count(struct run *run, unsigned n)
   unsigned total = class ? (unsigned)(pages * HEAP_PAGE / size) : 1;
 
   __atomic_fetch_add(&segment->gone_bytes, n * size, __ATOMIC_RELAXED);
-  __atomic_fetch_add(&gone_resident, n * size, __ATOMIC_RELAXED);
+  __atomic_fetch_add(&gone_resident, (int64_t)(n * size), __ATOMIC_RELAXED);
   if (__atomic_add_fetch(&run->gone, n, __ATOMIC_ACQ_REL) == total && retire_pages(segment, pages)) {
     struct region *region = segment->region;
 
@@ -100,12 +110,14 @@ void retire_flush(struct arena *arena)
     settle(&arena->pending[i]);
 }
 
-/* Takes the pages out of idle that a block needs which is neither gone nor available. */
-static void keep_needed(const struct run *run, unsigned class, uint64_t *idle)
+/* Takes the pages out of idle that a block needs which is neither gone nor available, and adds up what is lost on them.
+ */
+static void keep_needed(const struct run *run, unsigned class, uint64_t *idle, struct segment *segment)
 {
   uint32_t size = class_infos[class].size;
   uintptr_t start = run_addr(run);
-  unsigned total = (unsigned)((run->last + 1u) * HEAP_PAGE / size);
+  unsigned pages = run->last + 1u, total = (unsigned)(pages * HEAP_PAGE / size), kept;
+  uint32_t lost = 0, used = 0;
 
   for (unsigned i = 0; i < total; i++) {
     uintptr_t addr = start + (uintptr_t)i * size;
@@ -115,7 +127,14 @@ static void keep_needed(const struct run *run, unsigned class, uint64_t *idle)
 
     if (!gone && !avail)
       pages_clear(idle, run->head + first, last - first + 1);
+    if (gone)
+      lost += size;
+    else
+      used += size;
   }
+  kept = pages - pages_count(idle, run->head, pages);
+  segment->lost += lost * kept / pages;
+  segment->used += used;
 }
 
 static void sweep_run(struct run *run, struct segment *segment)
@@ -125,7 +144,7 @@ static void sweep_run(struct run *run, struct segment *segment)
 
   pages_set(idle, run->head, run->last + 1u);
   if (class)
-    keep_needed(run, class, idle);
+    keep_needed(run, class, idle, segment);
   for (unsigned page = pages_next_set(idle, 0); page < SEGMENT_PAGES;) {
     unsigned end = pages_next_clear(idle, page);
 
@@ -140,8 +159,9 @@ static uint64_t sweep_segment(struct segment *segment)
   uint64_t gone = __atomic_load_n(&segment->gone_bytes, __ATOMIC_RELAXED);
   uint64_t bytes = gone - segment->swept;
 
-  if (bytes < SWEEP_SEGMENT)
+  if ((int64_t)bytes < SWEEP_SEGMENT)
     return 0;
+  segment->lost = segment->used = 0;
   for (unsigned page = 0; page < SEGMENT_PAGES;) {
     struct run *run = meta_run(segment->addr + page * HEAP_PAGE);
 
@@ -154,24 +174,33 @@ static uint64_t sweep_segment(struct segment *segment)
     page += run->last + 1u;
   }
   segment->swept = gone;
-  __atomic_fetch_sub(&gone_resident, bytes, __ATOMIC_RELAXED);
+  __atomic_fetch_sub(&gone_resident, (int64_t)bytes, __ATOMIC_RELAXED);
   return bytes;
 }
 
-static uint64_t sweep_arena(struct arena *arena, bool all)
-{
-  uint64_t bytes = 0;
+/* What sweeps found: bytes looked at, and what recycle_judge wants to know. */
+struct swept {
+  uint64_t bytes, lost, used;
+};
 
+static void sweep_arena(struct arena *arena, bool all, struct swept *swept)
+{
   for (uint32_t i = 0; i < arena->segment_count; i++) {
-    if (arena->segments[i] && (all || i + SEGMENT_OLD < arena->segment_count))
-      bytes += sweep_segment(arena->segments[i]);
+    struct segment *segment = arena->segments[i];
+
+    if (!segment)
+      continue;
+    if (all || i + SEGMENT_OLD < arena->segment_count)
+      swept->bytes += sweep_segment(segment);
+    swept->lost += segment->lost;
+    swept->used += segment->used;
   }
-  return bytes;
 }
 
 uint64_t retire_sweep(bool all)
 {
-  uint64_t bytes = 0, mask = sys_block_signals();
+  struct swept swept = {0};
+  uint64_t mask = sys_block_signals();
 
   if (!lock_try(&sweep_lock)) {
     sys_restore_signals(mask);
@@ -180,14 +209,15 @@ uint64_t retire_sweep(bool all)
   for (struct region *region = region_first(); region; region = region->next) {
     lock_take(&region->lock);
     if (region_is_whole(region))
-      bytes += sweep_arena(arena_of(region_heap(region)), all);
+      sweep_arena(arena_of(region_heap(region)), all, &swept);
     lock_release(&region->lock);
   }
   /* What is left lies on pages with live blocks, a little in each segment: not worth another look before long. */
   __atomic_store_n(&sweep_at, __atomic_load_n(&gone_resident, __ATOMIC_RELAXED) + SWEEP_BYTES, __ATOMIC_RELAXED);
+  recycle_judge(swept.lost, swept.used);
   lock_release(&sweep_lock);
   sys_restore_signals(mask);
-  return bytes;
+  return swept.bytes;
 }
 
 void retire_before_fork(void)

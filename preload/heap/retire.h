@@ -19,6 +19,9 @@ void retire_flush(struct arena *arena);
 /* Counts pages as dead; true when all of the segment are: the caller buries it. */
 bool retire_pages(struct segment *segment, unsigned count);
 
+/* The owner takes gone blocks of so many bytes back.  Under the region's lock. */
+void retire_take_back(struct segment *segment, uint64_t bytes);
+
 /* The segment is buried: its gone bytes are no longer resident. */
 void retire_forget(struct segment *segment);
 

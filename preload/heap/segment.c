@@ -166,7 +166,8 @@ static int open_at(struct arena *arena, uint64_t addr)
   segment->free_pages = SEGMENT_PAGES;
   segment->free_dirty = moved ? SEGMENT_PAGES : 0;
   segment->dead_pages = 0;
-  segment->gone_bytes = segment->swept = 0;
+  segment->gone_bytes = segment->swept = segment->recycled = 0;
+  segment->lost = segment->used = 0;
   segment->freed_ns = segment_now();
   memset(segment->free_map, 0xff, sizeof segment->free_map);
   memset(segment->dirty_map, moved ? 0xff : 0, sizeof segment->dirty_map);

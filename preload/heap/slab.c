@@ -109,6 +109,12 @@ static struct run *run_new(struct arena *arena, unsigned class)
   return run;
 }
 
+/* Nothing of it is in use.  A block that was taken back before its free was counted keeps the run (recycle.c). */
+static bool run_is_empty(const struct run *run, unsigned class)
+{
+  return run->free == blocks_in(run, class) && !__atomic_load_n(&run->gone, __ATOMIC_ACQUIRE);
+}
+
 static void run_release(struct arena *arena, struct bin *bin, struct run *run)
 {
   uint8_t *class = meta_class(run_addr(run));
@@ -220,7 +226,7 @@ void slab_put(struct arena *arena, unsigned class, void **blocks, unsigned count
     if (!run->free++)
       link_run(bin, run);
     /* One empty run stays, so that a single block that comes and goes does not take its run along. */
-    if (run->free == blocks_in(run, class) && (run->next || run->prev))
+    if (run_is_empty(run, class) && (run->next || run->prev))
       run_release(arena, bin, run);
   }
 }
@@ -233,7 +239,7 @@ void slab_release(struct arena *arena)
 
     for (run = bin->runs; run; run = next) {
       next = run->next;
-      if (run->free == blocks_in(run, class))
+      if (run_is_empty(run, class))
         run_release(arena, bin, run);
     }
   }
