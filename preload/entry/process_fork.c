@@ -3,9 +3,13 @@
  *
  * libc's fork runs our handlers: they are registered before any of the
  * program's, so the prepare handler runs last (the program's own may still
- * allocate) and the child handler first.  Order of locks: sampler, heap,
- * threads, modules, trace, own memory, because each may be held while a later
- * one is taken.
+ * allocate) and the child handler first.  Order of locks: libc's list of
+ * streams, sampler, heap, threads, modules, trace, own memory, because each may
+ * be held while a later one is taken.
+ *
+ * libc's fork takes the lock of its list of streams after all handlers.  Its
+ * holder in another thread (fflush of all streams) waits for one stream, whose
+ * holder may allocate (getline does): that lock comes before ours, then.  It is recursive, so that libc takes it again.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -24,7 +28,13 @@
 #include "trace/trace.h"
 #include "unwind/unwind.h"
 
-static bool locked; /* the handlers run: set and read by the forking thread alone, under all locks */
+/* libc's own: no header has them.  In a libc without them there is nothing to be put in order. */
+extern void _IO_list_lock(void) __attribute__((weak));
+extern void _IO_list_unlock(void) __attribute__((weak));
+extern void _IO_list_resetlock(void) __attribute__((weak));
+
+static bool streams_locked; /* under that lock */
+static bool locked;         /* the handlers run: set and read by the forking thread alone, under all locks */
 
 void process_before_fork(void)
 {
@@ -119,18 +129,35 @@ uint32_t process_surprise_fork(uint32_t stack)
 
 static void prepare(void)
 {
-  if (!process_is_borrowed())
-    process_before_fork();
+  if (process_is_borrowed())
+    return;
+  if (_IO_list_lock && _IO_list_unlock && _IO_list_resetlock) {
+    _IO_list_lock();
+    streams_locked = true;
+  }
+  process_before_fork();
+}
+
+/* In the child of a process with several threads libc has made the lock anew, in others it is still held. */
+static void after_fork(bool child)
+{
+  bool unlock = streams_locked;
+
+  process_after_fork(child);
+  if (!unlock)
+    return;
+  streams_locked = false;
+  (child ? _IO_list_resetlock : _IO_list_unlock)();
 }
 
 static void in_parent(void)
 {
-  process_after_fork(false);
+  after_fork(false);
 }
 
 static void in_child(void)
 {
-  process_after_fork(true);
+  after_fork(true);
 }
 
 void process_register_fork(void)

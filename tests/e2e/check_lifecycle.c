@@ -197,6 +197,18 @@ START_TEST(raw_fork)
 }
 END_TEST
 
+/* A thread that forks, one that allocates under a stream's lock, and one that has libc's list of streams do not wait
+ * for each other in a circle. */
+START_TEST(fork_among_streams)
+{
+  struct e2e_result result;
+
+  run_both("fork_streams", NULL, _i ? "VMTRACE_HEAP=next" : "VMTRACE_OUT=off", &result);
+  e2e_expect_exit(&result, 0);
+  e2e_release(&result);
+}
+END_TEST
+
 /* Children that share the parent's memory end nothing of it. */
 START_TEST(vfork_and_spawn)
 {
@@ -518,6 +530,7 @@ int main(void)
   tcase_add_loop_test(end, ways_to_end, 0, (int)(sizeof ends / sizeof *ends));
   tcase_add_test(forks, fork_goes_on_from_the_same_state);
   tcase_add_loop_test(forks, raw_fork, 0, 2);
+  tcase_add_loop_test(forks, fork_among_streams, 0, 2);
   tcase_add_loop_test(forks, vfork_and_spawn, 0, 2);
   tcase_add_loop_test(forks, other_forks, 0, 3);
   tcase_add_test(execs, exec_names_its_parent);
