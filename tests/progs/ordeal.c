@@ -215,22 +215,29 @@ static void segv(void)
 /* Small pieces of memory here and there behind block, where the heap would go on. */
 static void dig_holes(uintptr_t block)
 {
-  const uintptr_t segment = UINT64_C(2) << 20, own = UINT64_C(0x0c0000000000);
-
-  /* Where a tracer has its own memory. */
-  for (uintptr_t i = 1; i < 2000; i++)
-    mmap((void *)(own + i * (UINT64_C(64) << 10)), 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE,
-         -1, 0);
+  const uintptr_t segment = UINT64_C(2) << 20;
 
   for (uintptr_t i = 1; i < 3000; i++)
     mmap((void *)((block & ~(segment - 1)) + (1 + i * 5) * segment), 4096, PROT_READ,
          MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
 }
 
+/* And where a tracer has its own memory. */
+static void dig_aside(void)
+{
+  const uintptr_t own = UINT64_C(0x0c0000000000);
+
+  for (uintptr_t i = 1; i < 2000; i++)
+    mmap((void *)(own + i * (UINT64_C(64) << 10)), 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE,
+         -1, 0);
+}
+
 static void holes(void)
 {
   void *first = NULL, **block = NULL;
 
+  dig_aside();
+  alive(20);
   /* More than the first segment, which lies apart. */
   for (unsigned i = 0; i < 3000; i++) {
     block = malloc(1000);
