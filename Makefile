@@ -56,7 +56,7 @@ ASAN_NOT := check_unwind
 TSAN_TESTS := check_base% check_pack% check_heap% check_trace% check_frames_helper%
 
 # What user-mode emulation does not offer: page frames, and threads that share no descriptors.
-EMULATED_NOT := check_frames_helper check_frames_sample check_frames_source check_samples
+EMULATED_NOT := check_frames_helper check_frames_helper_life check_frames_sample check_frames_source check_samples
 
 DEPS_BUILD := $(BUILD)/.deps-build
 DEPS_CHECK := $(BUILD)/.deps-check
