@@ -184,7 +184,8 @@ fuzz-run: $(FUZZ)
 
 # What libFuzzer finds stays in build/libfuzzer and is the start of the next run.
 FUZZ_SECONDS ?= 60
-FUZZ_MAKE := $(MAKE) --no-print-directory CC=clang CFLAGS="-O1 -g" LIBFUZZER=1
+# Warnings that gcc does not have are no errors here.
+FUZZ_MAKE := $(MAKE) --no-print-directory CC=clang CFLAGS="-O1 -g" LIBFUZZER=1 WERROR=
 libfuzzer: all $(BUILD)/progs/owners ## libFuzzer on the reader and on the heap, FUZZ_SECONDS=60 each
 	$(Q).ci/deps fuzz && tests/fuzz/corpus.sh $(BUILD) build/libfuzzer
 	+$(Q)$(FUZZ_MAKE) BUILD=build/libfuzzer/reader-build SAN=address,undefined build/libfuzzer/reader-build/tests/fuzz/fuzz_reader
