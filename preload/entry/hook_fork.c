@@ -36,9 +36,11 @@ EXPORT pid_t fork(void)
   return child;
 }
 
-/* Runs no atfork handlers, so ours are called here. */
+/* Runs no atfork handlers, so ours are called here.  It may be called in signal handlers: one that came between the two
+ * would wait for the locks that its own thread holds. */
 EXPORT pid_t _Fork(void)
 {
+  uint64_t mask;
   pid_t child;
 
   hook_thread();
@@ -46,9 +48,11 @@ EXPORT pid_t _Fork(void)
     errno = ENOSYS;
     return -1;
   }
+  mask = sys_block_signals();
   process_before_fork();
   child = next_libc._Fork();
   process_after_fork(child == 0);
+  sys_restore_signals(mask);
   record_fork(child);
   return child;
 }
