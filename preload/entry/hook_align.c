@@ -82,7 +82,7 @@ EXPORT int posix_memalign(void **result, size_t align, size_t size)
       *result = p;
   }
   hook_end(&h);
-  errno = error;
+  errno = code == ENOMEM ? ENOMEM : error; /* POSIX leaves it open, glibc tells */
   return code;
 }
 
