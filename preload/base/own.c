@@ -32,12 +32,14 @@ static struct lock own_lock;
 static struct own_object *own_lists[MAX_SHIFT + 1];
 static uint8_t *grain_cur, *grain_end;
 
-/* Maps at the next address of our range; an address that is taken is passed over. */
+/* Maps at the next address of our range; addresses that are taken are passed over, in steps that double. */
 static void *map_next(size_t size, int prot, int flags, int fd, int64_t offset)
 {
+  uint64_t step;
+
   size = (size + PAGE - 1) & ~(PAGE - 1);
-  for (;;) {
-    uint64_t addr = __atomic_fetch_add(&own_next, size, __ATOMIC_RELAXED);
+  for (step = size;; step *= 2) {
+    uint64_t addr = __atomic_fetch_add(&own_next, step, __ATOMIC_RELAXED);
     void *p;
 
     if (addr + size > OWN_END)

@@ -63,7 +63,7 @@ void process_note_nondet(enum vt_nondet reason, uint64_t addr)
     process.nondet_addr = addr;
   }
   if (reason == VT_NONDET_LOW)
-    log_warn("address 0x%lx is taken by the executable: its heap starts at 0x%lx instead", (unsigned long)LOW_START,
+    log_warn("address 0x%lx is already taken: the heap starts at 0x%lx instead", (unsigned long)LOW_START,
              (unsigned long)HIGH_START);
   trace_note_nondet(reason, addr);
 }

@@ -28,6 +28,10 @@
 #define PURGE_TICKS 512
 #define PURGE_SEGMENTS 8
 
+/* Addresses tried in a row that are all taken: then there is no memory for this request.  The next one goes on behind
+ * them. */
+#define TAKEN_MAX 1024
+
 static uint64_t coarse_now; /* atomic */
 
 uint64_t segment_now(void)
@@ -183,7 +187,7 @@ static int open_at(struct arena *arena, uint64_t addr)
 /* A new segment outside the window, where huge blocks lie. */
 static int open_outside(struct arena *arena)
 {
-  for (;;) {
+  for (unsigned taken = 0; taken < TAKEN_MAX;) {
     uint64_t addr = extent_fit(arena->free_ranges, SEGMENT_SIZE, SEGMENT_SIZE);
     int error;
 
@@ -200,19 +204,21 @@ static int open_outside(struct arena *arena)
     error = open_at(arena, addr);
     if (error == -EEXIST) {
       region_nondet(VT_NONDET_TAKEN, addr);
+      taken++;
       continue;
     }
     if (error)
       extent_add(&arena->free_ranges, addr, SEGMENT_SIZE, 0);
     return error;
   }
+  return -ENOMEM;
 }
 
 static int open_next(struct arena *arena)
 {
   struct heap *heap = &arena->fast;
 
-  while (arena->next_segment < arena->region->window_end) {
+  for (unsigned taken = 0; arena->next_segment < arena->region->window_end && taken < TAKEN_MAX; taken++) {
     uint64_t addr = arena->next_segment;
     int error = open_at(arena, addr);
 

@@ -182,6 +182,20 @@ START_TEST(own_memory_lies_in_its_range)
 }
 END_TEST
 
+/* A program may have taken all addresses there are: that is found out soon. */
+START_TEST(own_range_may_be_taken)
+{
+  void *before = own_map(4096);
+  uint64_t start = ((uint64_t)before + (1 << 20)) & ~UINT64_C(4095);
+
+  ck_assert_ptr_nonnull(before);
+  ck_assert_int_eq(sys_map_at(start, OWN_END - start, PROT_NONE), 0);
+  while (own_map(4096))
+    ;
+  ck_assert_ptr_null(own_map(4096));
+}
+END_TEST
+
 START_TEST(map_at_never_replaces)
 {
   uint64_t at = HIGH_START + SEGMENT_SIZE;
@@ -247,6 +261,7 @@ int main(void)
   tcase_add_test(tc, out_off);
   tcase_add_test(tc, trace_path_placeholders);
   tcase_add_test(tc, own_memory_lies_in_its_range);
+  tcase_add_test(tc, own_range_may_be_taken);
   tcase_add_test(tc, map_at_never_replaces);
   tcase_add_test(tc, calls_return_minus_errno);
   tcase_add_test(tc, lock_excludes);
