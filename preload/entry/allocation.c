@@ -2,7 +2,8 @@
  * Allocation below the hooks.  See allocation.h.
  *
  * Order of records.  The pinned heap gives an address out again only to the
- * thread that freed it, so a free may be recorded after it was done.  The next
+ * thread that freed it, so a free may be recorded after it was done; but where
+ * owners take back what others freed (heap_recycles), frees by others are recorded first.  The next
  * allocator may give it to another thread at once: there the record comes
  * first.  A realloc that moves is recorded when it is done, in both; readers
  * hold back an allocation of an address that is still in use until they have seen the record that frees it.
