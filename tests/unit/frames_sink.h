@@ -34,7 +34,7 @@ extern const struct sampler_sink sink_table;
 
 void sink_reset(void);
 
-/* Samples that have ended so far, and the one of this index. */
+/* Samples that have ended so far, and the one of this index: the latest SINK_SAMPLES are kept. */
 unsigned sink_count(void);
 const struct sink_sample *sink_sample(unsigned index);
 const struct sink_sample *sink_last(void);
