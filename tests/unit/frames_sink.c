@@ -37,12 +37,12 @@ static _Noreturn void give_up(const char *what, size_t size)
   abort();
 }
 
-#define expect(good)                                                \
-  do {                                                              \
-    static const char what[] = "sink: it does not hold: " #good "\n"; \
-                                                                    \
-    if (!(good))                                                    \
-      give_up(what, sizeof what - 1);                               \
+#define expect(good)                                                                                                   \
+  do {                                                                                                                 \
+    static const char what[] = "sink: it does not hold: " #good "\n";                                                  \
+                                                                                                                       \
+    if (!(good))                                                                                                       \
+      give_up(what, sizeof what - 1);                                                                                  \
   } while (0)
 
 static struct seen *slot_of(uint64_t addr, bool make)
