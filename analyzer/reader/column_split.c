@@ -174,7 +174,7 @@ static bool split_hot(struct split *s)
       return false;
   }
   unit = vt_unpack_alloc(&s->codec, word, &size);
-  guess = *vt_guess(&s->codec, size);
+  guess = vt_guess(&s->codec, size).stack;
   vt_unpack_stack(&s->codec, size, difference);
   if (vt_zigzag((int64_t)s->codec.stack - (int64_t)guess) != difference)
     return false;

@@ -69,6 +69,13 @@ static int header_read(struct trace_file *file)
              file->path, h->version, VT_VERSION);
     return -1;
   }
+  if (h->version == 1) {
+    complain("%s: written in version 1 of the format, before the first release; this program reads version %u: record "
+             "it again, "
+             "or read it with the vmtrace that wrote it",
+             file->path, VT_VERSION);
+    return -1;
+  }
   if (h->version == 0 || !header_holds(h)) {
     complain("%s: its header is damaged: nothing of this trace can be read; copy it again", file->path);
     return -1;

@@ -43,12 +43,18 @@ static inline uint64_t vt_unfold(uint64_t folded)
  * nor change it.
  */
 #define VT_CONTEXTS 14
-#define VT_GUESSES 256
+#define VT_USUALS 256
+#define VT_EXCEPTIONS 256
+struct vt_exception {
+  uint32_t situation, stack;
+};
 struct vt_codec {
-  uint64_t prev;                /* address of the latest hot record */
-  uint32_t stack;               /* call stack of the latest hot alloc */
-  uint64_t last[VT_CONTEXTS];   /* address of the latest hot alloc per context (vt_context) */
-  uint32_t guesses[VT_GUESSES]; /* call stack of the latest hot alloc per situation (vt_guess) */
+  uint64_t prev;              /* address of the latest hot record */
+  uint32_t stack;             /* call stack of the latest hot alloc */
+  uint64_t last[VT_CONTEXTS]; /* address of the latest hot alloc per context (vt_context) */
+  /* What struct vt_guess looks up. */
+  uint32_t usuals[VT_USUALS];
+  struct vt_exception exceptions[VT_EXCEPTIONS];
 };
 
 #define VT_HOT_MAX 16           /* bytes that writing a hot record may touch; it takes at most 13 of them */
@@ -92,12 +98,36 @@ static inline uint64_t vt_pack_free(struct vt_codec *c, uint64_t unit, unsigned 
 }
 
 /*
- * Programs repeat themselves: after the same call stack, for a block of the
- * same size, most often the same call stack comes.  This is where that guess is kept.
+ * Programs repeat themselves: after a call stack usually comes the one that
+ * came the latest time; and where it does not, the size tells. So the guess is what came in the same
+ * situation, call stack before and size, if that is known to be an exception, and else what is usual
+ * after that call stack.  Both are tables by a hash, and only what was guessed wrong is put into them.
  */
-static inline uint32_t *vt_guess(struct vt_codec *c, uint32_t size)
+struct vt_guess {
+  uint32_t *usual;
+  struct vt_exception *exception;
+  uint32_t situation, stack; /* stack: the guess */
+};
+
+static inline struct vt_guess vt_guess(struct vt_codec *c, uint32_t size)
 {
-  return &c->guesses[(c->stack * UINT32_C(0x9e3779b1) + size * UINT32_C(0x85ebca6b)) >> 24];
+  uint32_t hash = c->stack * UINT32_C(0x9e3779b1);
+  struct vt_guess g = {.situation = hash + size * UINT32_C(0x85ebca6b)};
+
+  g.usual = &c->usuals[hash >> 24];
+  g.exception = &c->exceptions[g.situation >> 24];
+  g.stack = g.exception->situation == g.situation ? g.exception->stack : *g.usual;
+  return g;
+}
+
+/* It was another stack. */
+static inline void vt_guess_learn(const struct vt_guess *g, uint32_t stack)
+{
+  if (g->exception->situation != g->situation) {
+    g->exception->situation = g->situation;
+    *g->usual = stack;
+  }
+  g->exception->stack = stack;
 }
 
 /* What the bytes of a hot alloc are; the first 8 are to be stored last, so that a kill leaves all or nothing. */
@@ -126,18 +156,17 @@ static inline struct vt_hot vt_pack_alloc(struct vt_codec *c, uint64_t unit, uin
 {
   uint64_t *last = &c->last[vt_context(size)];
   uint64_t word = vt_zigzag((int64_t)(unit - *last)) << 17 | (uint64_t)size << 5 | VT_K_ALLOC;
-  uint32_t *place = vt_guess(c, size);
-  uint32_t guess = *place;
+  struct vt_guess guess = vt_guess(c, size);
 
   *last = unit;
   c->prev = unit;
   *len = vt_word_bytes(word);
   word |= (uint64_t)(*len - 1) << 2;
   c->stack = stack;
-  if (__builtin_expect(stack == guess, 1))
+  if (__builtin_expect(stack == guess.stack, 1))
     return (struct vt_hot){word, 0};
-  *place = stack;
-  return vt_add_stack(word | VT_K_ALLOC_STACK, guess, stack, len);
+  vt_guess_learn(&guess, stack);
+  return vt_add_stack(word | VT_K_ALLOC_STACK, guess.stack, stack, len);
 }
 
 /* Reads the word of a hot record at p, of which avail bytes (1 or more) may be read; 0 when it is cut. */
@@ -177,10 +206,11 @@ static inline uint64_t vt_unpack_alloc(struct vt_codec *c, uint64_t word, uint32
 /* Moves c->stack on: to the guess, or, with difference (the number behind the word), away from it. */
 static inline void vt_unpack_stack(struct vt_codec *c, uint32_t size, uint64_t difference)
 {
-  uint32_t *place = vt_guess(c, size);
+  struct vt_guess guess = vt_guess(c, size);
 
-  *place += (uint32_t)vt_unzigzag(difference);
-  c->stack = *place;
+  c->stack = guess.stack + (uint32_t)vt_unzigzag(difference);
+  if (c->stack != guess.stack)
+    vt_guess_learn(&guess, c->stack);
 }
 
 /* LEB128, at most 10 bytes.  Returns the end of what was written. */

@@ -22,7 +22,7 @@
 #include <stdint.h>
 
 #define VT_MAGIC "VMTRACE\n"
-#define VT_VERSION 1u
+#define VT_VERSION 2u
 #define VT_HEADER_SIZE 8192u
 #define VT_CHUNK_ALIGN 4096u
 #define VT_CHUNK_MAGIC 0x4b434d56u /* "VMCK" */

@@ -234,6 +234,26 @@ START_TEST(repeated_stacks_cost_nothing)
 }
 END_TEST
 
+/* Stacks that come in a circle whatever the sizes are, and stacks that only the size tells. */
+START_TEST(stacks_are_guessed)
+{
+  static const uint32_t sizes[] = {16, 48, 200, 500, 1000, 3000};
+  struct vt_codec c = {0};
+  unsigned len, given = 0;
+
+  for (unsigned i = 0; i < 3000; i++)
+    given += (vt_pack_alloc(&c, 2, (uint32_t)(random_next() % 4096), 10 + i % 4, &len).first & 3) == VT_K_ALLOC_STACK;
+  ck_assert_uint_lt(given, 100);
+  given = 0;
+  for (unsigned i = 0; i < 3000; i++) {
+    unsigned at = (unsigned)(random_next() % 6);
+
+    given += (vt_pack_alloc(&c, 2, sizes[at], 100 + at, &len).first & 3) == VT_K_ALLOC_STACK;
+  }
+  ck_assert_uint_lt(given, 100);
+}
+END_TEST
+
 START_TEST(general_records_round_trip)
 {
   static uint8_t tail[VT_TAIL_MAX], bytes[VT_GENERAL_MAX(VT_TAIL_MAX)];
@@ -294,6 +314,7 @@ int main(void)
   tcase_add_test(tc, a_cut_hot_record_is_refused);
   tcase_add_test(tc, the_same_place_again_is_short);
   tcase_add_test(tc, repeated_stacks_cost_nothing);
+  tcase_add_test(tc, stacks_are_guessed);
   tcase_add_test(tc, general_records_round_trip);
   tcase_add_test(tc, a_chunk_header_is_told_from_its_damage);
   suite_add_tcase(suite, tc);

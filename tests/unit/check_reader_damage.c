@@ -69,6 +69,8 @@ START_TEST(other_files)
   assert_refused(file_with("half", &h, sizeof h / 2), "cut within its header");
   h.version = VT_VERSION + 1;
   assert_refused(file_with("newer", &h, sizeof h), "newer vmtrace");
+  h.version = 1;
+  assert_refused(file_with("older", &h, sizeof h), "before the first release");
   h.version = 0;
   assert_refused(file_with("damaged", &h, sizeof h), "header is damaged");
 }

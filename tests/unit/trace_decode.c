@@ -82,7 +82,7 @@ static unsigned significant_bits(uint64_t v)
 struct state {
   const uint8_t *p, *end;
   uint64_t clock, seq, prev, last[13];
-  uint32_t stack, hot_stack, guess[256];
+  uint32_t stack, hot_stack, usual[256], exception[256][2]; /* situation, stack */
   unsigned shift;
 };
 
@@ -125,6 +125,26 @@ static uint64_t unfold(uint64_t f)
   return f < end - high + low ? f + high - low : f - (end - high);
 }
 
+static uint32_t hot_stack(struct state *s, uint32_t size, bool given)
+{
+  uint32_t hash = s->hot_stack * 0x9e3779b1u, situation = hash + size * 0x85ebca6bu;
+  uint32_t *exception = s->exception[situation >> 24], *usual = &s->usual[hash >> 24];
+  bool known = exception[0] == situation;
+  uint32_t guess = known ? exception[1] : *usual;
+
+  s->hot_stack = guess;
+  if (!given)
+    return guess;
+  s->hot_stack += (uint32_t)unzigzag(leb(s, s->end));
+  if (s->hot_stack != guess) {
+    if (!known)
+      *usual = s->hot_stack;
+    exception[0] = situation;
+    exception[1] = s->hot_stack;
+  }
+  return s->hot_stack;
+}
+
 static void hot_record(struct state *s, struct decoded_event *e)
 {
   unsigned kind = s->p[0] & 3, length = (s->p[0] >> 2 & 7) + 1u;
@@ -147,11 +167,7 @@ static void hot_record(struct state *s, struct decoded_event *e)
     e->number = 2;
     e->fields = 3;
     e->field[1] = size;
-    k = (s->hot_stack * 0x9e3779b1u + size * 0x85ebca6bu) >> 24;
-    if (kind == 3)
-      s->guess[k] += (uint32_t)unzigzag(leb(s, s->end));
-    s->hot_stack = s->guess[k];
-    e->stack = s->hot_stack;
+    e->stack = hot_stack(s, size, kind == 3);
     s->seq++;
   }
   e->field[0] = unfold(s->prev << s->shift);
@@ -243,7 +259,7 @@ void decode(struct decoded *d, const char *path)
   read_file(d, path);
   ck_assert_uint_ge(d->size, 8192);
   ck_assert_int_eq(memcmp(d->bytes, "VMTRACE\n", 8), 0);
-  ck_assert_uint_eq(decoded_u32(d, 8), 1);
+  ck_assert_uint_eq(decoded_u32(d, 8), 2);
   must(decoded_u64(d, 160) <= d->size, "shorter than the header says");
 
   chunks = malloc((d->size / BLOCK + 1) * sizeof *chunks);
