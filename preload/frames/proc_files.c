@@ -17,12 +17,66 @@ _Static_assert(sizeof(struct scan_region) == 24, "as the kernel has it");
 #define COUNT_REGIONS 64
 #define COUNT_PAGES 32768u /* a millisecond under the lock of the memory map, then others get it */
 
-/* thread-self came with Linux 3.17; a /proc of a sandbox may lack it. */
-static int open_own(const char *of_thread, const char *of_process)
+/* The second number of a statm. */
+static uint64_t parse_resident(const char *p)
 {
-  int fd = sys_open(of_thread, O_RDONLY | O_CLOEXEC, 0);
+  uint64_t pages = 0;
 
-  return fd == -ENOENT ? sys_open(of_process, O_RDONLY | O_CLOEXEC, 0) : fd;
+  while (*p && *p != ' ')
+    p++;
+  while (*p == ' ')
+    p++;
+  for (; *p >= '0' && *p <= '9'; p++)
+    pages = pages * 10 + (uint64_t)(*p - '0');
+  return pages;
+}
+
+static uint64_t read_resident(int statm)
+{
+  char text[128];
+  long n = statm < 0 ? -1 : sys_call(SYS_pread64, statm, (long)text, sizeof text - 1, 0, 0, 0);
+
+  if (n <= 0)
+    return 0;
+  text[n] = '\0';
+  return parse_resident(text);
+}
+
+/* Unlike maps and pagemap, statm asks for the memory at each reading: the first thread may have ended since. */
+uint64_t proc_resident(const struct proc_files *files)
+{
+  uint64_t pages = read_resident(files->statm);
+  char text[128];
+
+  if (!pages && files->statm >= 0 && sys_read_file("/proc/thread-self/statm", text, sizeof text) > 0)
+    pages = parse_resident(text);
+  return pages;
+}
+
+static int open_here(const char *path)
+{
+  return sys_open(path, O_RDONLY | O_CLOEXEC, 0);
+}
+
+/*
+ * By the process.  By the thread they would add entries of its own to the
+ * kernel's cache of names: the parent's wait for a process that ends drops them while the ending helper does the same,
+ * and the one that comes second spins until the other is done, for milliseconds when that one lost its CPU.
+ */
+static void open_own(struct proc_files *files)
+{
+  files->statm = open_here("/proc/self/statm");
+  if (files->statm >= 0 && read_resident(files->statm) == 0) {
+    /* The first thread has ended before the others, and with it the memory that /proc/self shows (Linux 3.17 has the
+     * other name). */
+    sys_close(files->statm);
+    files->statm = open_here("/proc/thread-self/statm");
+    files->maps = open_here("/proc/thread-self/maps");
+    files->pagemap = open_here("/proc/thread-self/pagemap");
+    return;
+  }
+  files->maps = open_here("/proc/self/maps");
+  files->pagemap = open_here("/proc/self/pagemap");
 }
 
 long proc_scan(int pagemap, uint64_t start, uint64_t end, uint64_t pages, struct scan_region *regions, unsigned max,
@@ -103,9 +157,7 @@ bool proc_files_open(struct proc_files *files)
   files->flags = 0;
   files->error = 0;
   files->kpageflags = -1;
-  files->statm = open_own("/proc/thread-self/statm", "/proc/self/statm");
-  files->maps = open_own("/proc/thread-self/maps", "/proc/self/maps");
-  files->pagemap = open_own("/proc/thread-self/pagemap", "/proc/self/pagemap");
+  open_own(files);
   if (files->pagemap < 0) {
     files->error = files->pagemap;
     return false;
@@ -134,23 +186,4 @@ void proc_files_close(struct proc_files *files)
       sys_close(*fds[i]);
     *fds[i] = -1;
   }
-}
-
-uint64_t proc_resident(const struct proc_files *files)
-{
-  char text[128];
-  uint64_t pages = 0;
-  const char *p = text;
-  ssize_t n = files->statm < 0 ? -1 : sys_pread(files->statm, text, sizeof text - 1, 0);
-
-  if (n <= 0)
-    return 0;
-  text[n] = '\0';
-  while (*p && *p != ' ')
-    p++;
-  while (*p == ' ')
-    p++;
-  for (; *p >= '0' && *p <= '9'; p++)
-    pages = pages * 10 + (uint64_t)(*p - '0');
-  return pages;
 }

@@ -1,7 +1,6 @@
 /*
  * The files of /proc that the sampler reads, opened for the calling thread's
- * descriptor table.  Names go through /proc/thread-self, because /proc/self
- * loses its memory when the first thread has ended before the others.
+ * descriptor table.
  */
 #ifndef VMTRACE_PROC_FILES_H
 #define VMTRACE_PROC_FILES_H
