@@ -3,7 +3,9 @@
  * at fork; see sampler.h.  Called by trace/samples.c.
  *
  * The helper's duty is bounded here: after a sample that took X of CPU time, the next one that nobody waits for comes
- * 100 X later at the earliest.
+ * 100 X later at the earliest.  A program that does not run is looked at ever more rarely, down to once a second: what
+ * changes then is done by others (a relative's copy on write, the kernel), and a hundred idle servers shall not cost a
+ * CPU.
  */
 #include "frames/sampler.h"
 
@@ -14,6 +16,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <time.h>
 
 #include "base/lock.h"
 #include "base/log.h"
@@ -26,6 +29,8 @@
 #define SECOND UINT64_C(1000000000)
 #define DUTY 100              /* a sample may be this part of the time */
 #define LOOK_AROUND SECOND    /* how often the helper wakes up in any case */
+#define IDLE_MOST SECOND      /* between two samples of a program that does not run */
+#define IDLE_CPU 20000        /* ns that are no running: two clocks are read one after the other */
 #define PATIENCE (SECOND / 5) /* beyond the limit: until the helper gets a CPU on a crowded machine */
 #define GRACE (SECOND / 10)   /* and for the end of the sample */
 #define LOCK_PATIENCE SECOND
@@ -43,8 +48,10 @@ static struct {
   uint32_t asked, done;   /* sampler_take's requests, and how many of them are done */
   uint64_t limit_ns;      /* of the latest of them */
   uint64_t deadline;      /* when its caller gives up */
-  bool forking;           /* descriptors is held by the thread that forks */
-  bool said;              /* what is missing was told */
+  uint64_t program_cpu;   /* when a tick last saw it grow, ran_at */
+  uint64_t ran_at, sampled_at;
+  bool forking; /* descriptors is held by the thread that forks */
+  bool said;    /* what is missing was told */
 } sampler;
 
 static void wake_helper(void)
@@ -91,15 +98,41 @@ static uint64_t helper_sample(enum vt_sample_reason reason, uint64_t limit_ns)
   return start + DUTY * cost;
 }
 
+/* CPU time of the program's threads: the process's without the helper's. */
+static uint64_t program_cpu(void)
+{
+  uint64_t all = sys_clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+
+  return all - sys_clock_ns(CLOCK_THREAD_CPUTIME_ID);
+}
+
+/* Whether the program has stood still since the latest tick that sampled, and may be left alone for as long again. */
+static bool is_idle(uint64_t now)
+{
+  uint64_t cpu = program_cpu();
+
+  if (cpu > sampler.program_cpu + IDLE_CPU) {
+    sampler.program_cpu = cpu;
+    sampler.ran_at = now;
+    return false;
+  }
+  return now - sampler.sampled_at < IDLE_MOST && now - sampler.sampled_at < (now - sampler.ran_at) / 2;
+}
+
 static void helper_tick(uint64_t now, uint64_t *not_before)
 {
+  bool due;
+
   lock_take(&sampler.lock);
   sampler.config.sink->alive(now);
-  if (now < *not_before)
+  due = now >= *not_before && (sampler.sampling->cursor || !is_idle(now));
+  if (!due)
     sample_values(sampler.sampling, &sampler.files);
   lock_release(&sampler.lock);
-  if (now >= *not_before)
-    *not_before = helper_sample(VT_SAMPLE_TICK, 0);
+  if (!due)
+    return;
+  *not_before = helper_sample(VT_SAMPLE_TICK, 0);
+  sampler.sampled_at = now;
 }
 
 /*
@@ -178,6 +211,7 @@ static void helper_run(void)
   uint64_t next_tick = period ? (sys_now() / period + 1) * period : 0;
   uint64_t not_before = helper_sample(VT_SAMPLE_START, 0);
 
+  sampler.program_cpu = 0;
   while (!is_stopping()) {
     uint32_t wake = __atomic_load_n(&sampler.wake, __ATOMIC_ACQUIRE);
     uint64_t now = sys_now();

@@ -139,6 +139,25 @@ START_TEST(values_are_read_at_ticks)
 }
 END_TEST
 
+/* A program that stands still is sampled ever more rarely, and at once when it runs again. */
+START_TEST(idle_programs_are_left_alone)
+{
+  struct timespec pause = {2, 0};
+  volatile unsigned spins = 0;
+  unsigned count;
+
+  ck_assert(sampler_start(&config));
+  nanosleep(&pause, NULL);
+  count = sink_count();
+  ck_assert_uint_le(count, 16); /* each gap is twice the one before, from 5 ms on */
+  ck_assert_uint_gt(sink_alive_count(), count);
+  for (uint64_t until = sys_now() + 10 * SECOND; sink_count() < count + 5 && sys_now() < until;)
+    spins++;
+  ck_assert_uint_ge(sink_count(), count + 5);
+  sampler_stop();
+}
+END_TEST
+
 START_TEST(take_is_done_on_return)
 {
   for (int running = 0; running < 2; running++) {
@@ -297,7 +316,8 @@ int main(void)
     tcase_add_test(tests, first_sample_comes_at_once);
     tcase_add_test(tests, ticks_lie_on_multiples);
     tcase_add_test(tests, values_are_read_at_ticks);
-    tcase_add_test(tests, take_is_done_on_return);
+    tcase_add_test(tests, idle_programs_are_left_alone);
+  tcase_add_test(tests, take_is_done_on_return);
     tcase_add_test(tests, pokes_are_answered);
     tcase_add_test(tests, stop_and_start);
     tcase_add_test(tests, stop_keeps_the_picture);
