@@ -48,6 +48,11 @@ int sys_fstat(int fd, struct stat *st);
 /* Reads a small file whole into buf, NUL-terminated; its length (at most size - 1) or -errno. */
 ssize_t sys_read_file(const char *path, char *buf, size_t size);
 
+/* Whether the kernel can read the page that p is in; for pointers that the program hands to it, good or bad. */
+bool sys_readable(const void *p);
+/* strnlen of such a string; -EFAULT when it leads into memory that cannot be read. */
+ssize_t sys_string_length(const char *s, size_t max);
+
 int sys_getpid(void);
 int sys_gettid(void);
 uint64_t sys_clock_ns(int clock); /* CLOCK_*, in nanoseconds */

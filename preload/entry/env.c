@@ -19,6 +19,7 @@
 
 #define PATH_SIZE 4096
 #define ID_BYTES 16
+#define PAGE_BYTES 4096
 
 static const char parent_name[] = "VMTRACE_PARENT";
 
@@ -92,12 +93,34 @@ void env_read_parent(void)
     set_parent(value_of(*entry, parent_name));
 }
 
+/* Pages that were found readable: an environment is in a few, and the kernel is asked about each once. */
+struct pages {
+  uintptr_t known[4];
+};
+
+static bool page_readable(struct pages *pages, const void *p)
+{
+  uintptr_t page = (uintptr_t)p / PAGE_BYTES + 1; /* 0: none known there */
+  uintptr_t *known = &pages->known[page % (sizeof pages->known / sizeof *pages->known)];
+
+  if (*known != page && sys_readable(p))
+    *known = page;
+  return *known == page;
+}
+
 size_t env_count(char *const *env)
 {
+  struct pages pages = {0};
   size_t n = 0;
 
-  while (env && env[n])
-    n++;
+  for (; env; n++) {
+    if (!page_readable(&pages, &env[n]))
+      return 0;
+    if (!env[n])
+      break;
+    if (!page_readable(&pages, env[n]))
+      return 0;
+  }
   return n + 2;
 }
 

@@ -21,6 +21,9 @@ void env_make_absolute(void);
  * VMTRACE_PARENT naming this image's trace.  Built in list, which has room for
  * env_count(env) pointers, and text, ENV_PARENT_SIZE bytes.  Returns env
  * itself when the new program will not be traced by us, or this one is not.
+ *
+ * env_count: 0 when env leads into memory that cannot be read; then it is to be handed on as it is, for the kernel to
+ * say so.
  */
 #define ENV_PARENT_SIZE 48
 size_t env_count(char *const *env);

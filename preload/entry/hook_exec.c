@@ -25,7 +25,9 @@
 
 static void exec_begin(const char *path)
 {
-  size_t length = path ? strnlen(path, VT_TAIL_MAX) : 0;
+  /* Of a bad pointer the kernel says so: it is for this call to fail, not for the program to end. */
+  ssize_t readable = path ? sys_string_length(path, VT_TAIL_MAX) : 0;
+  size_t length = readable > 0 ? (size_t)readable : 0;
   const uint64_t child = (uint64_t)sys_getpid();
 
   if (!process_is_traced())

@@ -259,21 +259,39 @@ __attribute__((constructor)) static void construct(void)
   process.sampling = samples_start(options_get());
 }
 
+/* Threads may be in such calls at once: the first one ends the helper, the last one starts it again. */
 bool process_pause_sampler(void)
 {
-  if (!process.sampling || process_is_borrowed())
+  uint64_t mask;
+  bool paused;
+
+  if (process_is_borrowed())
     return false;
-  samples_stop();
+  mask = sys_block_signals();
+  lock_take(&process.pause_lock);
+  paused = process.sampling || process.pauses;
+  process.pauses += paused;
+  if (process.sampling)
+    samples_stop();
   process.sampling = false;
-  return true;
+  lock_release(&process.pause_lock);
+  sys_restore_signals(mask);
+  return paused;
 }
 
 void process_resume_sampler(bool paused)
 {
   int error = errno;
+  uint64_t mask;
 
-  if (paused)
+  if (!paused)
+    return;
+  mask = sys_block_signals();
+  lock_take(&process.pause_lock);
+  if (--process.pauses == 0)
     process.sampling = samples_start(options_get());
+  lock_release(&process.pause_lock);
+  sys_restore_signals(mask);
   errno = error;
 }
 

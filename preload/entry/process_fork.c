@@ -76,6 +76,8 @@ static void renew_child(struct thread *t)
   t->children = 0;
   process_mark_live();
   process.sampling = false;
+  process.pauses = 0;
+  lock_reset(&process.pause_lock);
   if (!process.traced)
     return;
   process_open_trace(t);

@@ -12,6 +12,7 @@
 #include <libunwind.h>
 #include <string.h>
 
+#include "unwind/loan_stack.h"
 #include "unwind/machine.h"
 #include "vmtrace/format.h"
 
@@ -213,8 +214,15 @@ static bool is_described(unw_cursor_t *cursor)
   return lib.get_proc_info(cursor, &info) == 0 && info.end_ip > info.start_ip + 1;
 }
 
-bool frame_learn(const struct frame_state *s)
+struct learning {
+  const struct frame_state *s;
+  bool learned;
+};
+
+static void learn(void *arg)
 {
+  struct learning *l = arg;
+  const struct frame_state *s = l->s;
   struct frame_rule rule = {.kind = RULE_PLAIN};
   struct frame_state next = {0};
   unw_context_t context;
@@ -222,12 +230,10 @@ bool frame_learn(const struct frame_state *s)
   bool described, signal, whole;
   int rc;
 
-  if (!MACHINE_HAS_RULES)
-    return false;
   memset(&context, 0, sizeof context);
   machine_set(&context, s);
   if (lib.init_local2(&cursor, &context, s->exact ? UNW_INIT_SIGNAL_FRAME : 0) < 0)
-    return false;
+    return;
   described = is_described(&cursor);
   rc = lib.step(&cursor);
   signal = lib.is_signal_frame(&cursor) > 0;
@@ -241,58 +247,99 @@ bool frame_learn(const struct frame_state *s)
   else if (described && whole)
     rule = derive(s, &next, bp_place(&cursor, &context));
   frame_rule_add(s->pc, s->exact, rule);
-  return rule.kind != RULE_PLAIN;
+  l->learned = rule.kind != RULE_PLAIN;
 }
 
-unsigned frame_walk_plain(const struct frame_state *from, struct frame_state *frames, unsigned max, uint32_t *root)
+bool frame_learn(const struct frame_state *s)
 {
+  struct learning l = {s, false};
+
+  return MACHINE_HAS_RULES && loan_stack_run(learn, &l) && l.learned;
+}
+
+struct plain_walk {
+  const struct frame_state *from;
+  struct frame_state *frames;
+  unsigned max, n;
+  uint32_t root;
+};
+
+/* Whether sp is on the loaned stack, a frame of which is at here: nobody else's stack is that near. */
+static bool on_loan(uint64_t sp, const void *here)
+{
+  return sp - (uint64_t)here < LOAN_STACK_SIZE;
+}
+
+static void walk_plain(void *arg)
+{
+  struct plain_walk *w = arg;
   unw_context_t context;
   unw_cursor_t cursor;
   struct frame_state state = {0}, next = {0};
-  unsigned n = 0;
   bool started = false;
 
-  *root = VT_STACK_BROKEN;
   MACHINE_GETCONTEXT(lib.getcontext, &context);
   if (lib.init_local2(&cursor, &context, 0) < 0 || !state_of(&cursor, &state))
-    return 0;
+    return;
   for (;;) {
     bool signal, described;
     int rc;
 
-    if (!started && machine_reached(&state, from))
+    if (!started && machine_reached(&state, w->from))
       started = true;
     if (started) {
-      if (n == max) {
-        *root = VT_STACK_LIMIT;
-        return n;
+      if (w->n == w->max) {
+        w->root = VT_STACK_LIMIT;
+        return;
       }
-      frames[n++] = state;
-    } else if (state.sp > from->sp) {
-      return 0;
+      w->frames[w->n++] = state;
+    } else if (state.sp > w->from->sp && !on_loan(state.sp, &context)) {
+      return;
     }
     described = !started || is_described(&cursor);
     signal = !MACHINE_SIGNAL_KNOWN_AFTER && lib.is_signal_frame(&cursor) > 0;
     rc = lib.step(&cursor);
     signal |= MACHINE_SIGNAL_KNOWN_AFTER && lib.is_signal_frame(&cursor) > 0;
     if ((!described && !signal) || rc < 0 || (rc > 0 && !state_of(&cursor, &next)))
-      return n;
+      return;
     next.exact = signal;
     if (rc == 0 || !next.pc) {
-      *root = VT_STACK_COMPLETE;
-      return n;
+      w->root = VT_STACK_COMPLETE;
+      return;
     }
     state = next;
   }
 }
 
+unsigned frame_walk_plain(const struct frame_state *from, struct frame_state *frames, unsigned max, uint32_t *root)
+{
+  struct plain_walk w = {from, frames, max, 0, VT_STACK_BROKEN};
+
+  *root = loan_stack_run(walk_plain, &w) ? w.root : VT_STACK_NONE;
+  return w.n;
+}
+
+struct quick_walk {
+  const struct frame_state *from;
+  uint64_t *pcs;
+  unsigned max, n;
+};
+
+static void walk_quick(void *arg)
+{
+  struct quick_walk *w = arg;
+  unsigned own = 0, all = (unsigned)lib.backtrace((void **)w->pcs, (int)w->max);
+
+  while (own < all && w->pcs[own] != w->from->pc)
+    own++;
+  w->n = all - own;
+  memmove(w->pcs, w->pcs + own, w->n * sizeof *w->pcs);
+}
+
 unsigned frame_walk_quick(const struct frame_state *from, uint64_t *pcs, unsigned max)
 {
-  unsigned own = 0, n, all = (unsigned)lib.backtrace((void **)pcs, (int)max);
+  struct quick_walk w = {from, pcs, max, 0};
 
-  while (own < all && pcs[own] != from->pc)
-    own++;
-  n = all - own;
-  memmove(pcs, pcs + own, n * sizeof *pcs);
-  return n;
+  loan_stack_run(walk_quick, &w);
+  return w.n;
 }

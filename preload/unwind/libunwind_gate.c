@@ -4,8 +4,6 @@
  */
 #include "unwind/libunwind_gate.h"
 
-#include <signal.h>
-#include <stddef.h>
 #include <sys/syscall.h>
 
 #include "base/sys.h"
@@ -13,9 +11,6 @@
 /* A stay takes some 10 us, a wait for the loader's list aside: these are many times that, and still bounded. */
 #define ENTER_YIELDS 20000
 #define FORK_YIELDS 20000
-
-/* What libunwind and the loader may take, with some room: more than a signal handler's stack of the usual size has. */
-#define STACK_NEEDED (UINT64_C(12) << 10)
 
 static uint32_t inside;  /* atomic: threads */
 static uint32_t forking; /* atomic: threads */
@@ -26,21 +21,10 @@ static void yield(void)
   sys_call(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
 }
 
-/* Whether this is an alternate signal stack that has too little left. */
-static bool stack_is_short(void)
-{
-  uint64_t here = (uint64_t)__builtin_frame_address(0);
-  stack_t alt;
-
-  if (sys_call(SYS_sigaltstack, 0, (long)&alt, 0, 0, 0, 0) != 0 || !(alt.ss_flags & SS_ONSTACK))
-    return false;
-  return here - (uint64_t)alt.ss_sp < STACK_NEEDED;
-}
-
 /* Both sides announce themselves before they look at the other one. */
 bool libunwind_enter(uint64_t *mask)
 {
-  if (unusable || stack_is_short())
+  if (unusable)
     return false;
   *mask = sys_block_signals();
   for (unsigned i = 0; i < ENTER_YIELDS; i++) {

@@ -1,0 +1,50 @@
+/*
+ * Calls that the kernel refuses for an address that cannot be read fail under
+ * the library as they do without it: it looks at arguments that the program meant for the kernel.
+ */
+#include <string.h>
+
+#include "e2e.h"
+#include "e2e_judge.h"
+
+static const struct {
+  const char *kind;
+  const char *line; /* one of its output, also untraced */
+} kinds[] = {
+    {"exec-path", "execve, path without an end: -1 EFAULT\n"},
+    {"exec-env", "execve, a variable: -1 EFAULT\n"},
+    {"spawn", "posix_spawn, a variable: EFAULT\n"},
+    {"vfork", "vfork: 14\n"},
+};
+
+static void refuse_under(const char *kind, const char *line, const char *variable)
+{
+  struct e2e_spec spec = {.argv = E2E_ARGV(e2e_prog("refused"), kind)};
+  struct e2e_result with;
+
+  judge_same(spec, variable, &with);
+  e2e_expect_exit(&with, 0);
+  ck_assert_str_eq(with.err, "");
+  ck_assert_msg(strstr(with.out, line), "%s: %s", kind, with.out);
+  e2e_release(&with);
+}
+
+START_TEST(unreadable_addresses)
+{
+  long long failed;
+
+  refuse_under(kinds[_i].kind, kinds[_i].line, NULL);
+  judge_whole("events.exec_failed", &failed);
+  refuse_under(kinds[_i].kind, kinds[_i].line, "VMTRACE_HEAP=next");
+  refuse_under(kinds[_i].kind, kinds[_i].line, "VMTRACE_OUT=off");
+}
+END_TEST
+
+int main(void)
+{
+  Suite *suite = suite_create("refused");
+  TCase *tc = e2e_case(suite, "addresses", 60);
+
+  tcase_add_loop_test(tc, unreadable_addresses, 0, sizeof kinds / sizeof *kinds);
+  return e2e_main(suite);
+}
