@@ -42,15 +42,16 @@ void free_sites_add(struct thread *t, const void *p, uintptr_t frame);
 
 static inline struct free_caller *free_caller_of(struct free_sites *sites, uint64_t pc)
 {
-  return &sites->caller[(pc ^ pc >> 4) % FREE_CALLERS];
+  return &sites->caller[pc / FREE_CALLERS % FREE_CALLERS];
 }
 
 static inline void free_sites_put(struct free_sites *sites, const void *p, uint32_t stack)
 {
-  uint64_t site = (uint64_t)(uintptr_t)p >> 4 << FREE_STACK_BITS | stack;
+  uint64_t site = (uint64_t)(uintptr_t)p << (FREE_STACK_BITS - 4) | stack; /* blocks are multiples of 16 */
+  uint32_t count = sites->count;
 
-  __atomic_store_n(&sites->site[sites->count % FREE_SITES], site, __ATOMIC_RELAXED);
-  __atomic_store_n(&sites->count, sites->count + 1, __ATOMIC_RELAXED);
+  __atomic_store_n(&sites->site[count % FREE_SITES], site, __ATOMIC_RELAXED);
+  __atomic_store_n(&sites->count, count + 1, __ATOMIC_RELAXED);
 }
 
 /* The calling thread t has freed p in the hook whose frame is `frame`; its guard is held. */
