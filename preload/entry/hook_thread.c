@@ -7,10 +7,12 @@
  */
 #include <dlfcn.h>
 #include <errno.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <threads.h>
 
 #include "base/sys.h"
@@ -200,9 +202,21 @@ EXPORT int pthread_setname_np(pthread_t pthread, const char *name)
   return result;
 }
 
+/* Any other system call than read, write and exit will be the thread's last, and so will be a look at the clock, which
+ * the kernel takes away too: no walk up the stack, no more records.  A process that has a filter already is refused. */
+static void confine(struct thread *t)
+{
+  if (sys_call(SYS_prctl, PR_GET_SECCOMP, 0, 0, 0, 0, 0) != SECCOMP_MODE_DISABLED)
+    return;
+  t->unwind = NULL; /* not given back: a hook that this interrupts may be using it */
+  trace_stop_confined();
+  t->writer = &trace_none;
+}
+
 EXPORT int prctl(int option, ...)
 {
   unsigned long arg[4];
+  struct thread *t;
   va_list args;
   int result;
 
@@ -210,7 +224,9 @@ EXPORT int prctl(int option, ...)
   for (int i = 0; i < 4; i++)
     arg[i] = va_arg(args, unsigned long);
   va_end(args);
-  hook_thread();
+  t = hook_thread();
+  if (option == PR_SET_SECCOMP && arg[0] == SECCOMP_MODE_STRICT)
+    confine(t);
   result = next_libc.prctl(option, arg[0], arg[1], arg[2], arg[3]);
   if (result == 0 && option == PR_SET_NAME) {
     char name[16];

@@ -34,7 +34,14 @@ extern void _IO_list_unlock(void) __attribute__((weak));
 extern void _IO_list_resetlock(void) __attribute__((weak));
 
 static bool streams_locked; /* under that lock */
-static bool locked;         /* the handlers run: set and read by the forking thread alone, under all locks */
+/* Who forks and holds all locks; NULL: nobody.  Written by that thread alone.  Others may look, in a handler that forks
+ * in the middle of a hook while this one does. */
+static struct thread *forker; /* atomic */
+
+static void set_forker(struct thread *t)
+{
+  __atomic_store_n(&forker, t, __ATOMIC_RELAXED);
+}
 
 void process_before_fork(void)
 {
@@ -54,7 +61,7 @@ void process_before_fork(void)
   unwind_before_fork();
   trace_before_fork();
   own_before_fork();
-  locked = true;
+  set_forker(t);
 }
 
 /* The child is one thread in a copy of the parent: nothing of the parent's tracing state is repaired, all is new. */
@@ -90,9 +97,9 @@ void process_after_fork(bool child)
   struct thread *t = thread_self();
   int error = errno;
 
-  if (!locked)
+  if (__atomic_load_n(&forker, __ATOMIC_RELAXED) != t)
     return;
-  locked = false;
+  set_forker(NULL);
   if (child) {
     renew_child(t);
   } else {
@@ -118,7 +125,7 @@ uint32_t process_surprise_fork(uint32_t stack)
   uintptr_t guard = guard_of(t);
   int error = errno;
 
-  locked = false;
+  set_forker(NULL);
   renew_child(t);
   /* In the middle of a hook they would lose their names; then the end of the process records them. */
   if (guard == GUARD_FREE)

@@ -197,12 +197,10 @@ void trace_grown(uint64_t size)
     ;
 }
 
-void trace_stop(int error)
+static void stop(enum vt_loss reason, const char *text)
 {
   struct vt_file_header *header = trace_state->header;
   uint32_t none = VT_LOSS_NONE;
-  const char *text;
-  enum vt_loss reason = reason_of(error, &text);
 
   if (!header ||
       !__atomic_compare_exchange_n(&trace_state->stopped, &none, reason, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
@@ -210,6 +208,19 @@ void trace_stop(int error)
   __atomic_store_n(&header->stop_ns, sys_now(), __ATOMIC_RELAXED);
   __atomic_store_n(&header->stop_reason, (uint32_t)reason, __ATOMIC_RELAXED);
   log_warn("tracing of process %d stops, the program goes on: %s: %s", trace_state->pid, output_path(), text);
+}
+
+void trace_stop(int error)
+{
+  const char *text;
+  enum vt_loss reason = reason_of(error, &text);
+
+  stop(reason, text);
+}
+
+void trace_stop_confined(void)
+{
+  stop(VT_LOSS_CONFINED, "strict seccomp leaves it no system calls for that");
 }
 
 void trace_note_nondet(enum vt_nondet reason, uint64_t addr)

@@ -118,6 +118,9 @@ void trace_record_stack(struct trace_writer *w, enum vt_record_type type, unsign
     trace_record((w), VT_R_##NAME, sizeof trace_fields_ / sizeof *trace_fields_, trace_fields_, NULL, 0);              \
   } while (0)
 
+/* The program is about to give up the system calls that a trace needs: no thread begins another chunk. */
+void trace_stop_confined(void);
+
 /* Facts for the header. */
 void trace_note_nondet(enum vt_nondet reason, uint64_t addr); /* the first one is kept; VT_R_NONDET is the caller's */
 void trace_note_lost(enum vt_loss reason, uint64_t events);   /* added to the header's count */

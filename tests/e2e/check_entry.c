@@ -339,6 +339,27 @@ START_TEST(signal_handlers)
 }
 END_TEST
 
+/* A handler leaves by longjmp while a lock of the heap is held: that region is given up, and all goes on in another. */
+START_TEST(left_under_a_lock)
+{
+  struct e2e_result result;
+  json_t *info;
+  char *traces[2] = {NULL, NULL};
+
+  run_prog("reentry", "leave", true, NULL, &result);
+  e2e_expect_exit(&result, 0);
+  ck_assert_str_eq(result.err, "");
+  traces[0] = (char *)e2e_only_trace(e2e_dir());
+  info = e2e_json(E2E_ARGV("info"), traces);
+  ck_assert(json_is_true(e2e_get(info, "complete")));
+  ck_assert_str_eq(e2e_str(info, "ended"), "exit");
+  ck_assert(json_is_false(e2e_get(info, "deterministic")));
+  ck_assert_int_gt(e2e_int(info, "events.alloc"), 60 * 20);
+  json_decref(info);
+  e2e_release(&result);
+}
+END_TEST
+
 int main(void)
 {
   Suite *suite = suite_create("entry");
@@ -351,5 +372,6 @@ int main(void)
   tcase_add_test(events, mappings_are_pinned);
   tcase_add_loop_test(wrong, misuse, 0, (int)(sizeof misuses / sizeof *misuses));
   tcase_add_loop_test(nested, signal_handlers, 0, 5);
+  tcase_add_test(nested, left_under_a_lock);
   return e2e_main(suite);
 }

@@ -60,6 +60,23 @@ START_TEST(handlers_that_allocate)
 }
 END_TEST
 
+/* _Fork may be called in handlers: in one that interrupts _Fork, and in another thread at the same time, in the middle
+ * of a hook. */
+START_TEST(bare_forks_in_handlers)
+{
+  unsigned long count = times(100);
+  struct e2e_result with;
+  long long forks;
+
+  judge_run("fork_storm", "bare", count, &with);
+  ck_assert_uint_eq(strtoul(strchr(with.out, ' '), NULL, 10), 3 * count);
+  ck_assert_str_eq(with.err, "");
+  ck_assert_uint_eq(judge_whole("events.fork", &forks), 3 * count + 1);
+  ck_assert_int_eq(forks, (long long)(3 * count));
+  e2e_release(&with);
+}
+END_TEST
+
 /* Blocks that one thread frees go to whoever asks first: more of what libc's own heap locks. */
 START_TEST(handed_on_to_libc)
 {
@@ -115,6 +132,7 @@ int main(void)
   tcase_add_test(storm, in_the_middle_of_allocation);
   tcase_add_test(storm, handed_on_to_libc);
   tcase_add_test(handlers, handlers_that_allocate);
+  tcase_add_test(handlers, bare_forks_in_handlers);
   tcase_add_test(numbers, many_at_once);
   tcase_add_test(flags, bare_clone_calls);
   return e2e_main(suite);

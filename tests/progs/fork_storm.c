@@ -5,6 +5,7 @@
  *   storm N    threads allocate, resize and free all the time while two others fork N children each: these free and
  *              resize blocks of their parent, allocate, start threads, fork again, and end in every way or execute
  *   signals N  N children, forked while a handler allocates every few microseconds
+ *   bare N     N children of _Fork, while handlers make others by _Fork
  *   bomb N     N children alive at once, each of which has allocated and waits for all the others
  *   flags      children of the bare clone call with other flags than fork's
  */
@@ -246,6 +247,52 @@ static void signals(unsigned long count)
   }
 }
 
+static unsigned long handlers_well;
+
+/* In the child of _Fork as in a handler: nothing that takes a lock. */
+static int end_of_bare_child(pid_t child)
+{
+  return child ? wait_for(child) : (_exit(21), 0);
+}
+
+static void bare_fork(int signo)
+{
+  int error = errno;
+
+  (void)signo;
+  if (end_of_bare_child(_Fork()) == 21)
+    __atomic_fetch_add(&handlers_well, 1, __ATOMIC_RELEASE);
+  errno = error;
+}
+
+/* For each child one handler in this thread, at some moment of _Fork or close to it, and one in a thread that
+ * allocates.
+ */
+static void bare(unsigned long count)
+{
+  struct sigaction action = {.sa_handler = bare_fork, .sa_flags = SA_RESTART};
+  struct itimerspec moment = {{0, 0}, {0, 0}};
+  pthread_t other;
+  timer_t timer;
+
+  sigaction(SIGALRM, &action, NULL);
+  sigaction(SIGUSR1, &action, NULL);
+  pthread_create(&other, NULL, hammer, NULL);
+  if (timer_create(CLOCK_MONOTONIC, NULL, &timer))
+    exit(3);
+  for (unsigned long i = 0; i < count; i++) {
+    moment.it_value.tv_nsec = (long)(1 + i * 7919 % 400000);
+    timer_settime(timer, 0, &moment, NULL);
+    pthread_kill(other, SIGUSR1);
+    well += end_of_bare_child(_Fork()) == 21;
+    while (__atomic_load_n(&handlers_well, __ATOMIC_ACQUIRE) < 2 * (i + 1))
+      work((unsigned)i, 10);
+  }
+  stop = 1;
+  pthread_join(other, NULL);
+  well += handlers_well;
+}
+
 /* Every child holds the writing end of the first pipe until it has allocated, then reads the second until all may go.
  */
 static void bomb(unsigned long count)
@@ -383,6 +430,8 @@ int main(int argc, char **argv)
     storm(count);
   else if (!strcmp(mode, "signals"))
     signals(count);
+  else if (!strcmp(mode, "bare"))
+    bare(count);
   else if (!strcmp(mode, "bomb"))
     bomb(count);
   else if (!strcmp(mode, "flags"))

@@ -3,8 +3,9 @@
  * the same work of the program.  Ways to run: plain, altstack (the handler is
  * on a stack of its own, below), highstack
  * (above), smallstack (of the usual size), longjmp (the handler leaves by siglongjmp now and
- * then).  Prints the number of signals handled in the middle of a call; blocks are filled with a
- * pattern, so that two owners of one block are noticed.
+ * then), leave (it always does, out of calls that take most of their time for large blocks).  Prints the number of
+ * signals handled in the middle of a call; blocks are filled with a pattern, so that two owners of one block are
+ * noticed.
  */
 #include <pthread.h>
 #include <setjmp.h>
@@ -21,6 +22,8 @@
 #define SLOTS 64
 #define SIGNALS 2000
 #define PAUSE_NS 50000
+#define JUMPS 60
+#define CALM 20
 
 static volatile sig_atomic_t signals, inside, hits, jumping;
 static sigjmp_buf back;
@@ -155,10 +158,56 @@ static void work_below(void)
   pthread_join(thread, NULL);
 }
 
+static volatile sig_atomic_t jumps;
+
+static void leave(int signo)
+{
+  (void)signo;
+  if (!inside) {
+    arm();
+    return;
+  }
+  jumps++;
+  siglongjmp(back, 1);
+}
+
+/* So large that nearly every call has to look for room. */
+static void work_on_large(void)
+{
+  static unsigned char *volatile slots[SLOTS];
+  static size_t sizes[SLOTS];
+  static volatile unsigned long turn;
+
+  sigsetjmp(back, 1);
+  inside = 0;
+  for (unsigned done = 0; jumps < JUMPS; done++) {
+    unsigned slot = (unsigned)(turn++ % SLOTS);
+    size_t size = 9000 + turn * 7919 % 24000;
+    unsigned char *p = slots[slot];
+
+    slots[slot] = NULL;
+    if (p)
+      check(p, sizes[slot], (unsigned char)slot);
+    /* Not before a few calls have gone well. */
+    if (done == CALM)
+      arm();
+    inside = 1;
+    free(p);
+    p = malloc(size);
+    inside = 0;
+    if (!p)
+      _exit(5);
+    fill(p, size, (unsigned char)slot);
+    sizes[slot] = size;
+    slots[slot] = p;
+  }
+  hits = jumps;
+}
+
 int main(int argc, char **argv)
 {
   const char *way = argc > 1 ? argv[1] : "plain";
-  struct sigaction action = {.sa_handler = handler};
+  struct sigaction action = {.sa_handler = strcmp(way, "leave") ? handler : leave};
 
   if (strstr(way, "stack"))
     action.sa_flags = SA_ONSTACK;
@@ -168,6 +217,8 @@ int main(int argc, char **argv)
     return 4;
   if (!strcmp(way, "highstack")) {
     work_below();
+  } else if (!strcmp(way, "leave")) {
+    work_on_large();
   } else {
     if (!strcmp(way, "altstack"))
       use_stack(low_stack, sizeof low_stack);
