@@ -27,9 +27,8 @@ static void one_process(const void *unused)
 /* Neither the program's thread and child nor the sampler's helper can be made. */
 START_TEST(no_further_process)
 {
-  struct e2e_spec spec = {.argv = E2E_ARGV(e2e_copy(e2e_prog("confined")), "nproc"),
-                          .uid = USER,
-                          .prepare = one_process};
+  struct e2e_spec spec = {
+      .argv = E2E_ARGV(e2e_copy(e2e_prog("confined")), "nproc"), .uid = USER, .prepare = one_process};
   struct e2e_result without, with;
   json_t *info;
 

@@ -10,7 +10,7 @@
 
 #include "e2e_judge.h"
 
-/* Rounds of tests/progs/recycle.c: blocks begin to be taken back after about 150,000, when memory has been looked
+/* Rounds of tests/progs/handed_over.c: blocks begin to be taken back after about 150,000, when memory has been looked
  * through for the second time. */
 #define ENOUGH "240000"
 #define TOO_FEW "40000"
@@ -120,7 +120,7 @@ static size_t run(const char *rounds, json_t **info)
   const char *trace;
   struct e2e_result with;
 
-  judge_same((struct e2e_spec){.argv = E2E_ARGV(e2e_prog("recycle"), rounds)}, NULL, &with);
+  judge_same((struct e2e_spec){.argv = E2E_ARGV(e2e_prog("handed_over"), rounds)}, NULL, &with);
   e2e_expect_exit(&with, 0);
   ck_assert_str_eq(with.err, "");
   e2e_release(&with);

@@ -317,7 +317,7 @@ int main(void)
     tcase_add_test(tests, ticks_lie_on_multiples);
     tcase_add_test(tests, values_are_read_at_ticks);
     tcase_add_test(tests, idle_programs_are_left_alone);
-  tcase_add_test(tests, take_is_done_on_return);
+    tcase_add_test(tests, take_is_done_on_return);
     tcase_add_test(tests, pokes_are_answered);
     tcase_add_test(tests, stop_and_start);
     tcase_add_test(tests, stop_keeps_the_picture);

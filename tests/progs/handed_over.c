@@ -1,5 +1,5 @@
 /*
- * One thread allocates, others free what it has: recycle ROUNDS.  Of ROUNDS
+ * One thread allocates, others free what it has: handed_over ROUNDS.  Of ROUNDS
  * blocks every fourth stays for long, so that there is one on nearly every
  * page; the others soon go to one of two threads, which free them, now and then by realloc to another size or to
  * none.  Every block holds a pattern, so that two owners of one are noticed.
