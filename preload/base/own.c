@@ -61,9 +61,18 @@ void *own_map(size_t size)
   return map_next(size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 }
 
+void *own_map_alone(size_t size)
+{
+  void *p = own_map(size);
+
+  if (p)
+    sys_madvise(p, size, MADV_DONTFORK);
+  return p;
+}
+
 void *own_map_file(size_t size, int fd, int64_t offset)
 {
-  return map_next(size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, offset);
+  return map_next(size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, offset);
 }
 
 void own_unmap(void *p, size_t size)

@@ -12,10 +12,12 @@
 
 /*
  * Maps size bytes (rounded up to pages) of zeroed private memory, or, with a
- * descriptor, of the file at offset, shared and populated.  Thread-safe,
- * without locks.  NULL when the kernel refuses.
+ * descriptor, of the file at offset, shared.  Thread-safe, without locks.  NULL when the kernel refuses.
  */
 void *own_map(size_t size);
+/* Memory of this process alone: the child of a fork neither has it nor pays for it, and this process's pages are not
+ * copied when it goes on writing to them. */
+void *own_map_alone(size_t size);
 void *own_map_file(size_t size, int fd, int64_t offset);
 void own_unmap(void *p, size_t size);
 

@@ -49,8 +49,9 @@ struct snapshot {
   uint64_t adds, subs;
 };
 
-/* The loader's own counters of changes: nothing is copied while they stand still. */
-static uint64_t last_adds, last_subs;
+/* The latest one, by the loader's own counters of changes: nothing is copied while they stand still.  The child of a
+ * fork records from it, and need not look at its modules, which are all page faults there. */
+static struct snapshot latest;
 
 static void find_build_id(struct module *m, const uint8_t *note, size_t size)
 {
@@ -208,29 +209,40 @@ static void compare(const struct snapshot *s)
   known_count = kept;
 }
 
+/* Whether nothing has changed since the latest snapshot, which is recorded then if it is not yet in this trace. */
+static bool is_latest(const struct snapshot *s)
+{
+  if (!latest.modules || s->adds != latest.adds || s->subs != latest.subs)
+    return false;
+  if (!known_count) {
+    lock_take(&list_lock);
+    compare(&latest);
+    lock_release(&list_lock);
+  }
+  return true;
+}
+
 void modules_update(void)
 {
-  struct snapshot s = {0};
-  size_t bytes;
+  struct snapshot s = {0}, old;
 
   if (!process_is_traced())
     return;
   dl_iterate_phdr(count_module, &s);
-  if (known_count && s.adds == last_adds && s.subs == last_subs)
+  if (is_latest(&s))
     return;
   s.room = s.count + 8;
   s.count = 0;
-  bytes = s.room * sizeof *s.modules;
-  s.modules = own_map(bytes);
+  s.modules = own_map(s.room * sizeof *s.modules);
   if (!s.modules)
     return;
   dl_iterate_phdr(copy_module, &s);
   lock_take(&list_lock);
-  last_adds = s.adds;
-  last_subs = s.subs;
-  compare(&s);
+  old = latest;
+  latest = s;
+  compare(&latest);
   lock_release(&list_lock);
-  own_unmap(s.modules, bytes);
+  own_unmap(old.modules, old.room * sizeof *old.modules);
 }
 
 void modules_before_fork(void)

@@ -83,7 +83,7 @@ void process_open_trace(struct thread *t)
   struct trace_config config = {
       .path_template = o->out,
       .flags = (pin ? 0 : VT_F_HEAP_NEXT | VT_F_EVERY_TIME) | (o->sample_ms ? VT_F_SAMPLER : 0) |
-               (sampler_probe() & VT_SAMPLE_PFN ? VT_F_PFN_VISIBLE : 0),
+               (sampler_sees_frames() ? VT_F_PFN_VISIBLE : 0),
       .addr_shift = pin ? TRACE_PIN_SHIFT : 3,
       .sample_ms = o->sample_ms,
       .stack_frames = o->stack_frames,

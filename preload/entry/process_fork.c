@@ -70,6 +70,7 @@ static void renew_child(struct thread *t)
   own_after_fork(true);
   trace_after_fork(true);
   unwind_after_fork(true);
+  unwind_thread_after_fork(t->unwind);
   modules_after_fork(true);
   threads_after_fork(true, t);
   heap_after_fork(true);

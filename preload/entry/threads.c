@@ -307,6 +307,9 @@ void threads_after_fork(bool child, struct thread *self)
   for (unsigned i = 0; i < BUCKETS; i++) {
     struct thread *t = table[i];
 
+    /* Most are empty, and are not written to: the child would need pages of its own. */
+    if (!t)
+      continue;
     table[i] = NULL;
     while (t) {
       struct thread *next = t->next;

@@ -68,15 +68,16 @@ static void close_from_to(unsigned from, unsigned to)
  */
 static void own_descriptors(int keep)
 {
+  int fd;
+
   if (keep > 0)
     close_from_to(0, (unsigned)keep - 1);
   close_from_to((unsigned)(keep + 1), ~0u);
-  for (int i = 0; i < 3; i++) {
-    int fd = (int)sys_call(SYS_epoll_create1, O_CLOEXEC, 0, 0, 0, 0, 0);
-
-    if (fd > 2)
-      sys_close(fd);
-  }
+  fd = (int)sys_call(SYS_epoll_create1, O_CLOEXEC, 0, 0, 0, 0, 0);
+  while (fd >= 0 && fd < 2)
+    fd = (int)sys_call(SYS_fcntl, fd, F_DUPFD_CLOEXEC, 0, 0, 0, 0);
+  if (fd > 2)
+    sys_close(fd);
 }
 
 static void helper_main(void *arg)
@@ -124,7 +125,7 @@ static bool wait_ready(struct helper *helper)
 
 bool helper_start(struct helper *helper, int keep_fd, void (*open)(void), void (*run)(void))
 {
-  uint8_t *memory = own_map(MEMORY_SIZE);
+  uint8_t *memory = own_map_alone(MEMORY_SIZE);
   uint64_t mask;
   long id;
 

@@ -30,7 +30,8 @@ bool helper_start(struct helper *helper, int keep_fd, void (*open)(void), void (
  * False: not within two seconds (stopped by a debugger); its memory then stays. */
 bool helper_join(struct helper *helper);
 bool helper_alive(const struct helper *helper);
-/* In the child of a fork, where the thread does not exist: gives its memory back. */
+/* In the child of a fork, where neither the thread nor its memory exists; or when the thread is gone: its memory goes
+ * back. */
 void helper_forget(struct helper *helper);
 
 /* Sleeps until *word is no longer expected, somebody wakes it, or the absolute time on CLOCK_MONOTONIC has come. */

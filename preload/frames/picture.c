@@ -33,7 +33,7 @@ struct picture_pool {
 static bool add_pool(struct picture *picture)
 {
   size_t size = picture->pools ? POOL_LATER : POOL_FIRST;
-  struct picture_pool *pool = own_map(size);
+  struct picture_pool *pool = own_map_alone(size);
 
   if (!pool)
     return false;

@@ -133,21 +133,36 @@ uint64_t proc_count(const struct proc_files *files, uint64_t start, uint64_t end
   return pages;
 }
 
+static bool shows_frames(int pagemap, uint64_t page)
+{
+  uint64_t entry = 0;
+
+  return sys_pread(pagemap, &entry, sizeof entry, (off_t)(page >> FRAME_SHIFT << 3)) == (ssize_t)sizeof entry &&
+         entry >> 63 && entry_pfn(entry);
+}
+
 /* Looks at one page that is surely present: the one that the variable is in. */
 static unsigned probe_pagemap(int pagemap)
 {
   volatile uint64_t here = 1;
-  uint64_t page = (uint64_t)(uintptr_t)&here & ~(FRAME_SIZE - 1);
-  uint64_t entry = 0, walked;
+  uint64_t page = (uint64_t)(uintptr_t)&here & ~(FRAME_SIZE - 1), walked;
   struct scan_region region;
-  unsigned flags = 0;
+  unsigned flags = shows_frames(pagemap, page) ? VT_SAMPLE_PFN : 0;
 
-  if (sys_pread(pagemap, &entry, sizeof entry, (off_t)(page >> FRAME_SHIFT << 3)) == (ssize_t)sizeof entry &&
-      entry >> 63 && entry_pfn(entry))
-    flags |= VT_SAMPLE_PFN;
   if (proc_scan(pagemap, page, page + FRAME_SIZE, 0, &region, 1, &walked) >= 0)
     flags |= VT_SAMPLE_SCAN;
   return flags + (unsigned)(here - 1);
+}
+
+bool proc_sees_frames(void)
+{
+  volatile uint64_t here = 1;
+  int pagemap = open_here("/proc/self/pagemap");
+  bool shown = pagemap >= 0 && shows_frames(pagemap, (uint64_t)(uintptr_t)&here & ~(FRAME_SIZE - 1)) && here;
+
+  if (pagemap >= 0)
+    sys_close(pagemap);
+  return shown;
 }
 
 bool proc_files_open(struct proc_files *files)

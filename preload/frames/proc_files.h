@@ -19,6 +19,8 @@ struct proc_files {
 /* Opens what can be opened, close-on-exec, and finds out what works.  True when pages can be sampled at all. */
 bool proc_files_open(struct proc_files *files);
 void proc_files_close(struct proc_files *files);
+/* Whether the pagemap, opened for the moment, shows frame numbers. */
+bool proc_sees_frames(void);
 
 /* Pages resident in memory now by the kernel's count, 0 when unknown. */
 uint64_t proc_resident(const struct proc_files *files);

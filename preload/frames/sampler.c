@@ -27,12 +27,13 @@
 #include "frames/sample.h"
 
 #define SECOND UINT64_C(1000000000)
-#define DUTY 100              /* a sample may be this part of the time */
-#define LOOK_AROUND SECOND    /* how often the helper wakes up in any case */
-#define IDLE_MOST SECOND      /* between two samples of a program that does not run */
-#define IDLE_CPU 20000        /* ns that are no running: two clocks are read one after the other */
-#define PATIENCE (SECOND / 5) /* beyond the limit: until the helper gets a CPU on a crowded machine */
-#define GRACE (SECOND / 10)   /* and for the end of the sample */
+#define DUTY 100                   /* a sample may be this part of the time */
+#define START_DELAY (SECOND / 100) /* a process that is gone before has its sample at the end alone */
+#define LOOK_AROUND SECOND         /* how often the helper wakes up in any case */
+#define IDLE_MOST SECOND           /* between two samples of a program that does not run */
+#define IDLE_CPU 20000             /* ns that are no running: two clocks are read one after the other */
+#define PATIENCE (SECOND / 5)      /* beyond the limit: until the helper gets a CPU on a crowded machine */
+#define GRACE (SECOND / 10)        /* and for the end of the sample */
 #define LOCK_PATIENCE SECOND
 
 static struct {
@@ -172,6 +173,7 @@ static void answer(uint32_t asked, uint64_t *not_before)
 {
   uint32_t set = __atomic_exchange_n(&sampler.urgent, 0, __ATOMIC_ACQ_REL);
 
+  __atomic_fetch_and(&sampler.pokes, ~(UINT32_C(1) << VT_SAMPLE_START), __ATOMIC_RELAXED);
   *not_before = helper_sample(reason_of(set), __atomic_load_n(&sampler.limit_ns, __ATOMIC_RELAXED));
   __atomic_store_n(&sampler.done, asked, __ATOMIC_RELEASE);
   sys_futex_wake(&sampler.done, INT_MAX);
@@ -209,7 +211,8 @@ static void helper_run(void)
 {
   uint64_t period = (uint64_t)sampler.config.period_ms * 1000000;
   uint64_t next_tick = period ? (sys_now() / period + 1) * period : 0;
-  uint64_t not_before = helper_sample(VT_SAMPLE_START, 0);
+  uint64_t not_before = sys_now() + START_DELAY;
+  uint64_t look_at = not_before;
 
   sampler.program_cpu = 0;
   while (!is_stopping()) {
@@ -218,9 +221,13 @@ static void helper_run(void)
     uint64_t until = helper_step(now, &next_tick, &not_before);
 
     if (until > now && !is_stopping()) {
-      if (program_is_gone())
-        follow_program();
-      privileges_follow();
+      /* Not by a helper that is gone in a moment, nor each time that it was woken. */
+      if (now >= look_at) {
+        if (program_is_gone())
+          follow_program();
+        privileges_follow();
+        look_at = now + START_DELAY;
+      }
       helper_sleep(&sampler.wake, wake, until);
     }
   }
@@ -228,20 +235,35 @@ static void helper_run(void)
 
 /* ---- In the program's threads ---- */
 
+/* What is kept between samples; in the child of a fork it is made anew.  False: not configured yet, or out of memory.
+ */
+static bool have_sampling(void)
+{
+  const struct sampler_config *config = &sampler.config;
+  struct sampling *s = sampler.sampling;
+
+  if (s || !config->sink)
+    return s;
+  s = own_map_alone(sizeof *s);
+  if (!s)
+    return false;
+  sample_init(s, config->sink);
+  s->vmas.skip_start = config->skip_start;
+  s->vmas.skip_end = config->skip_end;
+  s->skip_tables = config->skip_tables;
+  values_init(&s->values, config->watch, config->watch_count);
+  sampler.sampling = s;
+  return true;
+}
+
 static bool prepare(const struct sampler_config *config)
 {
-  if (!sampler.sampling)
-    sampler.sampling = own_map(sizeof *sampler.sampling);
-  if (!sampler.sampling)
-    return false;
+  struct sampling *s = sampler.sampling;
+
   sampler.config = *config;
-  sample_init(sampler.sampling, config->sink);
-  sampler.sampling->vmas.skip_start = config->skip_start;
-  sampler.sampling->vmas.skip_end = config->skip_end;
-  sampler.sampling->skip_tables = config->skip_tables;
-  if (sampler.sampling->values.watch != config->watch || sampler.sampling->values.count != config->watch_count)
-    values_init(&sampler.sampling->values, config->watch, config->watch_count);
-  return true;
+  if (s && (s->values.watch != config->watch || s->values.count != config->watch_count))
+    values_init(&s->values, config->watch, config->watch_count);
+  return have_sampling();
 }
 
 static void say_what_is_missing(void)
@@ -263,6 +285,7 @@ bool sampler_start(const struct sampler_config *config)
     return false;
   sampler.stop = 0;
   sampler.done = sampler.asked;
+  __atomic_fetch_or(&sampler.pokes, UINT32_C(1) << VT_SAMPLE_START, __ATOMIC_RELAXED);
   if (!helper_start(&sampler.helper, config->keep_fd, helper_open, helper_run)) {
     log_info("there is no thread for samples: pages are sampled when the program ends only");
     return false;
@@ -351,7 +374,7 @@ static void take_here(enum vt_sample_reason reason, uint64_t limit_ns)
 
 void sampler_take(enum vt_sample_reason reason, uint64_t limit_ns)
 {
-  if (!sampler.sampling)
+  if (!have_sampling())
     return;
   if (sampler_running() && take_by_helper(reason, limit_ns))
     return;
@@ -367,6 +390,11 @@ unsigned sampler_probe(void)
   flags = files.flags;
   proc_files_close(&files);
   return flags;
+}
+
+bool sampler_sees_frames(void)
+{
+  return proc_sees_frames();
 }
 
 /* A take in another thread holds it for milliseconds; one that is stuck must not keep the program from forking. */
@@ -390,6 +418,5 @@ void sampler_after_fork(bool child)
   sampler.pokes = 0;
   sampler.urgent = 0;
   sampler.done = sampler.asked;
-  if (sampler.sampling)
-    sample_forget(sampler.sampling);
+  sampler.sampling = NULL;
 }

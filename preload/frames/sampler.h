@@ -52,8 +52,8 @@ struct sampler_config {
 };
 
 /* Starts the helper; waits until it has its own descriptor table.  False: no helper (clone refused); sampler_take still
- * works.  The first sample is taken at once, reason START.  The files of /proc are opened by the helper with the
- * privileges of this moment and stay open; it then gives up its own. */
+ * works.  The first sample comes 10 ms later, reason START; left out when another one was asked for before.  The files
+ * of /proc are opened by the helper with the privileges of this moment and stay open; it then gives up its own. */
 bool sampler_start(const struct sampler_config *config);
 /* Ends the helper and waits until it is gone: before unshare, setns, and the like.  The kept picture stays. */
 void sampler_stop(void);
@@ -71,6 +71,8 @@ void sampler_take(enum vt_sample_reason reason, uint64_t limit_ns);
 
 /* Whether this process can see frame numbers, kpageflags, and has PAGEMAP_SCAN: VT_SAMPLE_* flags. */
 unsigned sampler_probe(void);
+/* VT_SAMPLE_PFN alone, at a quarter of the cost: each process asks for it at its start. */
+bool sampler_sees_frames(void);
 
 /* fork: in the parent and child, around it.  In the child the picture is forgotten (it is the parent's) and the helper
  * is not running.  A sample that the helper is in the middle of goes on in the parent: no fork waits for one. */

@@ -86,7 +86,7 @@ static bool append(struct vma_list *list, const struct vma *vma)
 {
   if (list->count == list->room) {
     uint64_t room = list->room ? list->room * 2 : 128;
-    struct vma *bigger = own_map(room * sizeof *bigger);
+    struct vma *bigger = own_map_alone(room * sizeof *bigger);
 
     if (!bigger)
       return false;

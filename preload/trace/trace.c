@@ -81,10 +81,11 @@ static bool state_make(void)
   return true;
 }
 
-/* The header's memory; without shared mappings it is a copy, as all stages will be. */
+/* The header's memory, and that of the first stages behind it: one call of each kind for all three.  Without shared
+ * mappings the header is a copy, as all stages will be. */
 static struct vt_file_header *header_map(const struct output_use *use)
 {
-  struct vt_file_header *header = own_map_file(VT_HEADER_SIZE, use->fd, 0);
+  struct vt_file_header *header = own_map_file(VT_HEADER_SIZE + FIRST_STAGES, use->fd, 0);
 
   trace_state->shared = header != NULL;
   if (!header) {
@@ -92,9 +93,11 @@ static struct vt_file_header *header_map(const struct output_use *use)
              output_path());
     return own_map(VT_HEADER_SIZE);
   }
-  sys_madvise(header, VT_HEADER_SIZE, MADV_POPULATE_WRITE);
+  /* Stages whose pages cannot be had now are mapped again when they are needed, and that says so. */
+  if (sys_madvise(header, VT_HEADER_SIZE + FIRST_STAGES, MADV_POPULATE_WRITE) != -EFAULT)
+    trace_state->stages = (uint8_t *)header + VT_HEADER_SIZE;
   if (trace_state->wiped)
-    sys_madvise(header, VT_HEADER_SIZE, MADV_DONTFORK);
+    sys_madvise(header, VT_HEADER_SIZE + FIRST_STAGES, MADV_DONTFORK);
   return header;
 }
 
@@ -321,7 +324,7 @@ void trace_after_fork(bool child)
     return;
   /* Where the kernel did not wipe and unmap, it is done by hand. */
   writer_forget_all();
-  own_unmap(state->header, VT_HEADER_SIZE);
+  own_unmap(state->header, VT_HEADER_SIZE + (state->shared ? FIRST_STAGES : 0));
   memset(state, 0, sizeof *state);
   state->wiped = wiped || sys_madvise(state, 4096, MADV_WIPEONFORK) == 0;
   output_forget();

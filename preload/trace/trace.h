@@ -47,6 +47,7 @@ struct trace_writer {
   uint32_t chunk_number;
   uint64_t lost;       /* events lost, not yet added to the header */
   uint32_t magic;      /* 0 after the wipe */
+  bool coded;          /* the codec has been in use: it is no longer what it was in fresh memory */
   bool small;          /* no memory for a larger stage */
   bool foreign;        /* may run in a descriptor table that is not the program's */
   struct lock copying; /* without shared mappings: the stage is being written to the file */

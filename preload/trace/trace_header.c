@@ -44,6 +44,18 @@ static void read_boot_id(uint8_t id[16])
     memcpy(id, bytes, 16);
 }
 
+/* Read once: it is the children's, too. */
+static void copy_boot_id(uint8_t id[16])
+{
+  static uint8_t boot_id[16];
+  static bool read;
+
+  if (!read)
+    read_boot_id(boot_id);
+  read = true;
+  memcpy(id, boot_id, sizeof boot_id);
+}
+
 /* Without /proc the kernel's note of what was executed is left: it may be a relative path. */
 static void read_exe(char *exe, size_t size)
 {
@@ -75,7 +87,7 @@ void header_fill(struct vt_file_header *header, const struct trace_config *confi
   header->flags = config->flags;
   memcpy(header->trace_id, id, 16);
   memcpy(header->parent_id, parent, 16);
-  read_boot_id(header->boot_id);
+  copy_boot_id(header->boot_id);
   header->pid = pid;
   header->ppid = (int32_t)sys_call(SYS_getppid, 0, 0, 0, 0, 0, 0);
   header->sample_ms = config->sample_ms;

@@ -30,6 +30,7 @@ struct trace_state {
   uint32_t threads;              /* streams so far */
   int pid;
   uint64_t reserved;           /* bytes from the file's start that were set aside when it was made */
+  uint8_t *stages;             /* what was set aside behind the header, mapped and present; NULL: is not */
   struct trace_writer *idle;   /* closed writers, linked through next_idle */
   struct trace_writer *latest; /* opened last by a thread of the program */
 };

@@ -38,12 +38,19 @@
 struct slab {
   struct slab *next;
   struct trace_writer *writers;
+  bool wiped;    /* the kernel zeroes the writers in a child */
+  uint32_t used; /* atomic: no writer from this one on was ever taken; their pages are not touched */
 };
 static struct slab *slabs;
 
 static struct slab *slabs_first(void)
 {
   return __atomic_load_n(&slabs, __ATOMIC_ACQUIRE);
+}
+
+static unsigned used_of(const struct slab *slab)
+{
+  return __atomic_load_n(&slab->used, __ATOMIC_ACQUIRE);
 }
 
 struct trace_writer trace_none;
@@ -87,7 +94,9 @@ static void chunk_begin(struct trace_writer *w)
   w->end = w->cur;
   w->clock_at = w->cur;
   w->stack = 0;
-  w->codec = (struct vt_codec){0};
+  if (w->coded)
+    w->codec = (struct vt_codec){0};
+  w->coded = true;
 }
 
 /* The chunk has its place elsewhere: the stage is nothing, then zero. */
@@ -118,25 +127,42 @@ static int stage_map(const struct output_use *use, uint64_t offset, uint32_t siz
   return 0;
 }
 
-/* A new stage for w in place of the one it has, if any, which is left to the caller.  0 or -errno. */
-static int stage_make(struct trace_writer *w, uint32_t size)
+/* One of the first stages, which were set aside and mapped along with the header; NULL: offset is further on. */
+static uint8_t *stage_ready(uint64_t offset, uint32_t size)
+{
+  bool ready = trace_state->stages && offset + size <= trace_state->reserved;
+
+  return ready ? trace_state->stages + (offset - VT_HEADER_SIZE) : NULL;
+}
+
+static int stage_new(const struct trace_writer *w, uint64_t offset, uint32_t size, uint8_t **stage)
 {
   struct output_use use;
-  int64_t offset;
-  uint8_t *stage = NULL;
   int error = output_begin(&use, w->foreign);
 
   if (error)
     return error;
-  offset = output_claim(size);
-  error = offset < 0 ? (int)offset : 0;
-  if (!error && (uint64_t)offset + size > trace_state->reserved)
-    error = output_reserve(&use, (uint64_t)offset, (uint64_t)offset + size);
+  if (offset + size > trace_state->reserved)
+    error = output_reserve(&use, offset, offset + size);
   if (!error) {
-    trace_grown((uint64_t)offset + size);
-    error = stage_map(&use, (uint64_t)offset, size, &stage);
+    trace_grown(offset + size);
+    error = stage_map(&use, offset, size, stage);
   }
   output_end(&use);
+  return error;
+}
+
+/* A new stage for w in place of the one it has, if any, which is left to the caller.  0 or -errno. */
+static int stage_make(struct trace_writer *w, uint32_t size)
+{
+  int64_t offset = output_claim(size);
+  uint8_t *stage;
+  int error;
+
+  if (offset < 0)
+    return (int)offset;
+  stage = stage_ready((uint64_t)offset, size);
+  error = stage ? 0 : stage_new(w, (uint64_t)offset, size, &stage);
   if (error)
     return error;
   w->chunk = stage;
@@ -282,8 +308,7 @@ static bool slab_make(void)
     own_free(slab, sizeof *slab);
     return false;
   }
-  if (trace_state->wiped)
-    sys_madvise(slab->writers, blocks(size), MADV_WIPEONFORK);
+  slab->wiped = trace_state->wiped && sys_madvise(slab->writers, blocks(size), MADV_WIPEONFORK) == 0;
   slab->next = slabs;
   __atomic_store_n(&slabs, slab, __ATOMIC_RELEASE);
   return true;
@@ -301,9 +326,11 @@ static struct trace_writer *take_idle(void)
   }
   for (int again = 0; again < 2; again++) {
     for (struct slab *slab = slabs_first(); slab; slab = slab->next)
-      for (unsigned i = 0; i < SLAB_WRITERS; i++)
-        if (!slab->writers[i].magic)
-          return &slab->writers[i];
+      if (slab->used < SLAB_WRITERS) {
+        w = &slab->writers[slab->used];
+        __atomic_store_n(&slab->used, slab->used + 1, __ATOMIC_RELEASE);
+        return w;
+      }
     if (!slab_make())
       break;
   }
@@ -399,7 +426,7 @@ void writer_report_all(void)
   struct vt_file_header *header = trace_state->header;
 
   for (struct slab *slab = slabs_first(); slab; slab = slab->next)
-    for (unsigned i = 0; i < SLAB_WRITERS; i++)
+    for (unsigned i = 0; i < used_of(slab); i++)
       __atomic_fetch_add(&header->lost, __atomic_exchange_n(&slab->writers[i].lost, 0, __ATOMIC_RELAXED),
                          __ATOMIC_RELAXED);
 }
@@ -408,7 +435,7 @@ void writer_report_all(void)
 void writer_sync_all(void)
 {
   for (struct slab *slab = slabs_first(); slab; slab = slab->next)
-    for (unsigned i = 0; i < SLAB_WRITERS; i++) {
+    for (unsigned i = 0; i < used_of(slab); i++) {
       struct trace_writer *w = &slab->writers[i];
 
       if (!w->chunk || !lock_try(&w->copying))
@@ -419,11 +446,17 @@ void writer_sync_all(void)
     }
 }
 
+/* What the kernel wiped is left alone: each page that is only looked at would be a page fault in every child. */
 void writer_forget_all(void)
 {
   for (struct slab *slab = slabs_first(); slab; slab = slab->next) {
-    for (unsigned i = 0; i < SLAB_WRITERS; i++)
+    unsigned used = used_of(slab);
+
+    __atomic_store_n(&slab->used, 0, __ATOMIC_RELAXED);
+    if (slab->wiped)
+      continue;
+    for (unsigned i = 0; i < used; i++)
       own_unmap(slab->writers[i].chunk, slab->writers[i].chunk_size);
-    memset(slab->writers, 0, SLAB_WRITERS * sizeof(struct trace_writer));
+    memset(slab->writers, 0, used * sizeof(struct trace_writer));
   }
 }

@@ -7,7 +7,7 @@
 
 #include <stddef.h>
 
-#define FIRST_SLOTS 4096u
+#define FIRST_SLOTS 256u /* 4 KiB: entries lie all over a table, and each page of it is a fault in a short process */
 
 struct slot_table *frame_rules_current;
 static struct lock writers;

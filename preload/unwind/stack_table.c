@@ -7,7 +7,7 @@
 
 #include "vmtrace/format.h"
 
-#define FIRST_SLOTS 4096u
+#define FIRST_SLOTS 256u /* 4 KiB: entries lie all over a table, and each page of it is a fault in a short process */
 /* No pc of user code: the slot of a forgotten node stays in its chain, but matches nothing. */
 #define DEAD_PC UINT64_MAX
 

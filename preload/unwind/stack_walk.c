@@ -5,6 +5,7 @@
 #include "unwind/stack_walk.h"
 
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 
@@ -48,6 +49,20 @@ void stack_walk_forget(struct unwind_thread *u)
   u->count = 0;
   u->own = 0;
   memset(&u->paths, 0, sizeof u->paths);
+  u->paths.credit = PATH_CREDIT;
+}
+
+void stack_walk_forget_pages(struct unwind_thread *u)
+{
+  uint64_t start = (uint64_t)&u->paths, end = (uint64_t)(&u->paths + 1);
+  uint64_t first = (start + PAGE - 1) & ~(PAGE - 1), last = end & ~(PAGE - 1);
+
+  u->count = 0;
+  u->own = 0;
+  if (sys_madvise((void *)first, last - first, MADV_DONTNEED) != 0)
+    first = last = end;
+  memset(&u->paths, 0, first - start);
+  memset((void *)last, 0, end - last);
   u->paths.credit = PATH_CREDIT;
 }
 

@@ -87,6 +87,8 @@ struct unwind_thread *stack_walk_init(void *memory, unsigned limit);
 
 /* Forgets all stacks: the rules or the nodes behind them have changed. */
 void stack_walk_forget(struct unwind_thread *u);
+/* The same in the child of a fork, without copying the parent's pages to clear them. */
+void stack_walk_forget_pages(struct unwind_thread *u);
 
 /* The present stack is one of the known paths to a kept frame that has not changed.  Its node, or 0. */
 uint32_t stack_walk_path(struct unwind_thread *u, const struct frame_state *s);

@@ -416,3 +416,11 @@ void unwind_after_fork(bool child)
   if (child)
     __atomic_fetch_add(&unwind_generation, 1, __ATOMIC_RELAXED);
 }
+
+void unwind_thread_after_fork(struct unwind_thread *u)
+{
+  if (!u)
+    return;
+  stack_walk_forget_pages(u);
+  u->generation = __atomic_load_n(&unwind_generation, __ATOMIC_RELAXED);
+}

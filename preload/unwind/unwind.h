@@ -98,5 +98,7 @@ void unwind_get_stats(struct unwind_stats *stats);
 void unwind_announce_fork(void);
 void unwind_before_fork(void);
 void unwind_after_fork(bool child);
+/* For the thread that is left in the child, after that: what it kept is forgotten.  u may be NULL. */
+void unwind_thread_after_fork(struct unwind_thread *u);
 
 #endif

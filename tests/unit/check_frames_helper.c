@@ -85,7 +85,7 @@ START_TEST(helper_keeps_out_of_the_way)
 }
 END_TEST
 
-START_TEST(first_sample_comes_at_once)
+START_TEST(first_sample_comes_unasked)
 {
   config.period_ms = 0;
   ck_assert(sampler_start(&config));
@@ -313,7 +313,7 @@ int main(void)
   tcase_set_timeout(tests, 60);
   if (HAVE_HELPER) {
     tcase_add_test(tests, helper_keeps_out_of_the_way);
-    tcase_add_test(tests, first_sample_comes_at_once);
+    tcase_add_test(tests, first_sample_comes_unasked);
     tcase_add_test(tests, ticks_lie_on_multiples);
     tcase_add_test(tests, values_are_read_at_ticks);
     tcase_add_test(tests, idle_programs_are_left_alone);

@@ -152,9 +152,8 @@ START_TEST(pages_and_mappings)
   samples_take(VT_SAMPLE_EXIT, SECOND);
   samples_stop();
   d = replay();
-  ck_assert_int_eq(sink_sample(0)->reason, VT_SAMPLE_START);
   ck_assert_int_eq(sink_last()->reason, VT_SAMPLE_EXIT);
-  ck_assert_uint_ge(sink_count(), 3);
+  ck_assert_uint_ge(sink_count(), 2);
   for (size_t i = 0; i < n; i++) {
     if (i >= 100 && i < 200)
       ck_assert_uint_eq(sink_state(PAGE_AT(p, i)), 0);
