@@ -9,6 +9,7 @@
 #include <linux/futex.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -154,6 +155,11 @@ ssize_t sys_string_length(const char *s, size_t max)
     if (!s[n])
       return (ssize_t)n;
   }
+}
+
+bool sys_filtered(void)
+{
+  return sys_call(SYS_prctl, PR_GET_SECCOMP, 0, 0, 0, 0, 0) > 0;
 }
 
 int sys_getpid(void)

@@ -53,6 +53,9 @@ bool sys_readable(const void *p);
 /* strnlen of such a string; -EFAULT when it leads into memory that cannot be read. */
 ssize_t sys_string_length(const char *s, size_t max);
 
+/* Whether a seccomp filter judges the calling thread's calls: it may end the process for one that is unusual. */
+bool sys_filtered(void);
+
 int sys_getpid(void);
 int sys_gettid(void);
 uint64_t sys_clock_ns(int clock); /* CLOCK_*, in nanoseconds */

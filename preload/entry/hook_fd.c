@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -17,6 +18,8 @@
 #include "entry/own_fds.h"
 #include "entry/process.h"
 #include "trace/trace.h"
+
+#define PAGE ((size_t)4096)
 
 static int as_libc(long result)
 {
@@ -41,6 +44,21 @@ EXPORT int pipe2(int fds[2], int flags)
   if (result == 0)
     memcpy(fds, made, sizeof made);
   return as_libc(result);
+}
+
+/*
+ * libunwind asks by mincore whether a place is mapped before it has the kernel
+ * read it through the pipe, which tells the same.  The first question is answered here: services run under seccomp
+ * filters that end a process for mincore (systemd's @system-service has no such call).
+ */
+EXPORT int mincore(void *addr, size_t size, unsigned char *vec)
+{
+  struct thread *t = hook_thread();
+
+  if (likely(!t->internal))
+    return as_libc(sys_call(SYS_mincore, (long)addr, (long)size, (long)vec, 0, 0, 0));
+  memset(vec, 1, (size + PAGE - 1) / PAGE);
+  return 0;
 }
 
 EXPORT int close(int fd)

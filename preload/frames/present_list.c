@@ -9,6 +9,7 @@
  * walk to walk, one window further that is explored.  A mapping without any
  * permission, once looked at, cannot get new pages: only its known leaves are read.
  */
+#include <errno.h>
 #include <sys/syscall.h>
 
 #include "base/sys.h"
@@ -64,7 +65,8 @@ static void refill_core(struct present *present, uint64_t end)
 {
   uint64_t start = present->position;
   uint64_t stop = lesser(end, (start & ~(LEAF_SIZE - 1)) + PRESENT_CORE * FRAME_SIZE);
-  long error = sys_call(SYS_mincore, (long)start, (long)(stop - start), (long)present->core, 0, 0, 0);
+  long error =
+      sys_filtered() ? -EPERM : sys_call(SYS_mincore, (long)start, (long)(stop - start), (long)present->core, 0, 0, 0);
   uint64_t known = picture_next(present->picture, start >> LEAF_SHIFT);
 
   while (present->position < stop) {
@@ -74,7 +76,7 @@ static void refill_core(struct present *present, uint64_t end)
 
     if (known < leaf)
       known = picture_next(present->picture, leaf);
-    /* An error means that the mapping has changed meanwhile: then pagemap is asked for all of it. */
+    /* After an error (the mapping has changed meanwhile, or a filter is there) pagemap is asked for all of it. */
     if (error || known == leaf || any_set(core, (leaf_end - present->position) >> FRAME_SHIFT))
       put(present, present->position, leaf_end);
     else

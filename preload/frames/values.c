@@ -25,7 +25,8 @@ static bool is_present(uint64_t addr, int pagemap)
   if (pagemap >= 0)
     return sys_pread(pagemap, &entry, sizeof entry, (off_t)(page * sizeof entry)) == (ssize_t)sizeof entry &&
            entry >> 63;
-  return sys_call(SYS_mincore, (long)(page << FRAME_SHIFT), (long)FRAME_SIZE, (long)&core, 0, 0, 0) == 0 && (core & 1);
+  return !sys_filtered() &&
+         sys_call(SYS_mincore, (long)(page << FRAME_SHIFT), (long)FRAME_SIZE, (long)&core, 0, 0, 0) == 0 && (core & 1);
 }
 
 static bool read_value(const struct option_watch *watch, int pagemap, uint64_t *bits)

@@ -1,6 +1,7 @@
 /*
- * Calls that the kernel refuses for an address that cannot be read fail under
- * the library as they do without it: it looks at arguments that the program meant for the kernel.
+ * What the kernel refuses: a call with an address that cannot be read fails
+ * under the library as it does without it, although the library looks at arguments that the program meant for the
+ * kernel; and the library itself makes no call for which the filter of a service ends it.
  */
 #include <string.h>
 
@@ -40,11 +41,36 @@ START_TEST(unreadable_addresses)
 }
 END_TEST
 
+/* ---- calls for which the process would be ended ---- */
+
+static const char *const services[][2] = {{"pauses", "5"}, {"lifecycle", "all-execs"}};
+
+START_TEST(filtered_services)
+{
+  static const char *const modes[] = {NULL, "VMTRACE_UNWIND=plain", "VMTRACE_HEAP=next", "VMTRACE_WATCH=0x200000:int"};
+  struct e2e_spec spec = {.argv = E2E_ARGV(e2e_prog("service"), e2e_prog(services[_i][0]), services[_i][1])};
+  long long nodes;
+
+  for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
+    struct e2e_result with;
+
+    judge_same(spec, modes[i], &with);
+    e2e_expect_exit(&with, 0);
+    ck_assert_str_eq(with.err, "");
+    e2e_release(&with);
+  }
+  judge_whole("events.stack_node", &nodes);
+  ck_assert_int_gt(nodes, 0);
+}
+END_TEST
+
 int main(void)
 {
   Suite *suite = suite_create("refused");
   TCase *tc = e2e_case(suite, "addresses", 60);
 
   tcase_add_loop_test(tc, unreadable_addresses, 0, sizeof kinds / sizeof *kinds);
+  tc = e2e_case(suite, "filters", 120);
+  tcase_add_loop_test(tc, filtered_services, 0, sizeof services / sizeof *services);
   return e2e_main(suite);
 }
