@@ -97,6 +97,7 @@ EXPORT int malloc_trim(size_t pad)
   return given_back > 0;
 }
 
+/* In glibc's words, which programs and scripts look for: one arena for all heaps. */
 EXPORT void malloc_stats(void)
 {
   struct heap_stats s;
@@ -110,10 +111,12 @@ EXPORT void malloc_stats(void)
   }
   get_stats(&s);
   n = text_format(text, sizeof text,
-                  "system bytes     = %10lu\nin use bytes     = %10lu\nblocks in use    = %10lu\n"
-                  "huge blocks      = %10lu\nhuge bytes       = %10lu\n",
-                  (unsigned long)s.mapped_bytes, (unsigned long)s.live_bytes, (unsigned long)s.live_blocks,
-                  (unsigned long)s.large_blocks, (unsigned long)s.large_bytes);
+                  "Arena 0:\nsystem bytes     = %10lu\nin use bytes     = %10lu\n"
+                  "Total (incl. mmap):\nsystem bytes     = %10lu\nin use bytes     = %10lu\n"
+                  "max mmap regions = %10lu\nmax mmap bytes   = %10lu\n",
+                  (unsigned long)(s.mapped_bytes - s.large_bytes), (unsigned long)(s.live_bytes - s.large_bytes),
+                  (unsigned long)s.mapped_bytes, (unsigned long)s.live_bytes, (unsigned long)s.large_blocks_most,
+                  (unsigned long)s.large_bytes_most);
   sys_write(2, text, (size_t)n);
 }
 

@@ -50,6 +50,7 @@ struct arena {
   struct extent *cached;      /* mapped memory of freed huge blocks; a subset of free_ranges */
   uint64_t cached_bytes;
   uint64_t huge_bytes, huge_blocks;
+  uint64_t huge_bytes_most, huge_blocks_most; /* at a time */
 };
 
 _Static_assert(sizeof(struct arena) <= HEAP_PAGE, "an arena fits one page");

@@ -149,7 +149,8 @@ struct heap_stats {
   uint64_t live_bytes, live_blocks; /* of all heaps, as far as known without stopping threads */
   uint64_t mapped_bytes;            /* segments and large blocks */
   uint64_t large_bytes, large_blocks;
-  uint64_t free_bytes; /* mapped, not in blocks */
+  uint64_t large_bytes_most, large_blocks_most; /* each heap's at a time, added up */
+  uint64_t free_bytes;                          /* mapped, not in blocks */
 };
 void heap_get_stats(struct heap_stats *stats);
 

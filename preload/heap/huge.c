@@ -43,6 +43,15 @@ static int map_range(struct arena *arena, uint64_t addr, uint64_t span, bool *ze
   return error;
 }
 
+static void add_bytes(struct arena *arena, uint64_t bytes)
+{
+  arena->huge_bytes += bytes;
+  if (arena->huge_bytes > arena->huge_bytes_most)
+    arena->huge_bytes_most = arena->huge_bytes;
+  if (arena->huge_blocks > arena->huge_blocks_most)
+    arena->huge_blocks_most = arena->huge_blocks;
+}
+
 /* A mapped range of span bytes with its struct segment filled in; NULL: out of memory.  Under the lock. */
 static struct segment *open_range(struct arena *arena, uint64_t span, uint64_t align, bool *zero)
 {
@@ -68,8 +77,8 @@ static struct segment *open_range(struct arena *arena, uint64_t span, uint64_t a
     segment->region = arena->region;
     segment->moved = moved;
     segment->huge_span = span;
-    arena->huge_bytes += span;
     arena->huge_blocks++;
+    add_bytes(arena, span);
     return segment;
   }
 }
@@ -161,7 +170,7 @@ static bool add_tail(struct arena *arena, struct segment *segment, uint64_t span
   if (moved)
     space_forget_moved();
   segment->huge_span = span;
-  arena->huge_bytes += length;
+  add_bytes(arena, length);
   return true;
 }
 

@@ -57,6 +57,8 @@ static void add_arena(struct heap_stats *stats, struct arena *arena)
   stats->live_bytes -= cached < stats->live_bytes ? cached : stats->live_bytes;
   stats->large_bytes += arena->huge_bytes;
   stats->large_blocks += arena->huge_blocks;
+  stats->large_bytes_most += arena->huge_bytes_most;
+  stats->large_blocks_most += arena->huge_blocks_most;
   stats->live_bytes += arena->huge_bytes;
   stats->live_blocks += arena->huge_blocks;
   stats->mapped_bytes += arena->huge_bytes + arena->cached_bytes;

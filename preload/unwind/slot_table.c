@@ -4,8 +4,12 @@
 #include "unwind/slot_table.h"
 
 #include <stddef.h>
+#include <sys/mman.h>
 
 #include "base/own.h"
+#include "base/sys.h"
+
+#define PAGE ((uintptr_t)4096)
 
 struct slot_table *slot_table_new(uint32_t slots)
 {
@@ -14,6 +18,14 @@ struct slot_table *slot_table_new(uint32_t slots)
   if (t)
     t->mask = slots - 1;
   return t;
+}
+
+/* Its pages read as zeros from now on; the first one, which has the mask, stays. */
+static void empty(struct slot_table *t)
+{
+  uintptr_t from = ((uintptr_t)t->slots + PAGE - 1) & ~(PAGE - 1), end = (uintptr_t)(t->slots + t->mask + 1);
+
+  sys_madvise((void *)from, end - from, MADV_DONTNEED);
 }
 
 struct slot_table *slot_table_grown(struct slot_table **current, uint32_t (*hash)(const struct slot *slot))
@@ -37,5 +49,6 @@ struct slot_table *slot_table_grown(struct slot_table **current, uint32_t (*hash
     bigger->used++;
   }
   __atomic_store_n(current, bigger, __ATOMIC_RELEASE);
+  empty(t);
   return bigger;
 }

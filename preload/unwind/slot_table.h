@@ -2,8 +2,9 @@
  * The shape of both tables of this room: open addressing, linear probing, two
  * words per slot.  Readers follow the published table without a lock; writers
  * hold a lock of the table's owner.  A table that is half full is replaced by
- * one of twice the size; the old one stays readable for ever (all old ones together are no larger than the present
- * one). Used by frame_rule and stack_table.
+ * one of twice the size; the old one gives its memory back and stays readable for ever, as an empty one: who still
+ * looks there finds nothing, as it would before the slot was put, and asks the writers' side.
+ * Used by frame_rule and stack_table.
  */
 #ifndef VMTRACE_SLOT_TABLE_H
 #define VMTRACE_SLOT_TABLE_H

@@ -32,6 +32,20 @@ static void expect_all_rules(const struct e2e_result *result)
   ck_assert_msg(end == result->out, "%s", result->out);
 }
 
+/* Programs and scripts look for glibc's words in what malloc_stats writes; the largest block was of 50,000,000 bytes.
+ */
+static void expect_stats(const char *theme, const struct e2e_result *result)
+{
+  static const char label[] = "max mmap bytes   = ";
+  const char *most = strstr(result->err, label);
+
+  if (strcmp(theme, "tuning"))
+    return;
+  ck_assert_msg(strstr(result->err, "Arena 0:\nsystem bytes     = "), "%s", result->err);
+  ck_assert_msg(strstr(result->err, "Total (incl. mmap):\nsystem bytes     = "), "%s", result->err);
+  ck_assert_msg(most && strtoul(most + strlen(label), NULL, 10) >= 50000000, "%s", result->err);
+}
+
 /* The rules are glibc's: its own allocator keeps them. */
 START_TEST(glibc)
 {
@@ -39,6 +53,7 @@ START_TEST(glibc)
 
   run(themes[_i], NULL, NULL, &result);
   expect_all_rules(&result);
+  expect_stats(themes[_i], &result);
   e2e_release(&result);
 }
 END_TEST
@@ -51,6 +66,7 @@ START_TEST(pinned)
 
   run(themes[_i], e2e_library(), NULL, &result);
   expect_all_rules(&result);
+  expect_stats(themes[_i], &result);
   traces[0] = (char *)e2e_only_trace(e2e_dir());
   info = e2e_json(E2E_ARGV("info"), traces);
   ck_assert_int_eq(e2e_int(info, "lost"), 0);
