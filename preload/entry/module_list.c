@@ -27,6 +27,7 @@
 struct module {
   uint64_t addr, size;
   uint32_t name_length, id_length;
+  bool is_new; /* not known yet */
   char name[NAME_MAX_BYTES];
   uint8_t id[BUILD_ID_MAX];
 };
@@ -102,14 +103,19 @@ static void read_name(struct module *m, const char *name, bool first)
   }
 }
 
+static void read_counters(struct snapshot *s, const struct dl_phdr_info *info)
+{
+  s->adds = info->dlpi_adds;
+  s->subs = info->dlpi_subs;
+}
+
 static int count_module(struct dl_phdr_info *info, size_t size, void *arg)
 {
   struct snapshot *s = arg;
 
   (void)size;
   s->count++;
-  s->adds = info->dlpi_adds;
-  s->subs = info->dlpi_subs;
+  read_counters(s, info);
   return 0;
 }
 
@@ -121,6 +127,7 @@ static int copy_module(struct dl_phdr_info *info, size_t size, void *arg)
   (void)size;
   if (s->count == s->room)
     return 1;
+  read_counters(s, info);
   m = &s->modules[s->count++];
   read_segments(m, info);
   read_name(m, info->dlpi_name, s->count == 1);
@@ -173,40 +180,64 @@ static void record_module(const struct module *m)
   event_record(VT_R_MODULE, 2, fields, tail, length);
 }
 
-static void compare(const struct snapshot *s)
+static bool is_same(const struct known *k, const struct module *m, uint64_t name_hash)
 {
-  bool first = known_count == 0;
-  size_t kept = 0;
+  return k->addr == m->addr && k->size == m->size && k->name_hash == name_hash;
+}
 
+/* Finds out what of the known is still there, and what of the snapshot is new. */
+static void match(struct snapshot *s)
+{
   for (size_t i = 0; i < known_count; i++)
     known[i].seen = false;
   for (size_t i = 0; i < s->count; i++) {
-    const struct module *m = &s->modules[i];
+    struct module *m = &s->modules[i];
     uint64_t hash = hash_name(m);
     size_t k = 0;
 
-    while (k < known_count && !(known[k].addr == m->addr && known[k].size == m->size && known[k].name_hash == hash))
+    while (k < known_count && !is_same(&known[k], m, hash))
       k++;
-    if (k == known_count) {
-      if (!make_room())
-        return;
-      known[known_count++] = (struct known){m->addr, m->size, hash, true};
-      record_module(m);
-      /* What was there before, a JIT compiler's code for one, had no unwind information. */
-      if (!first)
-        unwind_forget(m->addr, m->addr + m->size);
-    }
-    known[k].seen = true;
+    m->is_new = k == known_count;
+    if (!m->is_new)
+      known[k].seen = true;
   }
+}
+
+static void drop_gone(void)
+{
+  size_t kept = 0;
+
   for (size_t i = 0; i < known_count; i++) {
-    if (known[i].seen)
+    if (known[i].seen) {
       known[kept++] = known[i];
-    else {
+    } else {
       EVENT(MODULE_GONE, known[i].addr, known[i].size);
       unwind_forget(known[i].addr, known[i].addr + known[i].size);
     }
   }
   known_count = kept;
+}
+
+/* What is gone comes first: something else may be in its place. */
+static void compare(struct snapshot *s)
+{
+  bool first = known_count == 0;
+
+  match(s);
+  drop_gone();
+  for (size_t i = 0; i < s->count; i++) {
+    const struct module *m = &s->modules[i];
+
+    if (!m->is_new)
+      continue;
+    if (!make_room())
+      return;
+    known[known_count++] = (struct known){m->addr, m->size, hash_name(m), true};
+    record_module(m);
+    /* What was there before, a JIT compiler's code for one, had no unwind information. */
+    if (!first)
+      unwind_forget(m->addr, m->addr + m->size);
+  }
 }
 
 /* Whether nothing has changed since the latest snapshot, which is recorded then if it is not yet in this trace. */
@@ -222,9 +253,15 @@ static bool is_latest(const struct snapshot *s)
   return true;
 }
 
+static bool is_later(const struct snapshot *s)
+{
+  return !latest.modules || s->adds + s->subs > latest.adds + latest.subs;
+}
+
 void modules_update(void)
 {
   struct snapshot s = {0}, old;
+  bool whole;
 
   if (!process_is_traced())
     return;
@@ -236,11 +273,15 @@ void modules_update(void)
   s.modules = own_map(s.room * sizeof *s.modules);
   if (!s.modules)
     return;
-  dl_iterate_phdr(copy_module, &s);
+  whole = dl_iterate_phdr(copy_module, &s) == 0;
+  old = s;
   lock_take(&list_lock);
-  old = latest;
-  latest = s;
-  compare(&latest);
+  /* Another thread may have been here with a later list: by this one, what has come since would be gone. */
+  if (whole && is_later(&s)) {
+    old = latest;
+    latest = s;
+    compare(&latest);
+  }
   lock_release(&list_lock);
   own_unmap(old.modules, old.room * sizeof *old.modules);
 }

@@ -155,6 +155,29 @@ START_TEST(freed_twice_by_code_that_is_gone)
 }
 END_TEST
 
+/* No module comes to an address where another one is, and none goes that is not there. */
+static void expect_module_turns(const char *trace)
+{
+  json_t *dump = e2e_dump(trace), *there = json_object(), *event;
+  size_t i;
+
+  json_array_foreach(dump, i, event) {
+    const char *op = e2e_str(event, "op");
+    bool comes = !strcmp(op, "module");
+
+    if (!comes && strcmp(op, "module_gone") != 0)
+      continue;
+    ck_assert_msg(comes == !json_object_get(there, e2e_str(event, "addr")), "%s of %s at %s", op,
+                  e2e_str(event, "thread"), e2e_str(event, "addr"));
+    if (comes)
+      json_object_set_new(there, e2e_str(event, "addr"), json_true());
+    else
+      json_object_del(there, e2e_str(event, "addr"));
+  }
+  json_decref(there);
+  json_decref(dump);
+}
+
 START_TEST(loops_in_threads)
 {
   struct e2e_result result;
@@ -168,6 +191,29 @@ START_TEST(loops_in_threads)
   ck_assert_str_eq(result.err, "");
   ck_assert_uint_eq(judge_whole("events.alloc", &allocs), 1);
   ck_assert_int_ge(allocs, 4 * 100 * 101);
+  expect_module_turns(e2e_only_trace(e2e_dir()));
+  e2e_release(&result);
+}
+END_TEST
+
+/* Each thread has the list of modules compared when all of them change it; every change is recorded once. */
+START_TEST(lists_of_several_threads)
+{
+  struct e2e_result result;
+  long long gone;
+
+  if (!e2e_has("cc"))
+    E2E_SKIP("no C compiler");
+  e2e_run(&(struct e2e_spec){.argv = E2E_ARGV(e2e_prog("unload"), "lists", library("alpha"), library("beta"),
+                                              library("gamma"), library("delta")),
+                             .preload = e2e_library()},
+          &result);
+  e2e_expect_exit(&result, 0);
+  ck_assert_str_eq(result.out, "done\n");
+  ck_assert_str_eq(result.err, "");
+  ck_assert_uint_eq(judge_whole("events.module_gone", &gone), 1);
+  ck_assert_int_eq(gone, 4 * 500); /* as tests/progs/unload.c does it */
+  expect_module_turns(e2e_only_trace(e2e_dir()));
   e2e_release(&result);
 }
 END_TEST
@@ -180,5 +226,6 @@ int main(void)
   tcase_add_test(tcase, blocks_outlive_their_library);
   tcase_add_test(tcase, freed_twice_by_code_that_is_gone);
   tcase_add_test(tcase, loops_in_threads);
+  tcase_add_test(tcase, lists_of_several_threads);
   return e2e_main(suite);
 }

@@ -7,6 +7,7 @@
  *   keep     blocks of both outlive their libraries, and are freed by this program, but for the last ten of each
  *   twice    a block that an unloaded library allocated and freed is freed again
  *   threads  four threads load, allocate, unload and free, over and over
+ *   lists    four threads load and unload, each a library of its own, of which there are four
  */
 #include <dlfcn.h>
 #include <pthread.h>
@@ -18,6 +19,7 @@
 #define COUNT 100
 #define LEFT 10
 #define ROUNDS 100
+#define LISTS 4
 
 struct library {
   void *handle;
@@ -120,9 +122,29 @@ static void threads(char **paths)
     pthread_join(threads[i], NULL);
 }
 
+static void *load_only(void *path)
+{
+  for (int i = 0; i < ROUNDS * 5; i++) {
+    struct library l = load(path);
+
+    dlclose(l.handle);
+  }
+  return NULL;
+}
+
+static void lists(char **paths)
+{
+  pthread_t threads[LISTS];
+
+  for (size_t i = 0; i < LISTS; i++)
+    pthread_create(&threads[i], NULL, load_only, paths[i]);
+  for (size_t i = 0; i < LISTS; i++)
+    pthread_join(threads[i], NULL);
+}
+
 int main(int argc, char **argv)
 {
-  if (argc != 4)
+  if (argc < 4)
     return 4;
   if (!strcmp(argv[1], "keep"))
     keep(argv + 2);
@@ -130,6 +152,8 @@ int main(int argc, char **argv)
     twice(argv + 2);
   else if (!strcmp(argv[1], "threads"))
     threads(argv + 2);
+  else if (!strcmp(argv[1], "lists") && argc == 2 + LISTS)
+    lists(argv + 2);
   puts("done");
   return 0;
 }
