@@ -86,6 +86,17 @@ static bool mount_tmpfs(const char *options, unsigned long flags)
   return unshare_mount_point(OWN_FS) && !mount("tmpfs", OWN_FS, "tmpfs", flags, options);
 }
 
+/* Nothing is lost, and the last word is there. */
+static void expect_whole(const char *trace)
+{
+  json_t *info = judge_info(trace);
+
+  ck_assert(json_is_true(e2e_get(info, "complete")));
+  ck_assert_int_eq(e2e_int(info, "lost"), 0);
+  ck_assert_str_eq(e2e_str(info, "ended"), "exit");
+  json_decref(info);
+}
+
 START_TEST(ordinary)
 {
   json_t *info;
@@ -239,12 +250,8 @@ END_TEST
 
 START_TEST(closes_descriptors)
 {
-  json_t *info;
-
   ck_assert_str_eq(compare(hostile(E2E_ARGV(e2e_prog("hostile"), "closefrom")), e2e_path("%%e.vmt")), "");
-  info = judge_info(e2e_path("hostile.vmt"));
-  ck_assert(json_is_true(e2e_get(info, "complete")));
-  ck_assert_int_eq(e2e_int(info, "lost"), 0);
+  expect_whole(e2e_path("hostile.vmt"));
 }
 END_TEST
 
@@ -252,14 +259,9 @@ END_TEST
 START_TEST(closes_what_is_listed)
 {
   const char *out = e2e_path("renamed.vmt");
-  json_t *info;
 
   ck_assert_str_eq(compare(hostile(E2E_ARGV(e2e_prog("hostile"), "renamed", out)), out), "");
-  info = judge_info(e2e_path("renamed.vmt.moved"));
-  ck_assert(json_is_true(e2e_get(info, "complete")));
-  ck_assert_int_eq(e2e_int(info, "lost"), 0);
-  ck_assert_str_eq(e2e_str(info, "ended"), "exit");
-  json_decref(info);
+  expect_whole(e2e_path("renamed.vmt.moved"));
 }
 END_TEST
 
@@ -267,14 +269,9 @@ END_TEST
 START_TEST(reuses_numbers)
 {
   const char *file = e2e_path("own");
-  json_t *info;
 
   ck_assert_str_eq(compare(hostile(E2E_ARGV(e2e_prog("hostile"), "reused", file)), e2e_path("%%e.vmt")), "");
-  info = judge_info(e2e_path("hostile.vmt"));
-  ck_assert(json_is_true(e2e_get(info, "complete")));
-  ck_assert_int_eq(e2e_int(info, "lost"), 0);
-  ck_assert_str_eq(e2e_str(info, "ended"), "exit");
-  json_decref(info);
+  expect_whole(e2e_path("hostile.vmt"));
 }
 END_TEST
 
@@ -291,18 +288,13 @@ START_TEST(wants_our_descriptor_below_its_limit)
   static const rlim_t limit = 1024;
   const char *out = e2e_path("renamed.vmt");
   struct e2e_spec spec = hostile(E2E_ARGV(e2e_copy(e2e_prog("hostile")), "highdup", out));
-  json_t *info;
 
   E2E_NEED_ROOT();
   spec.uid = 65534;
   spec.prepare = limit_descriptors;
   spec.arg = &limit;
   ck_assert_str_eq(compare_processes(spec, out, 1, e2e_copy(e2e_library())), "");
-  info = judge_info(e2e_path("renamed.vmt.moved"));
-  ck_assert(json_is_true(e2e_get(info, "complete")));
-  ck_assert_int_eq(e2e_int(info, "lost"), 0);
-  ck_assert_str_eq(e2e_str(info, "ended"), "exit");
-  json_decref(info);
+  expect_whole(e2e_path("renamed.vmt.moved"));
 }
 END_TEST
 

@@ -1,75 +1,15 @@
 /*
- * The life of processes and threads: every way to end, to fork, to execute
- * another program, to create a thread, and what the traces say about it.
+ * The life of processes and threads: every way to end, to fork, to
+ * create a thread, and what the traces say about it.
  */
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 
-#include "e2e.h"
+#include "life.h"
 #include "vmtrace/format.h"
-
-/* Runs `NAME KIND` without and with the library; the results of the latter, whose output and status are the same. */
-static void run_both(const char *name, const char *kind, const char *variable, struct e2e_result *result)
-{
-  struct e2e_spec spec = {.argv = E2E_ARGV(e2e_prog(name), kind), .env = E2E_ARGV(variable)};
-  struct e2e_result plain;
-
-  e2e_run(&spec, &plain);
-  spec.preload = e2e_library();
-  e2e_run(&spec, result);
-  e2e_expect_same(&plain, result, kind);
-  ck_assert_str_eq(result->err, "");
-  e2e_release(&plain);
-}
-
-static json_t *info_of(const char *trace)
-{
-  char *traces[] = {(char *)trace, NULL};
-
-  return e2e_json(E2E_ARGV("info"), traces);
-}
-
-/* The trace of process pid, or (0) the only one of the program exe that is not of process other; to be released. */
-static json_t *find_info(char **traces, long long pid, const char *exe, long long other)
-{
-  for (char **t = traces; *t; t++) {
-    json_t *info = info_of(*t);
-    const char *path = e2e_str(info, "exe"), *name = strrchr(path, '/');
-
-    if (pid ? e2e_int(info, "pid") == pid
-            : e2e_int(info, "pid") != other && (!exe || !strcmp(name ? name + 1 : path, exe)))
-      return info;
-    json_decref(info);
-  }
-  ck_abort_msg("no trace of process %lld (%s)", pid, exe ? exe : "any");
-  return NULL;
-}
-
-/* The index-th event of that kind, NULL when there are fewer; belongs to dump. */
-static json_t *find_event(json_t *dump, const char *op, int index)
-{
-  json_t *event;
-  size_t i;
-
-  json_array_foreach(dump, i, event) {
-    if (!strcmp(e2e_str(event, "op"), op) && index-- == 0)
-      return event;
-  }
-  return NULL;
-}
-
-static json_t *need_event(json_t *dump, const char *op, int index)
-{
-  json_t *event = find_event(dump, op, index);
-
-  ck_assert_msg(event, "no %s event number %d", op, index);
-  return event;
-}
 
 /* ---- ends ---- */
 
@@ -89,23 +29,23 @@ START_TEST(ways_to_end)
   struct e2e_result result;
   json_t *info, *dump, *event;
 
-  run_both("lifecycle", ends[_i].kind, NULL, &result);
-  info = info_of(e2e_only_trace(e2e_dir()));
+  life_run("lifecycle", ends[_i].kind, NULL, &result);
+  info = judge_info(e2e_only_trace(e2e_dir()));
   ck_assert_str_eq(e2e_str(info, "ended"), ends[_i].ended);
   ck_assert_int_eq(e2e_int(info, "end_status"), ends[_i].status);
   ck_assert_int_eq(json_is_true(e2e_get(info, "complete")), ends[_i].complete);
   ck_assert_int_eq(e2e_int(info, "lost"), 0);
   ck_assert(json_is_true(e2e_get(info, "deterministic")));
   dump = e2e_dump(e2e_only_trace(e2e_dir()));
-  event = find_event(dump, "exit", 0);
+  event = life_event(dump, "exit", 0);
   ck_assert_int_eq(event != NULL, ends[_i].how >= 0);
   if (event) {
     ck_assert_int_eq(e2e_int(event, "status"), ends[_i].status);
     ck_assert_int_eq(e2e_int(event, "how"), ends[_i].how);
   }
-  ck_assert_int_eq(find_event(dump, "signal", 0) != NULL,
+  ck_assert_int_eq(life_event(dump, "signal", 0) != NULL,
                    !strcmp(ends[_i].kind, "abort") || !strcmp(ends[_i].kind, "caught"));
-  ck_assert_int_eq(find_event(dump, "exec_failed", 0) != NULL, !strncmp(ends[_i].kind, "failed", 6));
+  ck_assert_int_eq(life_event(dump, "exec_failed", 0) != NULL, !strncmp(ends[_i].kind, "failed", 6));
   json_decref(dump);
   json_decref(info);
   e2e_release(&result);
@@ -131,13 +71,13 @@ START_TEST(fork_goes_on_from_the_same_state)
   ck_assert_int_eq(strncmp(result.out + 6, mine + 7, strlen(mine + 7)), 0);
   traces = e2e_traces(e2e_dir(), &count);
   ck_assert_uint_eq(count, 2);
-  parent = find_info(traces, result.pid, NULL, 0);
-  child = find_info(traces, 0, NULL, result.pid);
+  parent = life_info(traces, result.pid, NULL, 0);
+  child = life_info(traces, 0, NULL, result.pid);
   ck_assert_int_eq(e2e_int(child, "ppid"), result.pid);
   ck_assert_str_eq(e2e_str(child, "parent_id"), e2e_str(parent, "trace_id"));
   ck_assert_int_eq(e2e_int(child, "end_status"), 9);
   dump = e2e_dump(e2e_path("%s", strrchr(e2e_str(parent, "trace"), '/') + 1));
-  ck_assert_int_eq(e2e_int(need_event(dump, "fork", 0), "child"), e2e_int(child, "pid"));
+  ck_assert_int_eq(e2e_int(life_need_event(dump, "fork", 0), "child"), e2e_int(child, "pid"));
   json_decref(dump);
   json_decref(parent);
   json_decref(child);
@@ -176,11 +116,11 @@ START_TEST(raw_fork)
   char **traces;
   json_t *parent, *child, *dump;
 
-  run_both("lifecycle", _i ? "raw-fork-again" : "raw-fork", NULL, &result);
+  life_run("lifecycle", _i ? "raw-fork-again" : "raw-fork", NULL, &result);
   traces = e2e_traces(e2e_dir(), &count);
   ck_assert_uint_eq(count, 2);
-  parent = find_info(traces, result.pid, NULL, 0);
-  child = find_info(traces, 0, NULL, result.pid);
+  parent = life_info(traces, result.pid, NULL, 0);
+  child = life_info(traces, 0, NULL, result.pid);
   ck_assert_str_eq(e2e_str(child, "parent_id"), e2e_str(parent, "trace_id"));
   ck_assert_str_eq(e2e_str(parent, "ended"), "exit");
   ck_assert_int_eq(e2e_int(parent, "end_status"), 0);
@@ -203,7 +143,7 @@ START_TEST(fork_among_streams)
 {
   struct e2e_result result;
 
-  run_both("fork_streams", NULL, _i ? "VMTRACE_HEAP=next" : "VMTRACE_OUT=off", &result);
+  life_run("fork_streams", NULL, _i ? "VMTRACE_HEAP=next" : "VMTRACE_OUT=off", &result);
   e2e_expect_exit(&result, 0);
   e2e_release(&result);
 }
@@ -221,16 +161,16 @@ START_TEST(vfork_and_spawn)
   char **traces;
   json_t *parent, *child, *dump;
 
-  run_both("lifecycle", kinds[_i].kind, NULL, &result);
+  life_run("lifecycle", kinds[_i].kind, NULL, &result);
   traces = e2e_traces(e2e_dir(), &count);
   ck_assert_int_eq((int)count, kinds[_i].traces);
-  parent = find_info(traces, result.pid, NULL, 0);
+  parent = life_info(traces, result.pid, NULL, 0);
   ck_assert_str_eq(e2e_str(parent, "ended"), "exit");
   ck_assert_int_eq(e2e_int(parent, "end_status"), 0);
   ck_assert_int_eq(e2e_int(parent, "events.spawn"), kinds[_i].spawns);
   ck_assert_int_eq(e2e_int(parent, "events.exit"), 1);
   dump = e2e_dump(e2e_path("%s", strrchr(e2e_str(parent, "trace"), '/') + 1));
-  child = find_info(traces, e2e_int(need_event(dump, "spawn", 0), "child"), NULL, 0);
+  child = life_info(traces, e2e_int(life_need_event(dump, "spawn", 0), "child"), NULL, 0);
   ck_assert_str_eq(e2e_str(child, "parent_id"), e2e_str(parent, "trace_id"));
   json_decref(dump);
   json_decref(child);
@@ -248,7 +188,7 @@ static void expect_all_ended(size_t expected)
 
   ck_assert_uint_eq(count, expected);
   for (char **t = traces; *t; t++) {
-    json_t *info = info_of(*t);
+    json_t *info = judge_info(*t);
 
     ck_assert_str_eq(e2e_str(info, "ended"), "exit");
     ck_assert(json_is_true(e2e_get(info, "complete")));
@@ -266,144 +206,10 @@ START_TEST(other_forks)
   } kinds[] = {{"daemon", 3}, {"handlers", 21}, {"threads", 101}};
   struct e2e_result result;
 
-  run_both("lifecycle", kinds[_i].kind, NULL, &result);
+  life_run("lifecycle", kinds[_i].kind, NULL, &result);
   expect_all_ended(kinds[_i].traces);
   e2e_release(&result);
 }
-END_TEST
-
-/* ---- execs ---- */
-
-START_TEST(exec_names_its_parent)
-{
-  struct e2e_result result;
-  size_t count;
-  char **traces;
-  json_t *first, *second, *dump;
-
-  run_both("lifecycle", "exec", NULL, &result);
-  traces = e2e_traces(e2e_dir(), &count);
-  ck_assert_uint_eq(count, 2);
-  first = info_of(traces[0]);
-  second = info_of(traces[1]);
-  if (e2e_int(first, "start_ns") > e2e_int(second, "start_ns")) {
-    json_t *swapped = first;
-
-    first = second;
-    second = swapped;
-  }
-  ck_assert_str_eq(e2e_str(first, "ended"), "exec");
-  ck_assert_str_eq(e2e_str(second, "ended"), "exit");
-  ck_assert_int_eq(e2e_int(first, "pid"), e2e_int(second, "pid"));
-  ck_assert_str_eq(e2e_str(second, "parent_id"), e2e_str(first, "trace_id"));
-  dump = e2e_dump(e2e_path("%s", strrchr(e2e_str(first, "trace"), '/') + 1));
-  ck_assert_str_eq(e2e_str(need_event(dump, "exec", 0), "path"), "/proc/self/exe");
-  json_decref(dump);
-  json_decref(first);
-  json_decref(second);
-  e2e_traces_free(traces);
-  e2e_release(&result);
-}
-END_TEST
-
-START_TEST(every_exec)
-{
-  struct e2e_result result;
-
-  run_both("lifecycle", "all-execs", NULL, &result);
-  ck_assert(strstr(result.out, "a b inherited\n") && strstr(result.out, "a b from-env\n"));
-  e2e_release(&result);
-}
-END_TEST
-
-/* Relative paths hold for children in another directory. */
-START_TEST(paths_become_absolute)
-{
-  struct e2e_spec spec = {
-      .argv = E2E_ARGV("/bin/sh", "-c", "mkdir d && cd d && /bin/sh -c 'echo $LD_PRELOAD; echo $VMTRACE_OUT; ls /' "),
-      .env = E2E_ARGV("VMTRACE_OUT=%e.%p.vmt"),
-      .cwd = e2e_dir(),
-  };
-  struct e2e_result result;
-  char *library = strdup(e2e_copy(e2e_library())), expected[4096];
-  size_t count;
-
-  ck_assert_int_eq(strncmp(library, e2e_dir(), strlen(e2e_dir())), 0);
-  snprintf(expected, sizeof expected, ".%s", library + strlen(e2e_dir()));
-  spec.preload = strdup(expected);
-  e2e_run(&spec, &result);
-  e2e_expect_exit(&result, 0);
-  ck_assert_str_eq(result.err, "");
-  snprintf(expected, sizeof expected, "%s/.%s\n%s/%%e.%%p.vmt\n", e2e_dir(), library + strlen(e2e_dir()), e2e_dir());
-  ck_assert_int_eq(strncmp(result.out, expected, strlen(expected)), 0);
-  e2e_traces_free(e2e_traces(e2e_dir(), &count));
-  ck_assert_uint_ge(count, 4);
-  free((char *)(uintptr_t)spec.preload);
-  free(library);
-  e2e_release(&result);
-}
-END_TEST
-
-/* ---- modules ---- */
-
-/* Compiles source into e2e_dir()/name. */
-static void compile(const char *name, const char *source, const char *flags)
-{
-  const char *file = e2e_path("%s.c", name);
-  FILE *f = fopen(file, "w");
-  char command[8192];
-
-  ck_assert_ptr_nonnull(f);
-  fputs(source, f);
-  fclose(f);
-  snprintf(command, sizeof command, "cc -o %s %s %s", e2e_path("%s", name), file, flags);
-  ck_assert_int_eq(system(command), 0);
-}
-
-/*
- * A library that is found only by the RUNPATH of the library that opens it:
- * the loader goes by the caller of dlopen.  A library opened by its path is in the trace, and gone when it was closed.
- */
-START_TEST(dlopen_by_its_caller)
-{
-  struct e2e_spec spec = {0};
-  struct e2e_result result;
-  json_t *dump, *module;
-
-  if (!e2e_has("cc"))
-    E2E_SKIP("no C compiler");
-  compile("libfar.so", "int far_away(void) { return 42; }\n", "-shared -fPIC");
-  ck_assert_int_eq(mkdir(e2e_path("hidden"), 0755), 0);
-  ck_assert_int_eq(rename(e2e_path("libfar.so"), e2e_path("hidden/libfar.so")), 0);
-  compile("libnear.so",
-          "#include <dlfcn.h>\n"
-          "void *open_far(void) { return dlopen(\"libfar.so\", RTLD_NOW); }\n",
-          "-shared -fPIC -Wl,--enable-new-dtags,-rpath,'$ORIGIN/hidden' -ldl");
-  compile("opener",
-          "#include <dlfcn.h>\n#include <stdio.h>\n"
-          "int main(int argc, char **argv) {\n"
-          "  void *near = dlopen(argv[argc - 1], RTLD_NOW), *far;\n"
-          "  void *(*open_far)(void) = near ? (void *(*)(void))dlsym(near, \"open_far\") : 0;\n"
-          "  far = open_far ? open_far() : 0;\n"
-          "  printf(\"%s\\n\", far ? \"found\" : \"not found\");\n"
-          "  if (far) dlclose(far);\n"
-          "  if (near) dlclose(near);\n"
-          "  return 0;\n}\n",
-          "-ldl");
-  spec.argv = E2E_ARGV(e2e_path("opener"), e2e_path("libnear.so"));
-  spec.preload = e2e_library();
-  e2e_run(&spec, &result);
-  e2e_expect_exit(&result, 0);
-  ck_assert_str_eq(result.out, "found\n");
-  dump = e2e_dump(e2e_only_trace(e2e_dir()));
-  for (int i = 0; (module = find_event(dump, "module", i)) && !strstr(e2e_str(module, "name"), "libnear.so"); i++)
-    ;
-  ck_assert_msg(module, "libnear.so is no module of the trace");
-  ck_assert_str_eq(e2e_str(need_event(dump, "module_gone", 0), "addr"), e2e_str(module, "addr"));
-  json_decref(dump);
-  e2e_release(&result);
-}
-END_TEST
 
 /* ---- threads ---- */
 
@@ -430,18 +236,18 @@ START_TEST(lineage)
   struct e2e_result result;
   json_t *dump, *info;
 
-  run_both("lineage", NULL, _i ? "VMTRACE_HEAP=next" : NULL, &result);
+  life_run("lineage", NULL, _i ? "VMTRACE_HEAP=next" : NULL, &result);
   dump = e2e_dump(e2e_only_trace(e2e_dir()));
   for (size_t i = 0; i < sizeof expected / sizeof *expected; i++)
     ck_assert_str_eq(thread_of(dump, expected[i].size), expected[i].thread);
-  info = info_of(e2e_only_trace(e2e_dir()));
+  info = judge_info(e2e_only_trace(e2e_dir()));
   ck_assert_int_eq(e2e_int(info, "threads"), 11);
   ck_assert_int_eq(e2e_int(info, "events.thread_end"), 10);
   ck_assert_int_eq(e2e_int(info, "events.thread_join"), 8);
   ck_assert_int_eq(e2e_int(info, "lost"), 0);
   ck_assert_int_eq(json_is_true(e2e_get(info, "deterministic")), !_i);
-  ck_assert_str_eq(e2e_str(need_event(dump, "thread_name", 0), "name"), "returns");
-  ck_assert_str_eq(e2e_str(need_event(dump, "thread_name", 1), "name"), "exits by itself");
+  ck_assert_str_eq(e2e_str(life_need_event(dump, "thread_name", 0), "name"), "returns");
+  ck_assert_str_eq(e2e_str(life_need_event(dump, "thread_name", 1), "name"), "exits by itself");
   json_decref(dump);
   json_decref(info);
   e2e_release(&result);
@@ -469,7 +275,7 @@ START_TEST(descriptors_are_the_programs)
   e2e_run(&spec, &traced);
   e2e_expect_same(&plain, &traced, "descriptors");
   ck_assert_int_eq(strncmp(traced.out, "3\n0\n0\n", 6), 0);
-  info = info_of(e2e_only_trace(e2e_dir()));
+  info = judge_info(e2e_only_trace(e2e_dir()));
   ck_assert_str_eq(e2e_str(info, "ended"), "exit");
   ck_assert_int_eq(e2e_int(info, "lost"), 0);
   ck_assert_int_ge(e2e_int(info, "events.free"), 4);
@@ -484,8 +290,8 @@ START_TEST(name_spaces)
   struct e2e_result result;
   json_t *info;
 
-  run_both("lifecycle", "unshare", NULL, &result);
-  info = info_of(e2e_only_trace(e2e_dir()));
+  life_run("lifecycle", "unshare", NULL, &result);
+  info = judge_info(e2e_only_trace(e2e_dir()));
   ck_assert_int_ge(e2e_int(info, "samples"), 1);
   json_decref(info);
   e2e_release(&result);
@@ -507,9 +313,9 @@ START_TEST(marks)
   e2e_run(&spec, &result);
   ck_assert_str_eq(result.out, "traced\n");
   dump = e2e_dump(e2e_only_trace(e2e_dir()));
-  ck_assert_str_eq(e2e_str(need_event(dump, "mark", 0), "name"), "first");
-  ck_assert_str_eq(e2e_str(need_event(dump, "mark", 1), "name"), "middle");
-  ck_assert_str_eq(e2e_str(need_event(dump, "mark", 2), "name"), "second");
+  ck_assert_str_eq(e2e_str(life_need_event(dump, "mark", 0), "name"), "first");
+  ck_assert_str_eq(e2e_str(life_need_event(dump, "mark", 1), "name"), "middle");
+  ck_assert_str_eq(e2e_str(life_need_event(dump, "mark", 2), "name"), "second");
   json_array_foreach(dump, i, event) {
     if (!strcmp(e2e_str(event, "op"), "sample"))
       sampled |= e2e_int(event, "reason") == 4;
@@ -524,7 +330,7 @@ int main(void)
 {
   Suite *suite = suite_create("lifecycle");
   TCase *end = e2e_case(suite, "ends", 60), *forks = e2e_case(suite, "forks", 120);
-  TCase *execs = e2e_case(suite, "execs", 60), *threads = e2e_case(suite, "threads", 60);
+  TCase *threads = e2e_case(suite, "threads", 60);
   TCase *rest = e2e_case(suite, "rest", 60);
 
   tcase_add_loop_test(end, ways_to_end, 0, (int)(sizeof ends / sizeof *ends));
@@ -533,10 +339,6 @@ int main(void)
   tcase_add_loop_test(forks, fork_among_streams, 0, 2);
   tcase_add_loop_test(forks, vfork_and_spawn, 0, 2);
   tcase_add_loop_test(forks, other_forks, 0, 3);
-  tcase_add_test(execs, exec_names_its_parent);
-  tcase_add_test(execs, every_exec);
-  tcase_add_test(execs, paths_become_absolute);
-  tcase_add_test(execs, dlopen_by_its_caller);
   tcase_add_loop_test(threads, lineage, 0, 2);
   tcase_add_test(rest, descriptors_are_the_programs);
   tcase_add_test(rest, name_spaces);

@@ -23,6 +23,7 @@
 #include "frames/page_entry.h"
 #include "frames_sink.h"
 #include "frames_threads.h"
+#include "unit.h"
 
 #define SECOND UINT64_C(1000000000)
 
@@ -311,12 +312,9 @@ END_TEST
 int main(void)
 {
   Suite *suite = suite_create("frames: the sampler's life");
-  TCase *tests = tcase_create("all");
-  SRunner *runner = srunner_create(suite);
-  int failed;
+  TCase *tests = unit_case(suite, "all", 60);
 
   tcase_add_checked_fixture(tests, set_up, NULL);
-  tcase_set_timeout(tests, 60);
   if (HAVE_HELPER) {
     tcase_add_test(tests, fork_while_sampling);
     tcase_add_test(tests, helper_is_no_reason_to_live);
@@ -328,9 +326,5 @@ int main(void)
     puts("skip: check_frames_helper_life: the bare thread cannot run instrumented code");
   }
   tcase_add_test(tests, helper_is_refused);
-  suite_add_tcase(suite, tests);
-  srunner_run_all(runner, CK_ENV);
-  failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return unit_main(suite);
 }

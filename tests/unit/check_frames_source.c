@@ -20,6 +20,7 @@
 #include "frames/sample.h"
 #include "frames_sampling.h"
 #include "frames_sink.h"
+#include "unit.h"
 
 /* A second sampler without PAGEMAP_SCAN has the same picture, once what they look at holds still. */
 static void compare_sources(const char *base, size_t n)
@@ -266,12 +267,9 @@ END_TEST
 int main(void)
 {
   Suite *suite = suite_create("frames: sources");
-  TCase *tests = tcase_create("all");
-  SRunner *runner = srunner_create(suite);
-  int failed;
+  TCase *tests = unit_case(suite, "all", 60);
 
   tcase_add_checked_fixture(tests, set_up, tear_down);
-  tcase_set_timeout(tests, 60);
   tcase_add_test(tests, scan_and_list_agree);
   tcase_add_test(tests, huge_pages);
   tcase_add_test(tests, merged_pages);
@@ -281,9 +279,5 @@ int main(void)
   }
   tcase_add_test(tests, empty_reservations_are_cheap);
   tcase_add_test(tests, slices_cover_everything);
-  suite_add_tcase(suite, tests);
-  srunner_run_all(runner, CK_ENV);
-  failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return unit_main(suite);
 }

@@ -12,6 +12,8 @@
 #include "heap/heap_fast.h"
 #include "heap/region.h"
 
+#include "unit.h"
+
 static unsigned nondets[VT_NONDET_MAX];
 
 static void note_nondet(enum vt_nondet reason, uint64_t addr)
@@ -92,17 +94,9 @@ END_TEST
 int main(void)
 {
   Suite *suite = suite_create("heap_locks");
-  TCase *tests = tcase_create("heap_locks");
-  SRunner *runner;
-  int failed;
+  TCase *tests = unit_case(suite, "heap_locks", 60);
 
-  suite_add_tcase(suite, tests);
-  tcase_set_timeout(tests, 60);
   tcase_add_loop_test(tests, fork_waits_for_who_works_in_a_region, 0, 2);
   tcase_add_test(tests, a_region_left_half_way_is_given_up);
-  runner = srunner_create(suite);
-  srunner_run_all(runner, CK_NORMAL);
-  failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return unit_main(suite);
 }

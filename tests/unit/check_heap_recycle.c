@@ -11,6 +11,8 @@
 
 #include "heap/heap_fast.h"
 
+#include "unit.h"
+
 #define need(condition)                                                                                                \
   do {                                                                                                                 \
     if (!(condition))                                                                                                  \
@@ -128,17 +130,9 @@ END_TEST
 int main(void)
 {
   Suite *suite = suite_create("heap_recycle");
-  TCase *tests = tcase_create("heap_recycle");
-  SRunner *runner;
-  int failed;
+  TCase *tests = unit_case(suite, "heap_recycle", 240);
 
-  suite_add_tcase(suite, tests);
-  tcase_set_timeout(tests, 240);
   tcase_add_test(tests, too_much_idle_memory_is_used_again);
   tcase_add_test(tests, by_the_rule_nothing_is);
-  runner = srunner_create(suite);
-  srunner_run_all(runner, CK_NORMAL);
-  failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return unit_main(suite);
 }

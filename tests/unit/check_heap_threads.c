@@ -1,11 +1,10 @@
 /*
  * The pinned heap among threads: frees by others, memory that stays bounded
- * when one thread allocates and another frees, regions of children, threads that end and are joined.
+ * when one thread allocates and another frees.
  */
 #include <check.h>
 #include <pthread.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -14,6 +13,8 @@
 #include "heap/heap_fast.h"
 
 #include "emulated.h"
+#include "memory_use.h"
+#include "unit.h"
 
 /* Instrumented code is an order of magnitude slower, and its shadow memory is never given back. */
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
@@ -29,27 +30,6 @@
     if (!(condition))                                                                                                  \
       ck_abort_msg("%s", #condition);                                                                                  \
   } while (0)
-
-static size_t resident(void)
-{
-  unsigned long size = 0, pages = 0;
-  FILE *f = fopen("/proc/self/statm", "r");
-
-  need(f && fscanf(f, "%lu %lu", &size, &pages) == 2);
-  fclose(f);
-  return pages * 4096;
-}
-
-static unsigned mappings(void)
-{
-  unsigned lines = 0;
-  FILE *f = fopen("/proc/self/maps", "r");
-
-  for (int c; (c = fgetc(f)) != EOF;)
-    lines += c == '\n';
-  fclose(f);
-  return lines;
-}
 
 /* A bounded queue between one thread that puts and one that takes. */
 #define RING 4096
@@ -284,201 +264,15 @@ START_TEST(dead_segments_are_remembered)
 }
 END_TEST
 
-/* A heap of its own to each of many threads, all alive at once. */
-START_TEST(a_thousand_children)
-{
-  enum { COUNT = 1000 };
-  static struct heap *children[COUNT];
-  static uintptr_t first[COUNT];
-  size_t before = resident();
-
-  if (emulated_without("a_thousand_children", "resident sizes of its own"))
-    return;
-  for (unsigned i = 0; i < COUNT; i++) {
-    children[i] = heap_child(heap_main());
-    ck_assert_ptr_nonnull(children[i]);
-  }
-  for (unsigned i = 0; i < COUNT; i++) {
-    first[i] = (uintptr_t)heap_alloc(children[i], 50);
-    memset((void *)first[i], 1, 50);
-    for (unsigned k = 0; k < i; k += 37)
-      need(first[k] + SEGMENT_SIZE <= first[i] || first[i] + SEGMENT_SIZE <= first[k]);
-  }
-  ck_assert_msg(!PLAIN || resident() - before < (size_t)COUNT * 64 << 10, "%zu KiB each",
-                (resident() - before) / 1024 / COUNT);
-}
-END_TEST
-
-/* The same lineage gets the same addresses. */
-static uint64_t tree_digest(void)
-{
-  struct heap *heap = heap_main(), *a = heap_child(heap), *b, *c;
-  uint64_t digest = 0;
-
-  heap_alloc(heap, 10);
-  b = heap_child(a);
-  c = heap_child(heap);
-  for (struct heap **h = (struct heap *[]){a, b, c, NULL}; *h; h++) {
-    digest = digest * 31 + (uintptr_t)heap_alloc(*h, 100);
-    digest = digest * 31 + (uintptr_t)heap_alloc(*h, 3u << 20);
-  }
-  heap_thread_end(c);
-  heap_join(heap, c);
-  b = heap_child(heap);
-  return digest * 31 + (uintptr_t)heap_alloc(b, 100);
-}
-
-START_TEST(lineage_decides_the_region)
-{
-  uint64_t digests[2];
-  int ends[2];
-
-  ck_assert_int_eq(pipe(ends), 0);
-  for (int i = 0; i < 2; i++) {
-    if (!fork()) {
-      if (i) {
-        mmap(NULL, 100 << 20, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        heap_trim(0);
-      }
-      digests[0] = tree_digest();
-      _exit(write(ends[1], digests, sizeof *digests) != sizeof *digests);
-    }
-    ck_assert_int_eq(read(ends[0], &digests[i], sizeof *digests), sizeof *digests);
-  }
-  ck_assert_uint_eq(digests[0], digests[1]);
-}
-END_TEST
-
-START_TEST(joined_regions_are_taken_up_again)
-{
-  struct heap *heap = heap_main(), *a = heap_child(heap), *b = heap_child(heap);
-  char *kept = heap_alloc(a, 40), *freed = heap_alloc(a, 40), *theirs = heap_alloc(b, 40);
-
-  strcpy(kept, "kept");
-  heap_free(a, freed);
-  heap_thread_end(a);
-  heap_thread_end(b);
-  heap_join(heap, a);
-  heap_join(heap, b);
-  ck_assert_ptr_eq(heap_child(heap), b); /* the latest first */
-  ck_assert_ptr_eq(heap_child(heap), a);
-  ck_assert_ptr_eq(heap_alloc(a, 40), freed); /* goes on where it was */
-  ck_assert_str_eq(kept, "kept");
-  ck_assert_int_eq(heap_free(a, kept), HEAP_OK);
-  ck_assert_int_eq(heap_free(b, theirs), HEAP_OK);
-}
-END_TEST
-
-START_TEST(cancelled_children_leave_no_trace)
-{
-  struct heap *heap = heap_main(), *a = heap_child(heap), *again;
-
-  heap_child_cancel(heap, a);
-  again = heap_child(heap);
-  ck_assert_ptr_eq(a, again);
-  ck_assert_ptr_ne(heap_child(heap), a);
-}
-END_TEST
-
-/* Whether an ended heap was wiped or kept, its next thread sees the same addresses. */
-START_TEST(wiped_heaps_go_on_like_kept_ones)
-{
-  enum { COUNT = 40 };
-  struct heap *heap = heap_main(), *children[COUNT];
-  uintptr_t first[COUNT][2], late = 0;
-
-  for (unsigned i = 0; i < COUNT; i++) {
-    children[i] = heap_child(heap);
-    for (unsigned k = 0; k < 2; k++) {
-      void *p = heap_alloc(children[i], k ? 200000 : 70);
-
-      first[i][k] = (uintptr_t)p;
-      memset(p, 1, 70);
-    }
-    for (unsigned k = 0; k < 2; k++)
-      heap_free(children[i], (void *)first[i][k]);
-  }
-  for (unsigned i = 0; i < COUNT; i++) {
-    heap_thread_end(children[i]);
-    if (i == 5)
-      heap_trim(0);
-    /* libc's last destructors still allocate and free. */
-    if (i % 3 == 0)
-      ck_assert_int_eq(heap_free(children[i], heap_alloc(children[i], 300)), HEAP_OK);
-    /* And unmap what the kernel gave them, or map. */
-    if (i % 3 == 1) {
-      uintptr_t range;
-
-      heap_range_release(children[i], 0x10000000, 4096);
-      heap_range_failed(children[i], 0x10000000, 4096);
-      range = heap_range_reserve(children[i], 8192, 4096);
-      ck_assert_uint_ne(range, 0);
-      heap_range_release(children[i], range, 8192);
-    }
-  }
-  for (unsigned i = 0; i < COUNT; i++)
-    heap_join(heap, children[COUNT - 1 - i]);
-  for (unsigned i = 0; i < COUNT; i++) {
-    struct heap *child = heap_child(heap);
-
-    ck_assert_ptr_eq(child, children[i]);
-    if (i == 0)
-      late = (uintptr_t)heap_alloc(child, 70) - first[i][0];
-    else
-      ck_assert_uint_eq((uintptr_t)heap_alloc(child, 70) - first[i][0], i % 3 ? 0 : late);
-    if (i % 3)
-      ck_assert_uint_eq((uintptr_t)heap_alloc(child, 200000), first[i][1]);
-  }
-}
-END_TEST
-
-START_TEST(many_detached_threads_cost_little)
-{
-  enum { COUNT = 20000 / SHARE };
-  struct heap *heap = heap_main();
-  size_t before = 0;
-
-  if (emulated_without("many_detached_threads_cost_little", "resident sizes of its own"))
-    return;
-  for (unsigned i = 0; i < COUNT; i++) {
-    struct heap *child = heap_child(heap);
-    void *p = heap_alloc(child, 500);
-
-    need(p);
-    memset(p, 1, 500);
-    need(heap_free(child, p) == HEAP_OK);
-    heap_thread_end(child);
-    if (i == 100)
-      before = resident();
-  }
-  ck_assert_msg(!PLAIN || resident() - before < (size_t)COUNT * 1024, "%zu bytes each", (resident() - before) / COUNT);
-  ck_assert_uint_lt(mappings(), 1000);
-}
-END_TEST
-
 int main(void)
 {
   Suite *suite = suite_create("heap_threads");
-  TCase *tests = tcase_create("heap_threads");
-  SRunner *runner;
-  int failed;
+  TCase *tests = unit_case(suite, "heap_threads", 120);
 
-  suite_add_tcase(suite, tests);
-  tcase_set_timeout(tests, 120);
   tcase_add_loop_test(tests, memory_is_bounded_when_others_free, 0, sizeof flows / sizeof *flows);
   tcase_add_test(tests, everybody_frees_the_neighbours_blocks);
   tcase_add_test(tests, blocks_freed_by_others_do_not_come_back);
   tcase_add_loop_test(tests, sweeps_spare_live_blocks, 0, 5);
   tcase_add_test(tests, dead_segments_are_remembered);
-  tcase_add_test(tests, a_thousand_children);
-  tcase_add_test(tests, lineage_decides_the_region);
-  tcase_add_test(tests, joined_regions_are_taken_up_again);
-  tcase_add_test(tests, cancelled_children_leave_no_trace);
-  tcase_add_test(tests, wiped_heaps_go_on_like_kept_ones);
-  tcase_add_test(tests, many_detached_threads_cost_little);
-  runner = srunner_create(suite);
-  srunner_run_all(runner, CK_NORMAL);
-  failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return unit_main(suite);
 }
