@@ -7,17 +7,15 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <zstd.h>
 
 #include "capture.h"
 #include "must.h"
-#include "reader/columns.h"
 #include "reader/pack_check.h"
 #include "reader/reader.h"
 #include "reader/repack.h"
 #include "trace_maker.h"
-
-#define COLUMN_COUNT 21
+#include "trace_shape.h"
+#include "unit.h"
 
 static void no_step(void *arg, double done)
 {
@@ -71,90 +69,10 @@ static const char *packed_same(const char *path)
   return packed;
 }
 
-/* A program of the kind that there is: few call stacks in few patterns, blocks freed soon and in order, reallocs. */
-struct shape {
-  unsigned streams, events, shift;
-  bool wild; /* no pattern at all */
-};
-
-static uint32_t random_next(uint32_t *state)
-{
-  *state = *state * 1664525u + 1013904223u;
-  return *state >> 8;
-}
-
-#define SLOTS 256
-
-struct worker {
-  struct maker_stream *s;
-  uint64_t slot[SLOTS], next;
-  uint32_t nodes;
-};
-
-static void work_event(struct worker *w, const struct shape *shape, unsigned i, uint32_t *state)
-{
-  uint64_t *slot = &w->slot[shape->wild ? random_next(state) % SLOTS : i % SLOTS];
-  uint32_t stack = 16 + (shape->wild ? random_next(state) % 5000 : i % 37);
-  uint64_t size = shape->wild ? random_next(state) % 5000 : 16 + stack * 8;
-
-  if (i % 16 == 0)
-    maker_time(w->s, w->s->time_ns + 100 + random_next(state) % 1000);
-  if (i % 500 == 0) {
-    w->nodes++;
-    MAKE(w->s, STACK_NODE, 16 + w->nodes, w->nodes > 1 ? 15 + w->nodes : VT_STACK_COMPLETE,
-         UINT64_C(0x7f0000001000) + random_next(state) % 4096);
-  }
-  if (i % 701 == 0)
-    maker_record(w->s, VT_R_MARK, 0, NULL, "a mark", i % 7);
-  if (!*slot) {
-    *slot = w->next;
-    w->next += (size + 31) & ~UINT64_C(15);
-    maker_alloc_stack(w->s, *slot, size, stack);
-  } else if (i % 29 == 0) {
-    uint64_t moved = i % 2 ? w->next : *slot;
-
-    MAKE(w->s, STACK, stack);
-    maker_realloc(w->s, *slot, moved, size + 40);
-    *slot = moved;
-    w->next += 8192;
-  } else {
-    maker_free(w->s, *slot);
-    if (i % 3)
-      w->next = *slot;
-    *slot = 0;
-  }
-}
-
-static const char *made(const struct shape *shape)
-{
-  const char *path = temp_path("made.vmt");
-  struct trace_maker *m = maker_new(path);
-  struct worker *w = calloc(shape->streams, sizeof *w);
-  uint32_t state = 7;
-
-  m->header.addr_shift = shape->shift;
-  for (unsigned t = 0; t < shape->streams; t++) {
-    w[t].s = maker_stream(m, t ? 0 : VT_NO_THREAD, t, VT_ROLE_PROGRAM);
-    w[t].s->chunk_size = 65536;
-    w[t].next = t ? UINT64_C(0x100000000000) + ((uint64_t)t << 32) : 0x200000;
-  }
-  for (unsigned i = 0; i < shape->events; i++)
-    work_event(&w[i % shape->streams], shape, i / shape->streams, &state);
-  maker_finish(m);
-  free(w);
-  return path;
-}
-
-static const struct shape shapes[] = {
-    {.streams = 1, .events = 600000, .shift = 4}, {.streams = 1, .events = 200000, .shift = 3, .wild = true},
-    {.streams = 3, .events = 200000, .shift = 4}, {.streams = 100, .events = 200000, .shift = 4},
-    {.streams = 1, .events = 0, .shift = 4},
-};
-
 START_TEST(programs)
 {
   const struct shape *shape = &shapes[_i];
-  const char *path = made(shape), *packed = packed_same(path);
+  const char *path = shape_trace(shape), *packed = packed_same(path);
 
   if (shape->events && !shape->wild && shape->streams < 10)
     ck_assert_int_lt(size_of(packed), size_of(path) / 4);
@@ -262,7 +180,7 @@ END_TEST
 
 START_TEST(packed_already)
 {
-  const char *packed = packed_same(made(&shapes[4]));
+  const char *packed = packed_same(shape_trace(&shapes[4]));
 
   ck_assert_int_eq(pack(packed, temp_path("again.vmt")), REPACK_ALREADY);
   ck_assert_int_eq(size_of(temp_path("again.vmt")), 0);
@@ -283,7 +201,7 @@ static void change_byte(const char *path, off_t offset)
 /* A header of a chunk, a file that was cut: not packed, and said so; what was written is no trace. */
 START_TEST(damage_is_refused)
 {
-  const char *path = made(&shapes[2]), *packed = temp_path("packed.vmt");
+  const char *path = shape_trace(&shapes[2]), *packed = temp_path("packed.vmt");
   char *text;
 
   if (_i == 0)
@@ -321,7 +239,7 @@ static uint64_t count_events(const char *path, bool limited, uint64_t from, uint
 
 START_TEST(spans_of_time)
 {
-  const char *path = made(&shapes[_i]), *packed = packed_same(path);
+  const char *path = shape_trace(&shapes[_i]), *packed = packed_same(path);
   struct reader *r = reader_open(path, READER_ALL);
   uint64_t start = reader_header(r)->start_ns, length = reader_header(r)->end_ns - start;
 
@@ -338,116 +256,10 @@ START_TEST(spans_of_time)
 }
 END_TEST
 
-/* columns alone */
-
-/* The records of a chunk in a file as it was written; to be freed. */
-static uint8_t *first_records(const char *path, size_t *n)
-{
-  struct vt_chunk_header h;
-  int fd = open(path, O_RDONLY);
-  uint8_t *raw;
-
-  ck_assert_int_eq(pread(fd, &h, sizeof h, VT_HEADER_SIZE), sizeof h);
-  raw = calloc(1, h.size);
-  ck_assert_int_eq(pread(fd, raw, h.size - sizeof h, VT_HEADER_SIZE + sizeof h), h.size - sizeof h);
-  close(fd);
-  for (*n = h.size - sizeof h; *n && !raw[*n - 1];)
-    --*n;
-  *n += 2; /* the last number may end in zeros */
-  return raw;
-}
-
-/* Records that nobody writes, but that are good: they come back byte by byte all the same. */
-START_TEST(odd_bytes)
-{
-  static const struct {
-    const char *bytes;
-    size_t n;
-    uint32_t form;
-  } cases[] = {
-      {"\x02", 1, VT_PACKED_ZSTD},                 /* too short to be worth columns */
-      {"\x06\x00", 2, VT_PACKED_ZSTD},             /* a word longer than it need be */
-      {"\x03\x00\x00\x80\x00", 5, VT_PACKED_ZSTD}, /* a stack in two bytes that is 0 */
-      {"\x04\x81\x00\x05", 4, VT_PACKED_ZSTD},     /* a length in two bytes */
-      {"\x04\x02\x85\x00\xc8\x01\x07", 7, VT_PACKED_ZSTD},
-  };
-  struct columns *c = columns_new(4);
-  uint8_t out[8192], back[64 + COLUMNS_PAD];
-  uint32_t form;
-
-  ck_assert_uint_ge(sizeof out, columns_bound(64));
-  for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
-    size_t n = columns_pack(c, (const uint8_t *)cases[i].bytes, cases[i].n, 3, out, &form);
-
-    ck_assert_uint_gt(n, 0);
-    ck_assert_uint_eq(form, cases[i].form);
-    ck_assert(columns_unpack(c, form, out, n, back, cases[i].n));
-    ck_assert_mem_eq(back, cases[i].bytes, cases[i].n);
-    ck_assert(!columns_unpack(c, form, out, n, back, cases[i].n + 1));
-    ck_assert(!columns_unpack(c, 2, out, n, back, cases[i].n));
-  }
-  columns_free(c);
-}
-END_TEST
-
-/* The same columns, none of them compressed, so that changes reach the records. */
-static size_t store_columns(const uint8_t *packed, size_t n, uint8_t *out)
-{
-  const uint8_t *p = packed, *end = packed + n;
-  uint64_t full[COLUMN_COUNT], size[COLUMN_COUNT];
-  uint8_t *at = out;
-
-  for (unsigned i = 0; i < COLUMN_COUNT; i++)
-    p = vt_get_leb(vt_get_leb(p, end, &full[i]), end, &size[i]);
-  for (unsigned i = 0; i < COLUMN_COUNT; i++)
-    at = vt_put_leb(vt_put_leb(at, full[i]), full[i]);
-  for (unsigned i = 0; i < COLUMN_COUNT; i++) {
-    if (full[i] == size[i])
-      memcpy(at, p, full[i]);
-    else
-      ck_assert_uint_eq(ZSTD_decompress(at, full[i], p, size[i]), full[i]);
-    at += full[i];
-    p += size[i];
-  }
-  return (size_t)(at - out);
-}
-
-/* Whatever the columns say: no crash, no byte beyond the pad. */
-START_TEST(changed_columns)
-{
-  struct columns *c = columns_new(4);
-  size_t raw_size, n, stored;
-  uint8_t *raw = first_records(made(&shapes[_i]), &raw_size), *packed = malloc(columns_bound(raw_size));
-  uint8_t *changed = malloc(8 * raw_size), *good = malloc(8 * raw_size), *back = malloc(raw_size + COLUMNS_PAD);
-  uint32_t form, state = 99;
-  unsigned taken = 0;
-
-  raw_size -= 2;
-  while ((n = columns_pack(c, raw, raw_size, 3, packed, &form)) && form != VT_PACKED_COLUMNS)
-    raw_size++;
-  stored = store_columns(packed, n, good);
-  must(columns_unpack(c, form, good, stored, back, raw_size), "stored columns do not come back");
-  ck_assert_mem_eq(back, raw, raw_size);
-  for (unsigned i = 0; i < 3000; i++) {
-    memcpy(changed, good, stored);
-    for (unsigned k = random_next(&state) % 8; k != UINT32_MAX; k--)
-      changed[random_next(&state) % (i % 4 ? stored : 60)] = (uint8_t)random_next(&state);
-    taken += columns_unpack(c, form, changed, stored - (i % 16 ? 0 : random_next(&state) % stored), back, raw_size);
-  }
-  ck_assert_uint_lt(taken, 3000);
-  free(raw);
-  free(packed);
-  free(changed);
-  free(good);
-  free(back);
-  columns_free(c);
-}
-END_TEST
-
 /* Damage within a packed file loses the chunk that it is in, and is counted. */
 START_TEST(damaged_packed_file)
 {
-  const char *packed = packed_same(made(&shapes[0]));
+  const char *packed = packed_same(shape_trace(&shapes[0]));
   uint64_t all, n = 0;
   struct reader *r;
 
@@ -467,12 +279,9 @@ END_TEST
 int main(void)
 {
   Suite *suite = suite_create("pack");
-  TCase *files = tcase_create("files"), *columns = tcase_create("columns");
-  SRunner *runner;
-  int failed;
+  TCase *files = unit_case(suite, "files", 120);
 
-  tcase_set_timeout(files, 120);
-  tcase_add_loop_test(files, programs, 0, sizeof shapes / sizeof *shapes);
+  tcase_add_loop_test(files, programs, 0, SHAPES);
   tcase_add_test(files, all_kinds);
   tcase_add_test(files, lost_events);
   tcase_add_test(files, long_tails);
@@ -481,14 +290,5 @@ int main(void)
   tcase_add_loop_test(files, damage_is_refused, 0, 2);
   tcase_add_loop_test(files, spans_of_time, 0, 3);
   tcase_add_test(files, damaged_packed_file);
-  suite_add_tcase(suite, files);
-  tcase_set_timeout(columns, 120);
-  tcase_add_test(columns, odd_bytes);
-  tcase_add_loop_test(columns, changed_columns, 0, 2);
-  suite_add_tcase(suite, columns);
-  runner = srunner_create(suite);
-  srunner_run_all(runner, CK_NORMAL);
-  failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return unit_main(suite);
 }
