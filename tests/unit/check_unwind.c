@@ -17,8 +17,8 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include "unit.h"
 #include "unwind/machine.h"
-#include "unwind/stack_table.h"
 #include "unwind/unwind.h"
 #include "workload.h"
 
@@ -393,22 +393,6 @@ START_TEST(forgetting_asks_libunwind_again)
 }
 END_TEST
 
-START_TEST(forgotten_nodes_get_new_ids)
-{
-  bool made;
-  uint32_t first, inner, again;
-
-  ck_assert(stack_table_start());
-  first = stack_table_intern(VT_STACK_COMPLETE, 0x1000, &made);
-  inner = stack_table_intern(first, 0x5000, &made);
-  stack_table_forget(0xf00, 0x1100);
-  again = stack_table_intern(VT_STACK_COMPLETE, 0x1000, &made);
-  ck_assert(made);
-  ck_assert_uint_ne(again, first);
-  ck_assert_uint_ne(stack_table_intern(again, 0x5000, &made), inner);
-}
-END_TEST
-
 START_TEST(child_of_fork_announces_its_nodes)
 {
   int status;
@@ -434,30 +418,11 @@ START_TEST(child_of_fork_announces_its_nodes)
 }
 END_TEST
 
-START_TEST(table_grows)
-{
-  bool made;
-
-  ck_assert(stack_table_start());
-  for (uint32_t i = 0; i < 50000; i++) {
-    ck_assert_uint_eq(stack_table_intern(VT_STACK_COMPLETE, 0x1000 + i * 4, &made), VT_STACK_FIRST + i);
-    ck_assert(made);
-  }
-  for (uint32_t i = 0; i < 50000; i++) {
-    ck_assert_uint_eq(stack_table_intern(VT_STACK_COMPLETE, 0x1000 + i * 4, &made), VT_STACK_FIRST + i);
-    ck_assert(!made);
-  }
-}
-END_TEST
-
 int main(void)
 {
   Suite *suite = suite_create("unwind");
-  TCase *tc = tcase_create("unwind");
-  SRunner *runner = srunner_create(suite);
-  int failed;
+  TCase *tc = unit_case(suite, "unwind", 60);
 
-  tcase_set_timeout(tc, 60);
   tcase_add_test(tc, ordinary_frames);
   tcase_add_test(tc, depth_and_end_are_told);
   tcase_add_test(tc, innermost_pc_is_the_callers);
@@ -469,12 +434,6 @@ int main(void)
   tcase_add_test(tc, known_stacks_need_no_libunwind);
   tcase_add_test(tc, same_stack_same_id);
   tcase_add_test(tc, forgetting_asks_libunwind_again);
-  tcase_add_test(tc, forgotten_nodes_get_new_ids);
   tcase_add_test(tc, child_of_fork_announces_its_nodes);
-  tcase_add_test(tc, table_grows);
-  suite_add_tcase(suite, tc);
-  srunner_run_all(runner, CK_NORMAL);
-  failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return unit_main(suite);
 }
