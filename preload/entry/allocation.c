@@ -3,7 +3,7 @@
  *
  * Order of records.  The pinned heap gives an address out again only to the
  * thread that freed it, so a free may be recorded after it was done; but where
- * owners take back what others freed (heap_recycles), frees by others are recorded first.  The next
+ * owners take back what others freed (heap_recycles), what others do is recorded first, also a realloc.  The next
  * allocator may give it to another thread at once: there the record comes
  * first.  A realloc that moves is recorded when it is done, in both; readers
  * hold back an allocation of an address that is still in use until they have seen the record that frees it.
@@ -17,7 +17,7 @@
 #include "entry/free_sites.h"
 #include "entry/process.h"
 #include "entry/report.h"
-#include "heap/heap.h"
+#include "heap/heap_fast.h"
 #include "heap/next.h"
 
 /* ---- libc's own blocks ---- */
@@ -193,9 +193,18 @@ void *block_alloc(const struct hook *h, size_t align, size_t size, bool zeroed)
   return p;
 }
 
+/* Whether p is another thread's block, whose address may be given out again as soon as it is free. */
+static bool is_recycled(const struct hook *h, void *p, size_t *usable)
+{
+  return h->state == HOOK_READY && heap_recycles() && !heap_is_own(h->thread->heap, p) &&
+         heap_usable(p, usable) == HEAP_OK;
+}
+
 void block_free(const struct hook *h, void *p, const char *call)
 {
   enum heap_verdict verdict;
+  size_t usable;
+  bool first;
 
   if (heap_internal_owns(p)) {
     internal_free(p);
@@ -207,9 +216,13 @@ void block_free(const struct hook *h, void *p, const char *call)
   }
   if (h->state == HOOK_NESTED && hook_defer_free(h, p))
     return;
+  first = is_recycled(h, p, &usable);
+  if (first)
+    HOOK_RECORD(h, FREE, (uint64_t)(uintptr_t)p);
   verdict = h->state == HOOK_READY ? heap_free_slow(h->thread->heap, p) : heap_nested_free(p);
   if (verdict == HEAP_OK) {
-    HOOK_RECORD(h, FREE, (uint64_t)(uintptr_t)p);
+    if (!first)
+      HOOK_RECORD(h, FREE, (uint64_t)(uintptr_t)p);
     if (h->state == HOOK_READY)
       free_sites_note(h->thread, p, h->frame);
   } else if (verdict == HEAP_FOREIGN) {
@@ -219,9 +232,26 @@ void block_free(const struct hook *h, void *p, const char *call)
   }
 }
 
+/* Another thread's small block is always moved, so that there is a moment between the new block and the free. */
+static void *recycled_resize(const struct hook *h, void *p, size_t usable, size_t size)
+{
+  void *q = heap_alloc_slow(h->thread->heap, size);
+  enum heap_verdict verdict;
+
+  if (!q) {
+    errno = ENOMEM;
+    return NULL;
+  }
+  memcpy(q, p, usable < size ? usable : size);
+  HOOK_RECORD(h, REALLOC, (uint64_t)(uintptr_t)p, (uint64_t)(uintptr_t)q, size);
+  verdict = heap_free_slow(h->thread->heap, p);
+  return verdict == HEAP_OK ? q : bad_resize(h, verdict, p);
+}
+
 void *block_resize(const struct hook *h, void *p, size_t size)
 {
   enum heap_verdict verdict;
+  size_t usable;
   void *q = NULL;
 
   if (heap_internal_owns(p)) {
@@ -231,6 +261,8 @@ void *block_resize(const struct hook *h, void *p, size_t size)
   } else if (size <= BLOCK_MAX) {
     if (h->state == HOOK_NESTED)
       return nested_resize(h, p, size);
+    if (is_recycled(h, p, &usable) && usable <= CLASS_MAX)
+      return recycled_resize(h, p, usable, size);
     verdict = heap_resize(h->thread->heap, p, size, &q);
     if (verdict == HEAP_FOREIGN)
       q = foreign_resize(h, p, size);

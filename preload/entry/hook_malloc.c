@@ -193,6 +193,10 @@ HOT void *resize(void *p, size_t size, uintptr_t frame)
 
   if (unlikely(!p) || unlikely(size - 1 >= BLOCK_MAX) || t->heap == &heap_none || unlikely(!hook_enter(t, frame)))
     return resize_slow(p, size, frame);
+  if (unlikely(!heap_is_own(t->heap, p)) && unlikely(heap_recycles())) {
+    hook_leave(t, frame);
+    return resize_slow(p, size, frame);
+  }
   if (unlikely(heap_resize(t->heap, p, size, &q) != HEAP_OK) || unlikely(!q)) {
     hook_leave(t, frame);
     return resize_slow(p, size, frame);
