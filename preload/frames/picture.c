@@ -24,26 +24,17 @@ _Static_assert(sizeof(struct picture_node) == FRAME_SIZE, "a node is a page");
 _Static_assert(LEAF_PAGES * sizeof(uint64_t) == FRAME_SIZE, "a leaf is a page");
 _Static_assert(SPACE_BITS - LEAF_SHIFT <= 3 * NODE_BITS, "three levels of nodes cover the space");
 
-struct picture_pool {
-  struct picture_pool *next;
-  size_t size;
-};
-
-/* The pool is complete before it is linked: a fork at any instruction finds a list that picture_forget can walk. */
 static bool add_pool(struct picture *picture)
 {
-  size_t size = picture->pools ? POOL_LATER : POOL_FIRST;
-  struct picture_pool *pool = own_map_alone(size);
+  size_t size = picture->cut ? POOL_LATER : POOL_FIRST;
+  uint8_t *pool = own_map_alone(size);
 
   if (!pool)
     return false;
-  if (!picture->pools)
+  if (!picture->cut)
     sys_madvise(pool, POPULATE * FRAME_SIZE, MADV_POPULATE_WRITE);
-  pool->next = picture->pools;
-  pool->size = size;
-  __atomic_store_n(&picture->pools, pool, __ATOMIC_RELEASE);
-  picture->cut = (uint8_t *)pool + FRAME_SIZE;
-  picture->cut_end = (uint8_t *)pool + size;
+  picture->cut = pool;
+  picture->cut_end = pool + size;
   return true;
 }
 
@@ -130,17 +121,4 @@ void picture_drop(struct picture *picture, uint64_t leaf)
   memcpy(*slot, &picture->free, sizeof picture->free);
   picture->free = *slot;
   *slot = NULL;
-}
-
-void picture_forget(struct picture *picture)
-{
-  struct picture_pool *pool = picture->pools;
-
-  while (pool) {
-    struct picture_pool *next = pool->next;
-
-    own_unmap(pool, pool->size);
-    pool = next;
-  }
-  memset(picture, 0, sizeof *picture);
 }

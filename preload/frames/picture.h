@@ -20,14 +20,11 @@ struct picture_node {
   void *child[PICTURE_FAN];
 };
 
-struct picture_pool;
-
 struct picture {
-  struct picture_node root;   /* covers the space in 512 parts; two more levels lead to the leaves */
-  struct picture_pool *pools; /* every mapping that nodes and leaves are cut from */
-  uint8_t *cut, *cut_end;     /* rest of the newest pool */
-  void *free;                 /* leaves given back, linked through their first word */
-  uint64_t present;           /* entries that are not 0 */
+  struct picture_node root; /* covers the space in 512 parts; two more levels lead to the leaves */
+  uint8_t *cut, *cut_end;   /* rest of the newest mapping that nodes and leaves are cut from; NULL: none yet */
+  void *free;               /* leaves given back, linked through their first word */
+  uint64_t present;         /* entries that are not 0 */
 };
 
 /* The 512 entries of a leaf (number: address >> LEAF_SHIFT, below LEAF_NONE); NULL when there are none, or, with make,
@@ -37,7 +34,5 @@ uint64_t *picture_leaf(struct picture *picture, uint64_t leaf, bool make);
 uint64_t picture_next(const struct picture *picture, uint64_t leaf);
 /* All 512 entries of the leaf are 0: its memory is used again. */
 void picture_drop(struct picture *picture, uint64_t leaf);
-/* Gives all memory back.  Sound in the child of a fork that happened in the middle of any other function here. */
-void picture_forget(struct picture *picture);
 
 #endif

@@ -164,16 +164,3 @@ void sample_values(struct sampling *s, const struct proc_files *files)
   values_report(&s->values, s->sink);
   s->sink->end(number, s->walk.picture.present, cpu_now() - start);
 }
-
-void sample_forget(struct sampling *s)
-{
-  picture_forget(&s->walk.picture);
-  vmas_forget(&s->vmas);
-  values_init(&s->values, s->values.watch, s->values.count);
-  s->number = 0;
-  s->cursor = 0;
-  s->mapping_cost = 0;
-  s->rss = s->tracer = s->tables = 0;
-  s->walk.present.explore = 0;
-  s->walk.present.incomplete = false;
-}

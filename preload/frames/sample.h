@@ -15,7 +15,8 @@
 #include "frames/walk.h"
 #include "vmtrace/format.h"
 
-/* All that is kept between samples: about 60 KiB and the picture. */
+/* All that is kept between samples: about 60 KiB and the picture.  In memory that children do not inherit, as what it
+ * points at: a child begins with a new one. */
 struct sampling {
   const struct sampler_sink *sink;
   struct values values;
@@ -40,7 +41,5 @@ void sample_init(struct sampling *s, const struct sampler_sink *sink);
 uint64_t sample_take(struct sampling *s, const struct proc_files *files, const struct sample_request *request);
 /* Watched values alone: a sample without pages, and only when some value has changed. */
 void sample_values(struct sampling *s, const struct proc_files *files);
-/* Forgets the picture, the mappings and the values; sound in the child of a fork at any moment. */
-void sample_forget(struct sampling *s);
 
 #endif

@@ -214,14 +214,6 @@ bool vmas_read(struct vmas *vmas, int maps, const struct sampler_sink *sink)
   return true;
 }
 
-void vmas_forget(struct vmas *vmas)
-{
-  own_unmap(vmas->now.vma, vmas->now.room * sizeof(struct vma));
-  own_unmap(vmas->next.vma, vmas->next.room * sizeof(struct vma));
-  memset(&vmas->now, 0, sizeof vmas->now);
-  memset(&vmas->next, 0, sizeof vmas->next);
-}
-
 uint64_t vmas_find(const struct vmas *vmas, uint64_t addr)
 {
   uint64_t low = 0, high = vmas->now.count;

@@ -39,8 +39,6 @@ struct vmas {
  * are left out.  False, with the list as it was: maps cannot be read.
  */
 bool vmas_read(struct vmas *vmas, int maps, const struct sampler_sink *sink);
-/* Forgets all and gives the memory back. */
-void vmas_forget(struct vmas *vmas);
 
 /* One line of a maps file, "start-end rwxp offset major:minor inode      path", NUL-terminated.  False: not a line of
  * that form. */

@@ -35,7 +35,7 @@ static void compare_sources(const char *base, size_t n)
     pfns[i] = sink_pfn(PAGE_AT(base, i));
   }
   sink_reset();
-  sample_forget(sampling);
+  sampling_renew();
   without.flags &= ~VT_SAMPLE_SCAN;
   sample_by(&without);
   ck_assert_uint_eq(sink_last()->flags & VT_SAMPLE_SCAN, 0);
@@ -47,7 +47,7 @@ static void compare_sources(const char *base, size_t n)
   }
   assert_agrees(base, n);
   sink_reset();
-  sample_forget(sampling);
+  sampling_renew();
 }
 
 /* 64 MiB, sparsely touched in four ways; more than what the list source takes for large. */

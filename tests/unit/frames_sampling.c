@@ -17,14 +17,19 @@ struct sampling *sampling;
 struct proc_files files;
 int pagemap;
 
-void set_up(void)
+void sampling_renew(void)
 {
-  sink_reset();
   sampling = own_map(sizeof *sampling);
   sample_init(sampling, &sink_table);
   sampling->vmas.skip_start = OWN_START;
   sampling->vmas.skip_end = META_END;
   sampling->skip_tables = META_START;
+}
+
+void set_up(void)
+{
+  sink_reset();
+  sampling_renew();
   ck_assert(proc_files_open(&files));
   pagemap = open("/proc/self/pagemap", O_RDONLY);
   ck_assert_int_ge(pagemap, 0);

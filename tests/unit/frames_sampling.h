@@ -18,6 +18,8 @@ extern struct proc_files files;
 extern int pagemap; /* this process's, as the kernel has it */
 
 void set_up(void);
+/* A sampler that has not seen anything yet. */
+void sampling_renew(void);
 void tear_down(void);
 
 /* One sample, in as many slices as it takes (a sanitizer's shadow makes for a large process). */
