@@ -41,7 +41,9 @@ void vmtrace_snapshot(const char *name)
 
   hook_thread();
   if (process_is_traced()) {
-    samples_take(VT_SAMPLE_MARK, SNAPSHOT_NS);
+    /* The child of a raw fork has none of what its parent's sampler keeps: it is noticed here first. */
+    if (!process_is_borrowed())
+      samples_take(VT_SAMPLE_MARK, SNAPSHOT_NS);
     if (name)
       mark(name);
   }
