@@ -53,6 +53,11 @@ bool unwind_ready(void)
   return __atomic_load_n(&ready, __ATOMIC_ACQUIRE);
 }
 
+bool unwind_is_inside(void)
+{
+  return libunwind_is_inside();
+}
+
 struct unwind_thread *unwind_thread_open(void *user, const void *stack_low, const void *stack_top)
 {
   struct unwind_thread *u;

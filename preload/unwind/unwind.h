@@ -47,6 +47,8 @@ struct unwind_config {
  */
 int unwind_start(const struct unwind_config *config);
 bool unwind_ready(void);
+/* Whether the calling thread is inside libunwind, with all its signals blocked. */
+bool unwind_is_inside(void);
 
 struct unwind_thread;
 
