@@ -113,7 +113,7 @@ const char *digest_nondet_words(uint32_t nondet)
       [VT_NONDET_SIGNAL] = "a signal handler allocated in the middle of another allocation",
       [VT_NONDET_LOW] = "the executable itself occupies 0x200000",
       [VT_NONDET_NEXT] = "the program's own allocator was only observed (VMTRACE_HEAP=next)",
-      [VT_NONDET_RECYCLED] = "blocks that other threads freed were used again, so as not to waste memory",
+      [VT_NONDET_RECYCLED] = "memory that other threads freed or left was used again, so as not to waste it",
   };
 
   return nondet < VT_NONDET_MAX ? words[nondet] : "an unknown reason";

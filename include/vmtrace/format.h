@@ -62,7 +62,7 @@ enum vt_nondet {
   VT_NONDET_LOW = 5,    /* the executable occupies 0x200000: the fallback region is used throughout */
   VT_NONDET_NEXT = 6,   /* VMTRACE_HEAP=next: addresses are those of the program's own allocator */
   VT_NONDET_RECYCLED =
-      7, /* blocks that other threads freed were used again, because too much lay idle between live ones */
+      7, /* memory that other threads freed or left was used again, because too much of it lay idle */
   VT_NONDET_MAX
 };
 

@@ -29,8 +29,10 @@ struct thread {
   uint32_t internal;            /* > 0: libc is working for itself (pthread_create); served apart, not recorded */
   uint32_t children;            /* threads created so far: the next one's ordinal is children + 1 */
   int tid;
-  struct thread *parent;  /* who created it, NULL for the first and for adopted threads; may be gone */
-  struct thread *next;    /* entry: list of all threads */
+  struct thread *parent; /* who created it, NULL for the first and for adopted threads; may be gone */
+  struct thread *next;   /* entry: list of all threads */
+  struct thread *ending,
+      **ending_at;        /* entry: list of those that ended and may not be gone yet; and this one's place */
   void *pending;          /* entry: what a signal handler did in the middle of a hook */
   void *(*start)(void *); /* entry: the program's start routine and its argument */
   void *start_arg;

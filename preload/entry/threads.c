@@ -21,12 +21,14 @@
 #include "heap/heap.h"
 
 #define BUCKETS 1024u
-#define REAP_EVERY 64u      /* ended detached threads that may wait to be freed */
+#define REAP_EVERY 8u       /* ended threads that may wait to be found gone */
+#define REAP_MOST 64u       /* looked after in one go */
 #define DESTRUCTOR_ROUNDS 4 /* PTHREAD_DESTRUCTOR_ITERATIONS: in the last round nothing of the program's follows */
 
 static struct lock table_lock;
 static struct thread *table[BUCKETS];
-static unsigned ended_detached;
+static struct thread *ending; /* through their last destructor, but perhaps not gone yet */
+static unsigned ending_count;
 
 static struct lock key_lock;
 static bool key_made;
@@ -71,37 +73,72 @@ static void free_thread(struct thread *t)
     own_free(t, sizeof *t);
 }
 
-/* Detached threads that are gone leave nothing that is needed. */
-static void reap(void)
+/* The lock is held, for both. */
+static void ending_add(struct thread *t)
 {
-  struct thread *gone = NULL;
+  t->ending = ending;
+  t->ending_at = &ending;
+  if (ending)
+    ending->ending_at = &t->ending;
+  ending = t;
+  __atomic_store_n(&ending_count, ending_count + 1, __ATOMIC_RELAXED);
+}
+
+static void ending_remove(struct thread *t)
+{
+  if (!t->ending_at)
+    return;
+  *t->ending_at = t->ending;
+  if (t->ending)
+    t->ending->ending_at = t->ending_at;
+  t->ending_at = NULL;
+  __atomic_store_n(&ending_count, ending_count - 1, __ATOMIC_RELAXED);
+}
+
+/*
+ * Takes up to REAP_MOST threads that are gone off the list.  Those that can be joined stay in the table, and may be
+ * joined and freed at any time: of them only the heap is told, in *heaps.  How many; the others are the result.
+ */
+static struct thread *take_gone(struct heap **heaps, unsigned *count)
+{
+  struct thread *gone = NULL, *next;
   int pid = sys_getpid();
+  unsigned left = REAP_MOST;
 
   lock_take(&table_lock);
-  for (unsigned i = 0; i < BUCKETS; i++) {
-    struct thread **at = &table[i];
-
-    while (*at) {
-      struct thread *t = *at;
-
-      if ((t->flags & (THREAD_DETACHED | THREAD_ENDED)) == (THREAD_DETACHED | THREAD_ENDED) &&
-          sys_call(SYS_tgkill, pid, t->tid, 0, 0, 0, 0) == -ESRCH) {
-        *at = t->next;
-        t->next = gone;
-        gone = t;
-        ended_detached--;
-      } else {
-        at = &t->next;
-      }
+  for (struct thread *t = ending; t && left; t = next) {
+    next = t->ending;
+    if (sys_call(SYS_tgkill, pid, t->tid, 0, 0, 0, 0) != -ESRCH)
+      continue;
+    left--;
+    ending_remove(t);
+    t->flags |= THREAD_GONE;
+    if (t->flags & THREAD_DETACHED) {
+      table_remove(t);
+      t->ending = gone;
+      gone = t;
+    } else {
+      heaps[(*count)++] = t->heap;
     }
   }
   lock_release(&table_lock);
-  while (gone) {
-    struct thread *next = gone->next;
+  return gone;
+}
 
+/* Threads that are gone leave their heaps to others, and detached ones nothing else that is needed.  Within a hook. */
+static void reap(void)
+{
+  struct heap *heaps[REAP_MOST];
+  unsigned count = 0;
+  struct thread *gone = take_gone(heaps, &count), *next;
+
+  while (count)
+    heap_thread_gone(heaps[--count], true);
+  for (; gone; gone = next) {
+    next = gone->ending;
+    heap_thread_gone(gone->heap, false);
     trace_writer_close(gone->writer);
     free_thread(gone);
-    gone = next;
   }
 }
 
@@ -126,8 +163,8 @@ static void thread_end(void *round)
   hook_end(&h);
   lock_take(&table_lock);
   t->flags |= THREAD_ENDED;
-  if (t->flags & THREAD_DETACHED)
-    ended_detached++;
+  if (!(t->flags & THREAD_STATIC))
+    ending_add(t);
   lock_release(&table_lock);
 }
 
@@ -144,8 +181,6 @@ struct thread *threads_new(struct thread *parent, bool detached)
   struct thread *child;
   struct hook h;
 
-  if (__atomic_load_n(&ended_detached, __ATOMIC_RELAXED) >= REAP_EVERY)
-    reap();
   if (!__atomic_load_n(&key_made, __ATOMIC_ACQUIRE))
     make_key();
   child = own_alloc(sizeof *child);
@@ -159,6 +194,8 @@ struct thread *threads_new(struct thread *parent, bool detached)
   child->internal = 1; /* until threads_begin is done */
   child->guard = (void *)GUARD_INTERNAL;
   h = hook_begin(HOOK_FRAME);
+  if (h.state == HOOK_READY && __atomic_load_n(&ending_count, __ATOMIC_RELAXED) >= REAP_EVERY)
+    reap();
   child->ordinal = ++parent->children;
   if (process_mode() == PROCESS_PIN) {
     child->heap = h.state == HOOK_NESTED ? heap_adopt() : heap_child(parent->heap);
@@ -262,8 +299,11 @@ void threads_detach(pthread_t pthread)
   t = find_locked((uint64_t)pthread);
   if (t && !(t->flags & THREAD_DETACHED)) {
     t->flags |= THREAD_DETACHED;
-    if (t->flags & THREAD_ENDED)
-      ended_detached++;
+    /* It is looked at once more, to be freed; its heap may be another thread's by now. */
+    if (t->flags & THREAD_GONE) {
+      t->heap = &heap_none;
+      ending_add(t);
+    }
   }
   lock_release(&table_lock);
 }
@@ -275,6 +315,8 @@ void threads_joined(struct thread *self, struct thread *child)
 
   lock_take(&table_lock);
   mine = table_remove(child);
+  if (mine)
+    ending_remove(child);
   lock_release(&table_lock);
   if (!mine)
     return;
@@ -282,7 +324,7 @@ void threads_joined(struct thread *self, struct thread *child)
   if (child->number != VT_NO_THREAD)
     HOOK_RECORD(&h, THREAD_JOIN, child->number);
   if (h.state != HOOK_NESTED && child->heap != &heap_none && self->heap != &heap_none)
-    heap_join(self->heap, child->heap);
+    (child->flags & THREAD_GONE ? heap_join_late : heap_join)(self->heap, child->heap);
   hook_end(&h);
   trace_writer_close(child->writer);
   free_thread(child);
@@ -303,7 +345,8 @@ void threads_after_fork(bool child, struct thread *self)
   }
   lock_reset(&table_lock);
   lock_reset(&key_lock);
-  ended_detached = 0;
+  ending = NULL;
+  ending_count = 0;
   for (unsigned i = 0; i < BUCKETS; i++) {
     struct thread *t = table[i];
 

@@ -65,6 +65,7 @@ void segment_leave_behind(struct arena *arena)
 
 void segment_bury(struct arena *arena, struct segment *segment)
 {
+  segment_hide(arena, segment);
   arena->segments[segment->ordinal] = NULL;
   arena->used_pages -= SEGMENT_PAGES - segment->given_up;
   __atomic_store_n(&segment->kind, SEGMENT_DEAD, __ATOMIC_RELEASE);

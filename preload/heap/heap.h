@@ -75,8 +75,16 @@ struct heap *heap_recover(struct heap *heap);
 
 /* The owner is about to end: caches that only it could use are given back. */
 void heap_thread_end(struct heap *heap);
+/*
+ * The thread that had the heap is gone, runs no more code, and was not joined.  joinable: it may still be.
+ * By the rule nobody uses the heap again, and it may die with its last block; but where too much would be lost, a
+ * thread yet to be made goes on in it (VT_NONDET_RECYCLED).  Any thread.
+ */
+void heap_thread_gone(struct heap *heap, bool joinable);
 /* child's thread has ended and was joined by the owner of heap: the region is heap's to hand out again. */
 void heap_join(struct heap *heap, struct heap *child);
+/* As heap_join, of a thread that heap_thread_gone was told of: if no other thread has gone on in the heap. */
+void heap_join_late(struct heap *heap, struct heap *child);
 
 /* heap_alloc: 16-byte aligned, size 0 gives a block of its own.  aligned: align is a power of two.  zeroed:
  * heap_calloc. */

@@ -10,6 +10,7 @@
 #include "base/lock.h"
 #include "base/sys.h"
 #include "heap/cache.h"
+#include "heap/ended.h"
 #include "heap/large.h"
 #include "heap/space.h"
 
@@ -77,6 +78,8 @@ static struct segment *open_range(struct arena *arena, uint64_t span, uint64_t a
     segment->region = arena->region;
     segment->moved = moved;
     segment->huge_span = span;
+    if (addr + span > arena->huge_end && addr + span <= arena->region->own_end)
+      arena->huge_end = addr + span;
     arena->huge_blocks++;
     add_bytes(arena, span);
     return segment;
@@ -135,8 +138,10 @@ void huge_retire(struct segment *segment)
   arena = arena_of(region_heap(region));
   arena->huge_bytes -= segment->huge_span;
   arena->huge_blocks--;
-  lock_release(&region->lock);
   space_give(segment->addr, segment->huge_span, false, segment->moved);
+  if (!arena->huge_blocks)
+    ended_emptied(region);
+  lock_release(&region->lock);
 }
 
 /* Lets go of the end of a block's range. */
@@ -264,5 +269,7 @@ void huge_moved(struct arena *arena, bool own, struct segment *segment)
     space_forget_moved();
   if (own)
     extent_add(&arena->free_ranges, segment->addr, segment->huge_span, 0);
+  else if (!arena->huge_blocks)
+    ended_emptied(region);
   lock_release(&region->lock);
 }

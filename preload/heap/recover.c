@@ -41,7 +41,7 @@ struct heap *heap_recover(struct heap *heap)
   if (is_free(&region->lock))
     return heap;
   region_nondet(VT_NONDET_SIGNAL, region->start);
-  region->state = REGION_LOST;
+  region_set_state(region, REGION_LOST);
   lock_release(&region->lock);
   return heap_adopt();
 }

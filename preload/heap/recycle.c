@@ -35,14 +35,25 @@ void heap_recycle_above(uint64_t bytes)
   __atomic_store_n(&lost_limit, bytes, __ATOMIC_RELAXED);
 }
 
+bool recycle_is_waste(uint64_t lost)
+{
+  return lost > __atomic_load_n(&lost_limit, __ATOMIC_RELAXED);
+}
+
 void recycle_judge(uint64_t lost, uint64_t used)
 {
   uint32_t state = __atomic_load_n(&recycle_state, __ATOMIC_RELAXED);
 
   if (state == RECYCLE_NEAR)
     __atomic_store_n(&recycle_state, RECYCLE_ON, __ATOMIC_RELAXED);
-  else if (state == RECYCLE_OFF && lost > __atomic_load_n(&lost_limit, __ATOMIC_RELAXED) && lost > used / LOST_PART)
+  else if (state == RECYCLE_OFF && recycle_is_waste(lost) && lost > used / LOST_PART)
     __atomic_store_n(&recycle_state, RECYCLE_NEAR, __ATOMIC_RELAXED);
+}
+
+void recycle_report(uint64_t addr)
+{
+  if (!__atomic_exchange_n(&reported, 1, __ATOMIC_RELAXED))
+    region_nondet(VT_NONDET_RECYCLED, addr);
 }
 
 bool heap_recycles(void)
@@ -55,8 +66,7 @@ static bool is_gone(uintptr_t addr)
   return __atomic_load_n(&meta_pair(addr)->gone, __ATOMIC_ACQUIRE) & meta_bit(addr);
 }
 
-/* Takes n blocks out of the run's count; false: the run is dead, and another thread may be burying it. */
-static bool claim(struct run *run, unsigned n, unsigned total)
+bool recycle_claim(struct run *run, unsigned n, unsigned total)
 {
   uint16_t gone = __atomic_load_n(&run->gone, __ATOMIC_ACQUIRE);
 
@@ -88,10 +98,9 @@ static void take_back(struct arena *arena, struct run *run, unsigned class)
 
   for (unsigned i = 0; i < total; i++)
     n += is_gone(start + (uintptr_t)i * size);
-  if (!n || !claim(run, n, total))
+  if (!n || !recycle_claim(run, n, total))
     return;
-  if (!__atomic_exchange_n(&reported, 1, __ATOMIC_RELAXED))
-    region_nondet(VT_NONDET_RECYCLED, start);
+  recycle_report(start);
   retire_take_back(segment, (uint64_t)n * size);
   /* More may have gone meanwhile; they are for the next time. */
   for (unsigned i = 0; n; i++) {

@@ -26,6 +26,15 @@ static inline bool recycle_is_on(void)
 /* What a sweep of all heaps found on pages that could not be given back: bytes of gone blocks, and of those in use. */
 void recycle_judge(uint64_t lost, uint64_t used);
 
+/* Whether so many bytes lost are worth a judgement. */
+bool recycle_is_waste(uint64_t lost);
+
+/* An address is used again against the rule: reported once. */
+void recycle_report(uint64_t addr);
+
+/* Takes n blocks out of the run's count; false: the run is dead, and another thread may be burying it. */
+bool recycle_claim(struct run *run, unsigned n, unsigned total);
+
 /* Takes back gone blocks of a few of the heap's segments, until some of that class are available.  The owner, under the
  * region's lock. */
 void recycle_for(struct arena *arena, unsigned class);

@@ -11,12 +11,8 @@
 #include "base/own.h"
 #include "base/sys.h"
 #include "heap/arena.h"
-#include "heap/cache.h"
+#include "heap/ended.h"
 #include "heap/large.h"
-#include "heap/magazine.h"
-#include "heap/retire.h"
-#include "heap/segment.h"
-#include "heap/slab.h"
 
 /*
  * Regions and heaps come from blocks of 1 MiB, aligned, so that one is found
@@ -40,9 +36,6 @@
 #define CARVE_THIRD 131072
 #define SPLIT_MIN (UINT64_C(1) << 30)
 
-/* So many ended threads' empty heaps keep their memory for the next threads. */
-#define PARKED_MAX 16
-
 _Static_assert(sizeof(struct region) <= REGION_STRIDE && POOL_HEAPS * REGION_STRIDE <= POOL_REGIONS, "regions fit");
 _Static_assert(OVERFLOW_START - GRAIN_SIZE == HIGH_START + FIRST_SIZE, "the overflow range follows the first region");
 
@@ -52,7 +45,6 @@ static unsigned pool_used;                      /* heaps taken from it */
 static struct region *regions;                  /* atomic: the newest */
 static struct heap *first_heap;                 /* atomic */
 static uint64_t overflow_next = OVERFLOW_START; /* atomic */
-static uint32_t parked;                         /* atomic */
 static heap_nondet_fn nondet_fn;                /* atomic */
 
 void heap_set_nondet(heap_nondet_fn fn)
@@ -120,8 +112,7 @@ static bool pool_open(void)
   return true;
 }
 
-/* The arena of a region whose heap page reads as zero.  False: out of memory. */
-static bool arena_open(struct region *region)
+bool region_open(struct region *region)
 {
   struct arena *arena = arena_of(region_heap(region));
 
@@ -131,34 +122,61 @@ static bool arena_open(struct region *region)
   arena->region = region;
   arena->next_segment = region->start;
   arena->fast.base = region->start;
-  region->state = REGION_USED;
+  region_set_state(region, REGION_USED);
   return true;
 }
 
-/* A new region [start, start + size) with a heap that has nothing yet.  NULL: out of memory. */
-static struct region *region_make(uint64_t start, uint64_t size, bool first)
+/* A record with a heap page that reads as zero, not in the list yet.  Under the pool's lock; NULL: out of memory. */
+static struct region *record_new(void)
 {
-  uint64_t own = size >= SPLIT_MIN ? size / 8 : size, mask = sys_block_signals();
-  struct region *region = NULL;
-
-  lock_take(&pool_lock);
   if ((!pool_start || pool_used == POOL_HEAPS) && !pool_open())
-    goto done;
-  region = region_of((struct heap *)(pool_start + POOL_REGIONS + pool_used * HEAP_PAGE));
+    return NULL;
+  return region_of((struct heap *)(pool_start + POOL_REGIONS + pool_used * HEAP_PAGE));
+}
+
+/* The lock is held where the record is known already. */
+static bool region_fill(struct region *region, uint64_t start, uint64_t size, bool first)
+{
+  uint64_t own = size >= SPLIT_MIN ? size / 8 : size;
+
   region->start = start;
   region->end = start + size;
   region->window_end = start + ((own / 2 + GRAIN_SIZE - 1) & ~(GRAIN_SIZE - 1));
   region->own_end = start + (own & ~(GRAIN_SIZE - 1));
   region->children_start = region->end;
+  region->children = 0;
   region->first = first;
-  if (arena_open(region)) {
+  region->idle = region->idle_next = NULL;
+  region->ended = (struct ended){.busy = true};
+  return region_open(region);
+}
+
+/* A new region [start, start + size) with a heap that has nothing yet.  NULL: out of memory. */
+static struct region *region_make(uint64_t start, uint64_t size, bool first)
+{
+  uint64_t mask = sys_block_signals();
+  struct region *region = ended_record();
+
+  if (region) {
+    lock_take(&region->lock);
+    if (!region_fill(region, start, size, first)) {
+      lock_release(&region->lock);
+      region = NULL; /* its record is lost, and memory is short anyway */
+    } else {
+      lock_release(&region->lock);
+    }
+    sys_restore_signals(mask);
+    return region;
+  }
+  lock_take(&pool_lock);
+  region = record_new();
+  if (region && region_fill(region, start, size, first)) {
     pool_used++;
     region->next = regions;
     __atomic_store_n(&regions, region, __ATOMIC_RELEASE);
   } else {
     region = NULL;
   }
-done:
   lock_release(&pool_lock);
   sys_restore_signals(mask);
   return region;
@@ -206,11 +224,11 @@ static bool resume(struct region *region)
 
   lock_take(&region->lock);
   if (region->state == REGION_RESET)
-    done = arena_open(region);
-  else if (region->state == REGION_PARKED)
-    __atomic_fetch_sub(&parked, 1, __ATOMIC_RELAXED);
-  if (done)
-    region->state = REGION_USED;
+    done = region_open(region);
+  if (done) {
+    region_set_state(region, REGION_USED);
+    ended_reopen(region);
+  }
   lock_release(&region->lock);
   return done;
 }
@@ -220,10 +238,28 @@ bool region_revive(struct heap *heap)
   return heap != &heap_none && resume(region_of(heap));
 }
 
+/* A region of its own for the next child.  NULL: out of memory or of addresses. */
+static struct region *carve(struct region *region)
+{
+  uint64_t size = carve_size(region), got, start;
+  struct region *child;
+
+  if (!size) {
+    ended_run_short();
+    start = region_overflow(VT_NONDET_REGION, OVERFLOW_CHILD, &got);
+    return start ? region_make(start, got, false) : NULL;
+  }
+  child = region_make(region->children_start - size, size, false);
+  if (child) {
+    region->children_start -= size;
+    region->children++;
+  }
+  return child;
+}
+
 struct heap *heap_child(struct heap *parent)
 {
   struct region *region, *child;
-  uint64_t size, got;
 
   if (parent == &heap_none)
     return NULL;
@@ -233,21 +269,17 @@ struct heap *heap_child(struct heap *parent)
     if (!resume(child))
       return NULL;
     region->idle = child->idle_next;
+    ended_given(child);
     return region_heap(child);
   }
-  size = carve_size(region);
-  if (!size) {
-    uint64_t start = region_overflow(VT_NONDET_REGION, OVERFLOW_CHILD, &got);
-
-    child = start ? region_make(start, got, false) : NULL;
-    return child ? region_heap(child) : NULL;
-  }
-  child = region_make(region->children_start - size, size, false);
-  if (!child)
+  child = ended_heir();
+  if (child && !resume(child)) {
+    ended_refused(child);
     return NULL;
-  region->children_start -= size;
-  region->children++;
-  return region_heap(child);
+  }
+  if (!child)
+    child = carve(region);
+  return child ? region_heap(child) : NULL;
 }
 
 struct heap *heap_adopt(void)
@@ -262,81 +294,6 @@ struct heap *heap_adopt(void)
     return &heap_none;
   region = region_make(start, size, false);
   return region ? region_heap(region) : &heap_none;
-}
-
-/* Whether the heap can be wiped and made anew without a difference in any later address: nothing is allocated, and
- * nothing lies outside the window.  Under the lock. */
-static bool is_pristine(const struct arena *arena)
-{
-  const struct region *region = arena->region;
-
-  return !region->first && !arena->huge_blocks && !arena->ranges && segment_all_free(arena) &&
-         arena->next_segment == region->start + arena->segment_count * SEGMENT_SIZE;
-}
-
-/* Gives back everything of a pristine heap but its region.  Under the lock. */
-static void wipe(struct region *region)
-{
-  struct arena *arena = arena_of(region_heap(region));
-
-  segment_reset(arena);
-  cache_trim(arena, UINT64_MAX);
-  extent_clear(&arena->free_ranges);
-  extent_clear(&arena->cached);
-  region->state = REGION_RESET;
-  if (sys_madvise(arena, HEAP_PAGE, MADV_DONTNEED))
-    memset(arena, 0, sizeof *arena);
-}
-
-void heap_thread_end(struct heap *heap)
-{
-  struct arena *arena = arena_of(heap);
-  struct region *region;
-  bool pristine;
-
-  if (heap == &heap_none)
-    return;
-  region = arena->region;
-  retire_flush(arena);
-  magazine_flush_all(arena);
-  lock_take(&region->lock);
-  slab_release(arena);
-  meta_drop_spares(&arena->spares);
-  pristine = is_pristine(arena);
-  /* A wiped heap and one that is kept go on alike. */
-  if (pristine) {
-    memset(arena->bins, 0, sizeof arena->bins);
-    arena->run_pages = 0;
-  }
-  region->state = REGION_PARKED;
-  region->parked_ns = sys_now();
-  if (__atomic_add_fetch(&parked, 1, __ATOMIC_RELAXED) > PARKED_MAX && pristine) {
-    __atomic_fetch_sub(&parked, 1, __ATOMIC_RELAXED);
-    wipe(region);
-  }
-  lock_release(&region->lock);
-}
-
-void region_trim(struct region *region, uint64_t before_ns)
-{
-  lock_take(&region->lock);
-  if (region->state == REGION_PARKED && region->parked_ns <= before_ns && is_pristine(arena_of(region_heap(region)))) {
-    __atomic_fetch_sub(&parked, 1, __ATOMIC_RELAXED);
-    wipe(region);
-  }
-  lock_release(&region->lock);
-}
-
-void heap_join(struct heap *heap, struct heap *child)
-{
-  struct region *region, *below;
-
-  if (heap == &heap_none || child == &heap_none)
-    return;
-  region = region_of(heap);
-  below = region->idle;
-  region->idle = region_of(child);
-  region->idle->idle_next = below;
 }
 
 /* The child's region is the next to be handed out: where it came from idle it returns there, and where it was carved,
@@ -354,6 +311,7 @@ void region_before_fork(void)
   lock_take(&pool_lock);
   for (struct region *region = region_first(); region; region = region->next)
     lock_take(&region->lock);
+  ended_before_fork();
 }
 
 static void unlock(struct lock *lock, bool child)
@@ -366,6 +324,7 @@ static void unlock(struct lock *lock, bool child)
 
 void region_after_fork(bool child)
 {
+  ended_after_fork(child);
   for (struct region *region = region_first(); region; region = region->next)
     unlock(&region->lock, child);
   unlock(&pool_lock, child);

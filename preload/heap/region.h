@@ -20,26 +20,59 @@ enum region_state {
   REGION_USED,   /* a thread owns it */
   REGION_PARKED, /* its thread ended; the heap is as it was left */
   REGION_RESET,  /* its thread ended with nothing allocated, and the heap's memory was given back */
+  REGION_DEAD,   /* its thread is gone and so are all of its blocks: only the record is left, for another region */
   REGION_LOST    /* its thread left a call on the heap half-way: only its blocks are still used (heap_recover) */
+};
+
+/* What ended.c keeps of each region, under its own lock. */
+struct ended {
+  bool busy;   /* a thread was given the heap, and has not ended */
+  bool gone;   /* the thread runs no more code: the heap may be wiped; atomic */
+  bool joined; /* waits for the next child of the thread that joined its own */
+  bool left;   /* its thread is gone and was not joined: nobody waits for it */
+  bool warm;   /* still holds memory that could be given back */
+  uint64_t warm_bytes;
+  struct region *left_next, *left_prev;
+  struct region *warm_next, *warm_prev;
 };
 
 /* What outlives the heap of a thread that ended.  lock guards the heap's slow-path state. */
 struct region {
   struct lock lock;
-  uint32_t state; /* enum region_state; under lock */
+  uint32_t state; /* enum region_state; written under lock */
+  bool closed;    /* nothing will be allocated in it any more, but by reopening it (ended.c) */
   uint64_t start, end;
   uint64_t window_end, own_end;
   uint64_t children_start; /* the lowest address given to a child */
   uint32_t children;       /* regions carved so far */
   bool first;              /* the first thread's: has the low segment */
   uint64_t parked_ns;      /* time of the thread's end */
+  uint64_t waste;          /* as of the latest look, bytes resident in an ended heap that no live block needs; atomic */
   struct region *next;     /* list of all regions; never shrinks */
   struct region *idle;     /* regions of joined children, the latest first */
   struct region *idle_next;
+  struct ended ended;
 };
 
 struct heap;
 struct arena;
+
+static inline uint32_t region_state(const struct region *region)
+{
+  return __atomic_load_n(&region->state, __ATOMIC_RELAXED);
+}
+
+/* Under the lock. */
+static inline void region_set_state(struct region *region, enum region_state state)
+{
+  __atomic_store_n(&region->state, state, __ATOMIC_RELAXED);
+}
+
+/* Whether its thread is gone and nobody waits for it. */
+static inline bool region_is_left(const struct region *region)
+{
+  return __atomic_load_n(&region->ended.left, __ATOMIC_RELAXED);
+}
 
 /* Under the lock: whether the heap's slow-path state is there and whole. */
 static inline bool region_is_whole(const struct region *region)
@@ -65,8 +98,8 @@ void region_nondet(enum vt_nondet reason, uint64_t addr);
  * False: out of memory, or heap_none. */
 bool region_revive(struct heap *heap);
 
-/* Gives back what a parked heap with nothing allocated still holds, if its thread ended before before_ns. */
-void region_trim(struct region *region, uint64_t before_ns);
+/* The arena of a region whose heap page reads as zero.  False: out of memory.  Under the lock, or not yet known. */
+bool region_open(struct region *region);
 
 /* Where heap_nested_alloc takes its blocks. */
 #define NESTED_SIZE (HIGH_SIZE >> 14)

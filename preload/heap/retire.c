@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 
 #include "base/sys.h"
+#include "heap/ended.h"
 #include "heap/page_bits.h"
 #include "heap/recycle.h"
 #include "heap/segment.h"
@@ -16,18 +17,26 @@
 /* Pending blocks of one run are counted after this many at the latest. */
 #define PENDING_MAX 32
 
-/* Gone blocks on resident pages, in all heaps together: so many more than after the latest sweep, and they are swept.
- */
-#define SWEEP_BYTES (INT64_C(16) << 20)
+/* Gone blocks on resident pages, in all heaps together: so much more than after the latest sweep, and they are swept.
+ * In between a part of what that sweep saw. */
+#define SWEEP_LEAST (INT64_C(4) << 20)
+#define SWEEP_MOST (INT64_C(16) << 20)
+#define SWEEP_PART 4
 /* Only old segments are swept, because young ones may die soon and are then used again as they are; unless so much is
  * gone. */
 #define SWEEP_ALL (INT64_C(64) << 20)
 /* A segment is looked at when at least so much of it has gone since the last time. */
-#define SWEEP_SEGMENT (INT64_C(64) << 10)
+#define SWEEP_SEGMENT (UINT64_C(64) << 10)
+/* In the heap of a thread that ended nothing is allocated soon: less will do there, this part of what is in use in the
+ * segment, and it is looked at each time that another ENDED_STEP bytes of a segment have gone. */
+#define ENDED_PART 8
+#define ENDED_STEP_SHIFT 14
 
 static struct lock sweep_lock;
-static int64_t gone_resident;          /* atomic: bytes gone, not in buried segments and not swept */
-static int64_t sweep_at = SWEEP_BYTES; /* atomic: the next sweep is due when gone_resident exceeds this */
+static int64_t gone_resident; /* atomic: bytes gone, not in buried segments and not swept */
+static int64_t swept_apart;   /* atomic: of that, what was swept in heaps of ended threads since the latest sweep */
+static int64_t sweep_at =
+    SWEEP_LEAST; /* atomic: the next sweep is due when gone_resident and swept_apart exceed this */
 
 bool retire_pages(struct segment *segment, unsigned count)
 {
@@ -51,6 +60,37 @@ void retire_take_back(struct segment *segment, uint64_t bytes)
   __atomic_fetch_sub(&gone_resident, (int64_t)(bytes - swept), __ATOMIC_RELAXED);
 }
 
+/* Blocks of a segment whose owner will not come back to them went: looks whether pages can. */
+static void sweep_left_behind(struct region *region)
+{
+  uint64_t mask = sys_block_signals();
+
+  lock_take(&region->lock);
+  if (region->state == REGION_PARKED)
+    ended_sweep(region, false);
+  lock_release(&region->lock);
+  sys_restore_signals(mask);
+}
+
+static void bury(struct segment *segment)
+{
+  struct region *region = segment->region;
+
+  lock_take(&region->lock);
+  if (region_is_whole(region)) {
+    segment_bury(arena_of(region_heap(region)), segment);
+    ended_emptied(region);
+  }
+  lock_release(&region->lock);
+}
+
+static bool sweep_is_due(void)
+{
+  int64_t bytes = __atomic_load_n(&gone_resident, __ATOMIC_RELAXED) + __atomic_load_n(&swept_apart, __ATOMIC_RELAXED);
+
+  return bytes > __atomic_load_n(&sweep_at, __ATOMIC_RELAXED);
+}
+
 /*
  * When the last block of a run is counted the run is dead, and nothing of it
  * may be read any more: another thread may be burying the segment.
@@ -58,21 +98,20 @@ void retire_take_back(struct segment *segment, uint64_t bytes)
 static void count(struct run *run, unsigned n)
 {
   struct segment *segment = run_segment(run);
+  struct region *region = segment->region;
   unsigned class = run_class(run), pages = run->last + 1u;
-  uint64_t size = class ? class_infos[class].size : pages * HEAP_PAGE;
+  uint64_t size = class ? class_infos[class].size : pages * HEAP_PAGE, gone;
   unsigned total = class ? (unsigned)(pages * HEAP_PAGE / size) : 1;
+  bool look;
 
-  __atomic_fetch_add(&segment->gone_bytes, n * size, __ATOMIC_RELAXED);
+  gone = __atomic_fetch_add(&segment->gone_bytes, n * size, __ATOMIC_RELAXED);
+  look = region_state(region) == REGION_PARKED && gone >> ENDED_STEP_SHIFT != (gone + n * size) >> ENDED_STEP_SHIFT;
   __atomic_fetch_add(&gone_resident, (int64_t)(n * size), __ATOMIC_RELAXED);
-  if (__atomic_add_fetch(&run->gone, n, __ATOMIC_ACQ_REL) == total && retire_pages(segment, pages)) {
-    struct region *region = segment->region;
-
-    lock_take(&region->lock);
-    if (region_is_whole(region))
-      segment_bury(arena_of(region_heap(region)), segment);
-    lock_release(&region->lock);
-  }
-  if (unlikely(__atomic_load_n(&gone_resident, __ATOMIC_RELAXED) > __atomic_load_n(&sweep_at, __ATOMIC_RELAXED)))
+  if (__atomic_add_fetch(&run->gone, n, __ATOMIC_ACQ_REL) == total && retire_pages(segment, pages))
+    bury(segment);
+  if (unlikely(look))
+    sweep_left_behind(region);
+  if (unlikely(sweep_is_due()))
     retire_sweep(__atomic_load_n(&gone_resident, __ATOMIC_RELAXED) > SWEEP_ALL);
 }
 
@@ -112,7 +151,7 @@ void retire_flush(struct arena *arena)
 
 /* Takes the pages out of idle that a block needs which is neither gone nor available, and adds up what is lost on them.
  */
-static void keep_needed(const struct run *run, unsigned class, uint64_t *idle, struct segment *segment)
+static void keep_needed(const struct run *run, unsigned class, uint64_t *idle, struct segment *segment, bool left)
 {
   uint32_t size = class_infos[class].size;
   uintptr_t start = run_addr(run);
@@ -127,7 +166,7 @@ static void keep_needed(const struct run *run, unsigned class, uint64_t *idle, s
 
     if (!gone && !avail)
       pages_clear(idle, run->head + first, last - first + 1);
-    if (gone)
+    if (gone || (left && avail))
       lost += size;
     else
       used += size;
@@ -137,14 +176,14 @@ static void keep_needed(const struct run *run, unsigned class, uint64_t *idle, s
   segment->used += used;
 }
 
-static void sweep_run(struct run *run, struct segment *segment)
+static void sweep_run(struct run *run, struct segment *segment, bool left)
 {
   uint64_t idle[SEGMENT_PAGES / 64] = {0};
   unsigned class = run_class(run);
 
   pages_set(idle, run->head, run->last + 1u);
   if (class)
-    keep_needed(run, class, idle, segment);
+    keep_needed(run, class, idle, segment, left);
   for (unsigned page = pages_next_set(idle, 0); page < SEGMENT_PAGES;) {
     unsigned end = pages_next_clear(idle, page);
 
@@ -154,25 +193,20 @@ static void sweep_run(struct run *run, struct segment *segment)
 }
 
 /* Under the region's lock, which keeps available blocks out of the magazines. */
-static uint64_t sweep_segment(struct segment *segment)
+static uint64_t sweep_segment(struct segment *segment, bool ended, bool whole)
 {
   uint64_t gone = __atomic_load_n(&segment->gone_bytes, __ATOMIC_RELAXED);
-  uint64_t bytes = gone - segment->swept;
+  uint64_t bytes = gone - segment->swept, least = SWEEP_SEGMENT;
+  bool left = ended && region_is_left(segment->region);
 
-  if ((int64_t)bytes < SWEEP_SEGMENT)
+  if (ended)
+    least = (SEGMENT_PAGES - segment->free_pages) * HEAP_PAGE / ENDED_PART;
+  if (!whole && (int64_t)bytes < (int64_t)least)
     return 0;
   segment->lost = segment->used = 0;
-  for (unsigned page = 0; page < SEGMENT_PAGES;) {
-    struct run *run = meta_run(segment->addr + page * HEAP_PAGE);
-
-    if (pages_count(segment->free_map, page, 1) || pages_count(segment->void_map, page, 1)) {
-      page++;
-      continue;
-    }
-    if (__atomic_load_n(&run->gone, __ATOMIC_ACQUIRE))
-      sweep_run(run, segment);
-    page += run->last + 1u;
-  }
+  for (struct run *run = segment_next_run(segment, NULL); run; run = segment_next_run(segment, run))
+    if (__atomic_load_n(&run->gone, __ATOMIC_ACQUIRE) || ((whole || left) && run_class(run)))
+      sweep_run(run, segment, left);
   segment->swept = gone;
   __atomic_fetch_sub(&gone_resident, (int64_t)bytes, __ATOMIC_RELAXED);
   return bytes;
@@ -185,16 +219,43 @@ struct swept {
 
 static void sweep_arena(struct arena *arena, bool all, struct swept *swept)
 {
+  bool ended = arena->region->state == REGION_PARKED;
+
   for (uint32_t i = 0; i < arena->segment_count; i++) {
     struct segment *segment = arena->segments[i];
 
     if (!segment)
       continue;
-    if (all || i + SEGMENT_OLD < arena->segment_count)
-      swept->bytes += sweep_segment(segment);
+    if (all || ended || i + SEGMENT_OLD < arena->segment_count)
+      swept->bytes += sweep_segment(segment, ended, false);
     swept->lost += segment->lost;
     swept->used += segment->used;
   }
+}
+
+uint64_t retire_sweep_ended(struct arena *arena, bool whole)
+{
+  uint64_t lost = 0, swept = 0;
+
+  for (uint32_t i = 0; i < arena->segment_count; i++) {
+    struct segment *segment = arena->segments[i];
+
+    if (!segment)
+      continue;
+    swept += sweep_segment(segment, true, whole);
+    lost += segment->lost;
+  }
+  __atomic_fetch_add(&swept_apart, (int64_t)swept, __ATOMIC_RELAXED);
+  return lost;
+}
+
+static int64_t sweep_step(const struct swept *swept)
+{
+  int64_t step = (int64_t)((swept->lost + swept->used) / SWEEP_PART);
+
+  if (step < SWEEP_LEAST)
+    return SWEEP_LEAST;
+  return step < SWEEP_MOST ? step : SWEEP_MOST;
 }
 
 uint64_t retire_sweep(bool all)
@@ -213,7 +274,8 @@ uint64_t retire_sweep(bool all)
     lock_release(&region->lock);
   }
   /* What is left lies on pages with live blocks, a little in each segment: not worth another look before long. */
-  __atomic_store_n(&sweep_at, __atomic_load_n(&gone_resident, __ATOMIC_RELAXED) + SWEEP_BYTES, __ATOMIC_RELAXED);
+  __atomic_store_n(&swept_apart, 0, __ATOMIC_RELAXED);
+  __atomic_store_n(&sweep_at, __atomic_load_n(&gone_resident, __ATOMIC_RELAXED) + sweep_step(&swept), __ATOMIC_RELAXED);
   recycle_judge(swept.lost, swept.used);
   lock_release(&sweep_lock);
   sys_restore_signals(mask);

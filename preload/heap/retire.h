@@ -25,6 +25,10 @@ void retire_take_back(struct segment *segment, uint64_t bytes);
 /* The segment is buried: its gone bytes are no longer resident. */
 void retire_forget(struct segment *segment);
 
+/* As retire_sweep, but of the heap of an ended thread alone; whole: wherever it is, whether something has gone or not.
+ * Under its region's lock; bytes that are lost between the blocks in use (if nobody waits for the heap). */
+uint64_t retire_sweep_ended(struct arena *arena, bool whole);
+
 /* Gives back resident pages on which all blocks are gone or available, of every heap's old segments, or of all;
  * no region's lock is held.  Bytes looked at. */
 uint64_t retire_sweep(bool all);

@@ -61,6 +61,11 @@ static void set_largest(struct arena *arena, struct segment *segment, unsigned l
   }
 }
 
+void segment_hide(struct arena *arena, struct segment *segment)
+{
+  set_largest(arena, segment, 0);
+}
+
 static unsigned longest_stretch(const struct arena *arena)
 {
   return arena->segment_room ? arena->tree[1] : 0;
@@ -164,6 +169,9 @@ static int open_at(struct arena *arena, uint64_t addr)
   segment->region = arena->region;
   segment->moved = moved;
   segment->huge_pages = huge;
+  if (addr >= arena->region->window_end && addr + SEGMENT_SIZE <= arena->region->own_end &&
+      addr + SEGMENT_SIZE > arena->huge_end)
+    arena->huge_end = addr + SEGMENT_SIZE;
   segment->closed = false;
   segment->given_up = 0;
   segment->ordinal = arena->segment_count++;
@@ -399,18 +407,21 @@ bool segment_all_free(const struct arena *arena)
   return true;
 }
 
+struct run *segment_next_run(const struct segment *segment, const struct run *run)
+{
+  unsigned page = run ? run->head + run->last + 1u : 0;
+
+  while (page < SEGMENT_PAGES && (pages_count(segment->free_map, page, 1) || pages_count(segment->void_map, page, 1)))
+    page++;
+  return page < SEGMENT_PAGES ? meta_run(segment->addr + page * HEAP_PAGE) : NULL;
+}
+
 void segment_reset(struct arena *arena)
 {
-  uint32_t room = arena->segment_room;
-
   for (uint32_t i = 0; i < arena->segment_count; i++) {
     struct segment *segment = arena->segments[i];
 
     __atomic_store_n(&segment->kind, SEGMENT_NONE, __ATOMIC_RELEASE);
     space_unmap(segment->addr, SEGMENT_SIZE, segment->moved);
   }
-  for (uint64_t grain = arena->fast.base; grain < arena->fast.base + arena->fast.span; grain += GRAIN_SIZE)
-    meta_unmap(grain, 0);
-  own_free(arena->segments, room * sizeof *arena->segments);
-  own_free(arena->tree, 2 * (size_t)room * sizeof *arena->tree);
 }

@@ -25,6 +25,9 @@ bool segment_extend(struct arena *arena, struct run *run, unsigned more, bool *c
 size_t segment_purge(struct arena *arena, struct segment *segment, uint64_t before_ns);
 size_t segment_purge_all(struct arena *arena, uint64_t before_ns);
 
+/* No request finds pages in it any more. */
+void segment_hide(struct arena *arena, struct segment *segment);
+
 /* All pages are dead: the segment leaves the arena, its memory goes to space_give, its metadata to the kernel. */
 void segment_bury(struct arena *arena, struct segment *segment);
 
@@ -45,7 +48,9 @@ void segment_leave_behind(struct arena *arena);
 
 /* Whether every page of every segment is free. */
 bool segment_all_free(const struct arena *arena);
-/* Unmaps every segment and its metadata; the arena is about to be wiped. */
+/* The run behind another one in a segment, or (NULL) its first; NULL: there is none. */
+struct run *segment_next_run(const struct segment *segment, const struct run *run);
+/* Unmaps every segment; the arena is about to be wiped. */
 void segment_reset(struct arena *arena);
 
 /*

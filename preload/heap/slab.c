@@ -244,3 +244,8 @@ void slab_release(struct arena *arena)
     }
   }
 }
+
+void slab_link(struct arena *arena, unsigned class, struct run *run)
+{
+  link_run(&arena->bins[class], run);
+}

@@ -16,6 +16,9 @@ unsigned slab_take(struct arena *arena, unsigned class, void **blocks, unsigned 
 /* Puts free blocks of one class back; a run with nothing but free blocks may go back to its segment. */
 void slab_put(struct arena *arena, unsigned class, void **blocks, unsigned count);
 
+/* A run with blocks available that its class does not know of. */
+void slab_link(struct arena *arena, unsigned class, struct run *run);
+
 /* Gives back the runs that are kept although they are empty. */
 void slab_release(struct arena *arena);
 

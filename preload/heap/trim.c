@@ -5,6 +5,7 @@
 #include "base/sys.h"
 #include "heap/arena.h"
 #include "heap/cache.h"
+#include "heap/ended.h"
 #include "heap/retire.h"
 #include "heap/segment.h"
 #include "heap/space.h"
@@ -50,7 +51,7 @@ size_t heap_trim(uint64_t age_ns)
   for (struct region *region = region_first(); region; region = region->next) {
     bytes += trim_segments(region, before);
     bytes += trim_cache(region, before);
-    region_trim(region, before);
+    ended_trim(region, before);
   }
   if (!age_ns)
     bytes += retire_sweep(true) + space_trim();
