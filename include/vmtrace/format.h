@@ -55,14 +55,13 @@ enum vt_loss {
 /* Why addresses stopped being reproducible: vt_file_header.nondet_reason and VT_R_NONDET. */
 enum vt_nondet {
   VT_NONDET_NONE = 0,
-  VT_NONDET_TAKEN = 1,  /* an address of the plan was already occupied */
-  VT_NONDET_REGION = 2, /* a thread used up its region */
-  VT_NONDET_THREAD = 3, /* a thread of unknown creator (raw clone, or made inside libc) */
-  VT_NONDET_SIGNAL = 4, /* an allocation from a signal handler in the middle of another */
-  VT_NONDET_LOW = 5,    /* the executable occupies 0x200000: the fallback region is used throughout */
-  VT_NONDET_NEXT = 6,   /* VMTRACE_HEAP=next: addresses are those of the program's own allocator */
-  VT_NONDET_RECYCLED =
-      7, /* memory that other threads freed or left was used again, because too much of it lay idle */
+  VT_NONDET_TAKEN = 1,    /* an address of the plan was already occupied */
+  VT_NONDET_REGION = 2,   /* a thread used up its region */
+  VT_NONDET_THREAD = 3,   /* a thread of unknown creator (raw clone, or made inside libc) */
+  VT_NONDET_SIGNAL = 4,   /* an allocation from a signal handler in the middle of another */
+  VT_NONDET_LOW = 5,      /* the executable occupies 0x200000: the fallback region is used throughout */
+  VT_NONDET_NEXT = 6,     /* VMTRACE_HEAP=next: addresses are those of the program's own allocator */
+  VT_NONDET_RECYCLED = 7, /* memory that other threads freed or left was used again, because too much of it lay idle */
   VT_NONDET_MAX
 };
 
