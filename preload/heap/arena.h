@@ -51,7 +51,7 @@ struct arena {
   uint64_t cached_bytes;
   uint64_t huge_bytes, huge_blocks;
   uint64_t huge_bytes_most, huge_blocks_most; /* at a time */
-  uint64_t huge_end; /* the region's own addresses below were used for huge blocks; 0: none */
+  uint64_t huge_end;                          /* the region's own addresses below were used for huge blocks; 0: none */
 };
 
 _Static_assert(sizeof(struct arena) <= HEAP_PAGE, "an arena fits one page");

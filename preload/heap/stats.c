@@ -7,12 +7,13 @@
 #include "heap/arena.h"
 #include "heap/page_bits.h"
 
-static void add_run(struct heap_stats *stats, const struct run *run)
+/* closed: what is available counts as gone already (ended.c). */
+static void add_run(struct heap_stats *stats, const struct run *run, bool closed)
 {
   unsigned class = run_class(run);
   uint64_t size = class ? class_infos[class].size : (run->last + 1u) * HEAP_PAGE;
   uint64_t total = class ? (run->last + 1u) * HEAP_PAGE / size : 1;
-  uint64_t unused = __atomic_load_n(&run->gone, __ATOMIC_RELAXED) + (class ? run->free : 0u);
+  uint64_t unused = __atomic_load_n(&run->gone, __ATOMIC_RELAXED) + (class && !closed ? run->free : 0u);
   uint64_t live = total > unused ? total - unused : 0;
 
   stats->live_blocks += live;
@@ -29,7 +30,7 @@ static void add_segment(struct heap_stats *stats, const struct segment *segment)
       page++;
       continue;
     }
-    add_run(stats, run);
+    add_run(stats, run, segment->region->closed);
     page += run->last + 1u;
   }
 }
