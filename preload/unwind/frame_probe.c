@@ -264,10 +264,10 @@ struct plain_walk {
   uint32_t root;
 };
 
-/* Whether sp is on the loaned stack, a frame of which is at here: nobody else's stack is that near. */
+/* Whether sp is on the loaned stack, on which here is: nobody else's stack is that near. */
 static bool on_loan(uint64_t sp, const void *here)
 {
-  return sp - (uint64_t)here < LOAN_STACK_SIZE;
+  return sp - ((uint64_t)here - LOAN_STACK_SIZE) < 2 * LOAN_STACK_SIZE;
 }
 
 static void walk_plain(void *arg)

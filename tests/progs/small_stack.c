@@ -7,11 +7,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #define SIZE (256 << 10)
+#define LOW 0x60000000
 #define UNTOUCHED 0xa5
 
-static unsigned char stack[SIZE] __attribute__((aligned(4096)));
+static unsigned char *stack;
 static void *volatile block;
 
 #define SITE(n, next)                                                                                                  \
@@ -54,9 +56,13 @@ int main(int argc, char **argv)
   pthread_attr_t attr;
   pthread_t thread;
 
-  memset(stack, UNTOUCHED, sizeof stack);
+  /* Low, as stacks of coroutines are that come from the heap: below all that is the library's. */
+  stack = mmap((void *)LOW, SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (stack == MAP_FAILED)
+    return 2;
+  memset(stack, UNTOUCHED, SIZE);
   pthread_attr_init(&attr);
-  pthread_attr_setstack(&attr, stack, sizeof stack);
+  pthread_attr_setstack(&attr, stack, SIZE);
   if (pthread_create(&thread, &attr, measure, &used))
     return 2;
   pthread_join(thread, NULL);
