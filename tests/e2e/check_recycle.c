@@ -137,7 +137,7 @@ START_TEST(taken_back_in_order)
   size_t taken_back = run(ENOUGH, &info);
 
   ck_assert(json_is_false(e2e_get(info, "deterministic")));
-  ck_assert_ptr_nonnull(strstr(e2e_str(info, "nondet_reason"), "blocks that other threads freed were used again"));
+  ck_assert_ptr_nonnull(strstr(e2e_str(info, "nondet_reason"), "used again"));
   ck_assert_int_gt(e2e_int(info, "nondet_ns"), e2e_int(info, "start_ns"));
   ck_assert_uint_gt(taken_back, 10000);
   json_decref(info);
