@@ -152,9 +152,23 @@ static bool pend(struct thread *t, uint32_t type, unsigned n, const uint64_t *fi
   return true;
 }
 
-static void write_events(const struct hook *h, struct pending *p, uint32_t from, uint32_t to)
+/*
+ * Without handlers: one that interrupts this adds to the list, and would go on
+ * to until it is full if the program gets less time between two signals than writing one event takes.  Those of faults
+ * may still come.
+ */
+static void write_pending(struct thread *t, uintptr_t frame)
 {
-  for (uint32_t i = from; i < to && i < PENDING_EVENTS; i++) {
+  const struct hook h = {t, frame, HOOK_READY};
+  struct pending *p = t->pending;
+  uint64_t mask;
+  uint32_t count;
+
+  if (!p)
+    return;
+  mask = sys_block_signals();
+  count = p->count;
+  for (uint32_t i = 0; i < count && i < PENDING_EVENTS; i++) {
     struct pending_event *e = &p->event[i];
     uint32_t type = e->type;
 
@@ -162,38 +176,12 @@ static void write_events(const struct hook *h, struct pending *p, uint32_t from,
     e->type = 0;
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     if (type == PENDING_FREE)
-      block_free(h, (void *)(uintptr_t)e->fields[0], "free");
+      block_free(&h, (void *)(uintptr_t)e->fields[0], "free");
     else if (type)
-      write_event(h->thread->writer, VT_STACK_NONE, type, e->n, e->fields, NULL, 0);
+      write_event(t->writer, VT_STACK_NONE, type, e->n, e->fields, NULL, 0);
   }
-}
-
-static bool all_written(struct pending *p, uint32_t count)
-{
-  return __atomic_compare_exchange_n(&p->count, &count, 0, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
-}
-
-/*
- * A handler that interrupts this adds to the list, and would go on to until it
- * is full if the program gets less time between two signals than one event takes.  So what was added meanwhile is
- * written without handlers; those of faults may still come, and are left to the next round.
- */
-static void write_pending(struct thread *t, uintptr_t frame)
-{
-  const struct hook h = {t, frame, HOOK_READY};
-  struct pending *p = t->pending;
-  uint32_t count = p ? p->count : 0, more;
-  uint64_t mask;
-
-  if (!p)
-    return;
-  write_events(&h, p, 0, count);
-  if (likely(all_written(p, count)))
-    return;
-  mask = sys_block_signals();
-  more = __atomic_load_n(&p->count, __ATOMIC_RELAXED);
-  write_events(&h, p, count, more);
-  if (!all_written(p, more))
+  /* A handler that interrupted this loop added behind count: keep those for the next round. */
+  if (!__atomic_compare_exchange_n(&p->count, &count, 0, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
     __atomic_fetch_or((uintptr_t *)&t->guard, GUARD_PENDING, __ATOMIC_RELAXED);
   sys_restore_signals(mask);
 }
