@@ -59,6 +59,7 @@ COLD enum hook_state hook_resolve(uintptr_t frame)
 {
   struct thread *t = thread_self();
   uintptr_t guard;
+  uint64_t mask;
 
   if (t == &thread_none)
     t = process_know_thread();
@@ -73,9 +74,12 @@ COLD enum hook_state hook_resolve(uintptr_t frame)
   }
   if (guard < GUARD_FRAMES || !guard_is_stale(guard, frame))
     return HOOK_NESTED;
+  /* It may have to wait for a lock.  Handlers would fill the list of pending events. */
+  mask = sys_block_signals();
   t->heap = heap_recover(t->heap);
   trace_writer_recover(t->writer);
   hook_release(t);
+  sys_restore_signals(mask);
   if (guard_of(t) == GUARD_PENDING)
     hook_attend(t);
   return HOOK_READY;

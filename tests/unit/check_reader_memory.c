@@ -50,7 +50,7 @@ START_TEST(memory_with_many_streams)
     maker_end_chunk(s[i]);
   }
   maker_finish(m);
-  ck_assert_uint_lt(peak_of_reading(path), 2000 * (packed ? 70000 : 20000));
+  ck_assert_uint_lt(peak_of_reading(path), 2000 * (packed ? 72000 : 22000));
 }
 END_TEST
 
