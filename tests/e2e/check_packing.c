@@ -257,21 +257,27 @@ START_TEST(run_packs)
 }
 END_TEST
 
+/* The time of the first line that begins in the text after this part of it. */
+static double time_at(const char *text, double part)
+{
+  const char *line = strchr(text + (size_t)((double)strlen(text) * part), '\n');
+
+  ck_assert(line && line[1]);
+  return strtod(line + 1, NULL);
+}
+
 /* Events between two times are the same, read from the whole or from the pieces: there are several of these. */
 START_TEST(span_of_time)
 {
-  const char *path = TRACE("churn", "1", "600000", "500", "2000"), *last;
+  const char *path = TRACE("churn", "1", "600000", "500", "2000");
   struct e2e_result all, some;
   char from[64], to[64];
   size_t n = 0;
 
   DO(0, "pack", path);
   all = RUN(0, "dump", "--op=alloc", path);
-  last = strrchr(all.out, ' ');
-  while (last > all.out && last[-1] != '\n')
-    last--;
-  snprintf(from, sizeof from, "--from=%.9f", strtod(last, NULL) * 0.7);
-  snprintf(to, sizeof to, "--to=%.9f", strtod(last, NULL) * 0.8);
+  snprintf(from, sizeof from, "--from=%.9f", time_at(all.out, 0.7));
+  snprintf(to, sizeof to, "--to=%.9f", time_at(all.out, 0.8));
   some = RUN(0, "dump", "--op=alloc", from, to, path);
   for (char *line = strtok(all.out, "\n"); line; line = strtok(NULL, "\n")) {
     size_t length = strlen(line);
