@@ -16,7 +16,7 @@
 struct known {
   const char *name, *meaning;
   bool heavy;
-  const char *library[4]; /* candidates, first found wins */
+  const char *preload[4]; /* candidates, first found wins */
   const char *command;    /* instead of a library */
 };
 
@@ -24,30 +24,30 @@ static const struct known known[CONFIG_COUNT] = {
     [CONFIG_GLIBC] = {.name = "glibc", .meaning = "malloc of libc, nothing preloaded"},
     [CONFIG_JEMALLOC] = {.name = "jemalloc",
                          .meaning = "the baseline of all ratios",
-                         .library = {"libjemalloc.so.2", "libjemalloc.so.1"}},
+                         .preload = {"libjemalloc.so.2", "libjemalloc.so.1"}},
     [CONFIG_MIMALLOC] = {.name = "mimalloc",
                          .meaning = "preloaded",
-                         .library = {"libmimalloc.so.2", "libmimalloc.so.3", "libmimalloc.so"}},
+                         .preload = {"libmimalloc.so.2", "libmimalloc.so.3", "libmimalloc.so"}},
     [CONFIG_TCMALLOC] = {.name = "tcmalloc",
                          .meaning = "gperftools, minimal",
-                         .library = {"libtcmalloc_minimal.so.4", "libtcmalloc.so.4"}},
+                         .preload = {"libtcmalloc_minimal.so.4", "libtcmalloc.so.4"}},
     [CONFIG_HEAP] = {.name = "heap",
                      .meaning = "vmtrace, pinned heap alone (VMTRACE_OUT=off)",
-                     .library = {"./libvmtrace.so"}},
+                     .preload = {"./libvmtrace.so"}},
     [CONFIG_TRACE] = {.name = "trace",
                       .meaning = "vmtrace, trace without stacks (VMTRACE_STACK=0)",
-                      .library = {"./libvmtrace.so"}},
+                      .preload = {"./libvmtrace.so"}},
     [CONFIG_FULL] = {.name = "full",
                      .meaning = "vmtrace, trace with stacks (VMTRACE_STACK=64; 128 at depth 120)",
-                     .library = {"./libvmtrace.so"}},
+                     .preload = {"./libvmtrace.so"}},
     [CONFIG_JEPROF] = {.name = "jeprof",
                        .meaning = "jemalloc's profiler, every allocation (prof:true,prof_active:true,lg_prof_sample:0)",
                        .heavy = true,
-                       .library = {"libjemalloc.so.2", "libjemalloc.so.1"}},
+                       .preload = {"libjemalloc.so.2", "libjemalloc.so.1"}},
     [CONFIG_GPERF] = {.name = "gperftools",
                       .meaning = "its heap profiler (HEAPPROFILE)",
                       .heavy = true,
-                      .library = {"libtcmalloc.so.4"}},
+                      .preload = {"libtcmalloc.so.4"}},
     [CONFIG_HEAPTRACK_RUN] = {.name = "heaptrack",
                               .meaning = "the command, as its users start it: library, interpreter and compressor",
                               .heavy = true,
@@ -56,13 +56,13 @@ static const struct known known[CONFIG_COUNT] = {
                           .meaning =
                               "heaptrack's library alone, writing raw data to a file; stacks included, no interpreter",
                           .heavy = true,
-                          .library = {"/usr/lib/heaptrack/libheaptrack_preload.so",
+                          .preload = {"/usr/lib/heaptrack/libheaptrack_preload.so",
                                       "/usr/lib/x86_64-linux-gnu/heaptrack/libheaptrack_preload.so",
                                       "/usr/lib64/heaptrack/libheaptrack_preload.so"}},
     [CONFIG_LTTNG] = {.name = "lttng",
                       .meaning = "LTTng-UST libc wrapper, default channel (full buffers discard events), no stacks",
                       .heavy = true,
-                      .library = {"liblttng-ust-libc-wrapper.so.1", "liblttng-ust-libc-wrapper.so"}},
+                      .preload = {"liblttng-ust-libc-wrapper.so.1", "liblttng-ust-libc-wrapper.so"}},
 };
 
 /* "5.3.0-0-g..." of the allocator in this process, or "". */
@@ -193,25 +193,25 @@ static void config_find(const struct bench *bench, struct config *config, const 
              config->available ? "" : "not installed: ", from->command);
     return;
   }
-  if (!from->library[0]) {
+  if (!from->preload[0]) {
     config->available = true;
     snprintf(config->version, sizeof config->version, "%s", gnu_get_libc_version());
     return;
   }
-  if (from->library[0][0] == '.') {
+  if (from->preload[0][0] == '.') {
     find_product(bench, config);
     return;
   }
-  for (unsigned i = 0; i < sizeof from->library / sizeof *from->library && from->library[i]; i++) {
+  for (unsigned i = 0; i < sizeof from->preload / sizeof *from->preload && from->preload[i]; i++) {
     memset(&answer, 0, sizeof answer);
-    if (find_library(from->library[i], &answer)) {
+    if (find_library(from->preload[i], &answer)) {
       snprintf(config->preload, sizeof config->preload, "%.1000s", answer.path);
       say_version(config, &answer);
       config->available = true;
       return;
     }
   }
-  snprintf(config->version, sizeof config->version, "not installed (%.100s)", from->library[0]);
+  snprintf(config->version, sizeof config->version, "not installed (%.100s)", from->preload[0]);
 }
 
 void config_init(struct bench *bench)
