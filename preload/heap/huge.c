@@ -9,8 +9,8 @@
 
 #include "base/lock.h"
 #include "base/sys.h"
+#include "heap/abandon.h"
 #include "heap/cache.h"
-#include "heap/ended.h"
 #include "heap/large.h"
 #include "heap/space.h"
 
@@ -140,7 +140,7 @@ void huge_retire(struct segment *segment)
   arena->huge_blocks--;
   space_give(segment->addr, segment->huge_span, false, segment->moved);
   if (!arena->huge_blocks)
-    ended_emptied(region);
+    abandon_emptied(region);
   lock_release(&region->lock);
 }
 
@@ -270,6 +270,6 @@ void huge_moved(struct arena *arena, bool own, struct segment *segment)
   if (own)
     extent_add(&arena->free_ranges, segment->addr, segment->huge_span, 0);
   else if (!arena->huge_blocks)
-    ended_emptied(region);
+    abandon_emptied(region);
   lock_release(&region->lock);
 }

@@ -10,8 +10,10 @@
 
 #include "base/own.h"
 #include "base/sys.h"
+#include "heap/abandon.h"
 #include "heap/arena.h"
 #include "heap/ended.h"
+#include "heap/ended_list.h"
 #include "heap/large.h"
 
 /*
@@ -155,7 +157,7 @@ static bool region_fill(struct region *region, uint64_t start, uint64_t size, bo
 static struct region *region_make(uint64_t start, uint64_t size, bool first)
 {
   uint64_t mask = sys_block_signals();
-  struct region *region = ended_record();
+  struct region *region = abandon_record();
 
   if (region) {
     lock_take(&region->lock);
@@ -227,7 +229,7 @@ static bool resume(struct region *region)
     done = region_open(region);
   if (done) {
     region_set_state(region, REGION_USED);
-    ended_reopen(region);
+    abandon_reopen(region);
   }
   lock_release(&region->lock);
   return done;
@@ -311,7 +313,7 @@ void region_before_fork(void)
   lock_take(&pool_lock);
   for (struct region *region = region_first(); region; region = region->next)
     lock_take(&region->lock);
-  ended_before_fork();
+  ended_list_before_fork();
 }
 
 static void unlock(struct lock *lock, bool child)
@@ -324,7 +326,7 @@ static void unlock(struct lock *lock, bool child)
 
 void region_after_fork(bool child)
 {
-  ended_after_fork(child);
+  ended_list_after_fork(child);
   for (struct region *region = region_first(); region; region = region->next)
     unlock(&region->lock, child);
   unlock(&pool_lock, child);

@@ -24,7 +24,7 @@ enum region_state {
   REGION_LOST    /* its thread left a call on the heap half-way: only its blocks are still used (heap_recover) */
 };
 
-/* What ended.c keeps of each region, under its own lock. */
+/* What is kept of each region under the lock of the lists (ended_list.h). */
 struct ended {
   bool busy;   /* a thread was given the heap, and has not ended */
   bool gone;   /* the thread runs no more code: the heap may be wiped; atomic */
@@ -40,7 +40,7 @@ struct ended {
 struct region {
   struct lock lock;
   uint32_t state; /* enum region_state; written under lock */
-  bool closed;    /* nothing will be allocated in it any more, but by reopening it (ended.c) */
+  bool closed;    /* nothing will be allocated in it any more, but by reopening it (abandon.c) */
   uint64_t start, end;
   uint64_t window_end, own_end;
   uint64_t children_start; /* the lowest address given to a child */

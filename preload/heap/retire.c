@@ -9,7 +9,8 @@
 #include <sys/mman.h>
 
 #include "base/sys.h"
-#include "heap/ended.h"
+#include "heap/abandon.h"
+#include "heap/decay.h"
 #include "heap/page_bits.h"
 #include "heap/recycle.h"
 #include "heap/segment.h"
@@ -67,7 +68,7 @@ static void sweep_left_behind(struct region *region)
 
   lock_take(&region->lock);
   if (region->state == REGION_PARKED)
-    ended_sweep(region, false);
+    decay_sweep(region, false);
   lock_release(&region->lock);
   sys_restore_signals(mask);
 }
@@ -79,7 +80,7 @@ static void bury(struct segment *segment)
   lock_take(&region->lock);
   if (region_is_whole(region)) {
     segment_bury(arena_of(region_heap(region)), segment);
-    ended_emptied(region);
+    abandon_emptied(region);
   }
   lock_release(&region->lock);
 }

@@ -7,7 +7,7 @@
 #include "heap/arena.h"
 #include "heap/page_bits.h"
 
-/* closed: what is available counts as gone already (ended.c). */
+/* closed: what is available counts as gone already (abandon.c). */
 static void add_run(struct heap_stats *stats, const struct run *run, bool closed)
 {
   unsigned class = run_class(run);

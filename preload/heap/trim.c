@@ -5,7 +5,7 @@
 #include "base/sys.h"
 #include "heap/arena.h"
 #include "heap/cache.h"
-#include "heap/ended.h"
+#include "heap/decay.h"
 #include "heap/retire.h"
 #include "heap/segment.h"
 #include "heap/space.h"
@@ -51,7 +51,7 @@ size_t heap_trim(uint64_t age_ns)
   for (struct region *region = region_first(); region; region = region->next) {
     bytes += trim_segments(region, before);
     bytes += trim_cache(region, before);
-    ended_trim(region, before);
+    decay_trim(region, before);
   }
   if (!age_ns)
     bytes += retire_sweep(true) + space_trim();
