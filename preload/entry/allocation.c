@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "base/sys.h"
+#include "entry/foreign.h"
 #include "entry/free_sites.h"
 #include "entry/process.h"
 #include "entry/report.h"
@@ -89,38 +90,75 @@ static void *next_resize(const struct hook *h, void *p, size_t size)
 
 /* ---- somebody else's ---- */
 
-/* libc may be asked where its functions are, which may allocate: not in the middle of a hook. */
-static void foreign_free(const struct hook *h, void *p)
+/* What comes between the two runs no longer in the middle of a hook. */
+static void step_out(const struct hook *h)
 {
-  struct thread *t = h->thread;
-  int error = errno;
-
-  if (h->state == HOOK_NESTED)
-    return;
-  hook_leave(t, h->frame);
-  internal_begin(t);
-  heap_next_free_foreign(p);
-  internal_end(t);
-  while (!hook_enter(t, h->frame))
-    if (hook_resolve(h->frame) != HOOK_READY)
-      break;
-  errno = error;
+  if (h->state == HOOK_READY)
+    hook_leave(h->thread, h->frame);
 }
 
-static void *foreign_resize(const struct hook *h, void *p, size_t size)
+static void step_in(const struct hook *h)
 {
-  struct thread *t = h->thread;
-  void *q;
-
-  if (h->state == HOOK_NESTED)
-    return NULL;
-  hook_leave(t, h->frame);
-  internal_begin(t);
-  q = heap_next_resize_foreign(p, size);
-  internal_end(t);
-  while (!hook_enter(t, h->frame))
+  if (h->state != HOOK_READY)
+    return;
+  while (!hook_enter(h->thread, h->frame))
     if (hook_resolve(h->frame) != HOOK_READY)
       break;
+}
+
+/* No block of the pinned heap's: verdict is HEAP_FOREIGN, or HEAP_INVALID where the heap uses nothing. */
+static bool is_foreign(enum heap_verdict verdict, const void *p)
+{
+  return verdict == HEAP_FOREIGN || (verdict == HEAP_INVALID && !heap_uses(p));
+}
+
+static void report_foreign_free(const struct hook *h, enum heap_verdict verdict, enum foreign_place place,
+                                const void *p, const char *call)
+{
+  if (place > FOREIGN_NEXT)
+    report_foreign(h, place, p, call);
+  else if (place == FOREIGN_ELSEWHERE && verdict != HEAP_FOREIGN)
+    report_bad_free(h, verdict, p, call);
+}
+
+/* libc maps its memory without our hooks: its blocks lie outside of the pinned ranges. */
+static void foreign_free(const struct hook *h, enum heap_verdict verdict, void *p, const char *call)
+{
+  enum foreign_place place = FOREIGN_ELSEWHERE;
+  int error = errno;
+
+  if (h->state != HOOK_NESTED) {
+    step_out(h);
+    internal_begin(h->thread);
+    place = foreign_place(h, (uintptr_t)p);
+    if (place == FOREIGN_ELSEWHERE && verdict == HEAP_FOREIGN)
+      heap_next_free_foreign(p);
+    internal_end(h->thread);
+    if (place == FOREIGN_NEXT)
+      heap_next()->free(p);
+    step_in(h);
+    errno = error;
+  }
+  report_foreign_free(h, verdict, place, p, call);
+}
+
+static void *foreign_resize(const struct hook *h, enum heap_verdict verdict, void *p, size_t size)
+{
+  enum foreign_place place;
+  void *q = NULL;
+
+  step_out(h);
+  internal_begin(h->thread);
+  place = foreign_place(h, (uintptr_t)p);
+  if (place == FOREIGN_ELSEWHERE && verdict == HEAP_FOREIGN)
+    q = heap_next_resize_foreign(p, size);
+  internal_end(h->thread);
+  if (place == FOREIGN_NEXT)
+    q = heap_next()->realloc(p, size);
+  step_in(h);
+  report_foreign_free(h, verdict, place, p, "realloc");
+  if (!q)
+    errno = place > FOREIGN_NEXT || (place == FOREIGN_ELSEWHERE && verdict != HEAP_FOREIGN) ? EINVAL : ENOMEM;
   return q;
 }
 
@@ -225,8 +263,8 @@ void block_free(const struct hook *h, void *p, const char *call)
       HOOK_RECORD(h, FREE, (uint64_t)(uintptr_t)p);
     if (h->state == HOOK_READY)
       free_sites_note(h->thread, p, h->frame);
-  } else if (verdict == HEAP_FOREIGN) {
-    foreign_free(h, p);
+  } else if (is_foreign(verdict, p)) {
+    foreign_free(h, verdict, p, call);
   } else {
     report_bad_free(h, verdict, p, call);
   }
@@ -264,11 +302,11 @@ void *block_resize(const struct hook *h, void *p, size_t size)
     if (is_recycled(h, p, &usable) && usable <= CLASS_MAX)
       return recycled_resize(h, p, usable, size);
     verdict = heap_resize(h->thread->heap, p, size, &q);
-    if (verdict == HEAP_FOREIGN)
-      q = foreign_resize(h, p, size);
-    else if (verdict != HEAP_OK)
+    if (is_foreign(verdict, p))
+      return foreign_resize(h, verdict, p, size);
+    if (verdict != HEAP_OK)
       return bad_resize(h, verdict, p);
-    else if (q)
+    if (q)
       HOOK_RECORD(h, REALLOC, (uint64_t)(uintptr_t)p, (uint64_t)(uintptr_t)q, size);
   }
   if (!q)

@@ -41,10 +41,11 @@
 
 /* thread->flags */
 #define THREAD_DETACHED 1u
-#define THREAD_ENDED 2u  /* its last destructor ran; libc may still free a few blocks in it */
-#define THREAD_DAEMON 4u /* in daemon(): the parent side of its fork exits inside libc */
-#define THREAD_STATIC 8u /* the first thread's: not own_alloc's */
-#define THREAD_GONE 16u  /* it ended and runs no more code */
+#define THREAD_ENDED 2u     /* its last destructor ran; libc may still free a few blocks in it */
+#define THREAD_DAEMON 4u    /* in daemon(): the parent side of its fork exits inside libc */
+#define THREAD_STATIC 8u    /* the first thread's: not own_alloc's */
+#define THREAD_GONE 16u     /* it ended and runs no more code */
+#define THREAD_CONFINED 32u /* strict seccomp: any system call may be its last */
 
 /* Bytes mapped for thread->pending; pages of them that are never used cost nothing. */
 #define PENDING_BYTES (256u << 10)

@@ -208,6 +208,7 @@ static void confine(struct thread *t)
 {
   if (sys_call(SYS_prctl, PR_GET_SECCOMP, 0, 0, 0, 0, 0) != SECCOMP_MODE_DISABLED)
     return;
+  t->flags |= THREAD_CONFINED;
   t->unwind = NULL; /* not given back: a hook that this interrupts may be using it */
   trace_stop_confined();
   t->writer = &trace_none;

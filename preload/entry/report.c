@@ -32,7 +32,8 @@ struct misuse {
   const char *title; /* "double free" */
   uint64_t addr;
   uint32_t stack, free_stack;
-  bool known; /* block is */
+  bool outside; /* of the heap: there is no block to tell of */
+  bool known;   /* block is */
   struct trace_block block;
 };
 
@@ -52,7 +53,7 @@ static void look_up(const struct hook *h, struct misuse *m)
 
   if (h->state == HOOK_READY)
     m->stack = stack_of(h->thread, h->frame);
-  m->known = trace_find_block(m->addr, inside, &m->block) == 0;
+  m->known = !m->outside && trace_find_block(m->addr, inside, &m->block) == 0;
   freed = m->kind == VT_HEAP_DOUBLE_FREE || m->kind == VT_HEAP_INVALID_FREE;
   if (!m->known || !freed)
     m->block.freed = false;
@@ -129,11 +130,14 @@ static void say_all(struct message *m, const struct hook *h, const struct misuse
     say_stack(m, e->stack);
   else
     say(m, "    #0 %s", code_name(m->names, ((const uint64_t *)h->frame)[1] - 1, m->name, sizeof m->name));
+  if (!process_is_traced() && e->outside)
+    return;
   if (!process_is_traced()) {
     say(m, "  there is no trace, which would tell where the block was allocated and freed");
     return;
   }
-  say_block(m, e);
+  if (!e->outside)
+    say_block(m, e);
   if (e->kind == VT_HEAP_DOUBLE_FREE || e->block.freed)
     say_free(m, e);
   say(m, "  the same with lines and inlined functions: vmtrace info %s", trace_path());
@@ -191,6 +195,22 @@ void report_bad_free(const struct hook *h, enum heap_verdict verdict, const void
   char head[200];
 
   text_format(head, sizeof head, "%s(%p): %s,", call, p, kinds[verdict].text);
+  report(h, &e, head);
+}
+
+void report_foreign(const struct hook *h, enum foreign_place place, const void *p, const char *call)
+{
+  static const char *const places[] = {
+      [FOREIGN_UNMAPPED] = "nothing is mapped at this address",
+      [FOREIGN_STACK] = "the address is on this thread's stack",
+      [FOREIGN_CODE] = "the address is in code or constants",
+      [FOREIGN_DATA] = "the address is a global or static variable's",
+  };
+  struct misuse e = {
+      .kind = VT_HEAP_INVALID_FREE, .title = "invalid pointer", .addr = (uint64_t)(uintptr_t)p, .outside = true};
+  char head[200];
+
+  text_format(head, sizeof head, "%s(%p): %s,", call, p, places[place]);
   report(h, &e, head);
 }
 

@@ -20,6 +20,18 @@ bool heap_covers(const void *p)
          meta_segment(addr)->kind != SEGMENT_NONE;
 }
 
+bool heap_uses(const void *p)
+{
+  uintptr_t addr = (uintptr_t)p;
+  unsigned state;
+
+  if (!heap_covers(p))
+    return false;
+  state = meta_state(addr);
+  return state == META_GONE ||
+         ((state & META_HEADS) && __atomic_load_n(&meta_segment(addr)->kind, __ATOMIC_ACQUIRE) != SEGMENT_NONE);
+}
+
 static bool is_live(uintptr_t addr)
 {
   struct state_pair *pair = meta_pair(addr);

@@ -115,6 +115,9 @@ enum heap_verdict heap_resize(struct heap *heap, void *p, size_t size, void **re
 enum heap_verdict heap_usable(const void *p, size_t *size);
 /* Whether the address lies in the pinned heap's ranges at all (blocks or pinned mappings). */
 bool heap_covers(const void *p);
+/* Whether a segment, or the start of a huge block, is or was at the address.  If not, HEAP_INVALID says only that the
+ * heap has no block there: it is a mapping of the program's, or nothing. */
+bool heap_uses(const void *p);
 
 /*
  * For calls out of a signal handler that interrupted the owner in the middle

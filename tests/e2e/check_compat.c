@@ -41,6 +41,28 @@ START_TEST(starts_inside_the_programs_own_malloc)
 }
 END_TEST
 
+/* What jemalloc gave out by a function of its own goes back to it, in the ranges where the library pins mappings too.
+ */
+START_TEST(blocks_of_the_next_allocator_go_back_to_it)
+{
+  const char *jemalloc = e2e_system_library("libjemalloc.so.2");
+  struct e2e_result result;
+  char preload[1000];
+
+  if (!jemalloc)
+    E2E_SKIP("libjemalloc.so.2 is not in the usual places");
+  snprintf(preload, sizeof preload, "%s:%s", e2e_library(), jemalloc);
+  e2e_run(&(struct e2e_spec){.argv = E2E_ARGV(e2e_prog("next_own")),
+                             .env = E2E_ARGV(_i ? "VMTRACE_HEAP=next" : "VMTRACE_HEAP=pin"),
+                             .preload = preload},
+          &result);
+  e2e_expect_exit(&result, 0);
+  ck_assert_str_eq(result.out, "came back\n");
+  ck_assert_str_eq(result.err, "");
+  e2e_release(&result);
+}
+END_TEST
+
 static void bind_deeply(const char *preload, const char *heap, const char *says)
 {
   const char *jansson = e2e_system_library("libjansson.so.4");
@@ -82,6 +104,7 @@ int main(void)
 
   tcase_add_test(tcase, starts_inside_newlocale);
   tcase_add_test(tcase, starts_inside_the_programs_own_malloc);
+  tcase_add_loop_test(tcase, blocks_of_the_next_allocator_go_back_to_it, 0, 2);
   tcase_add_test(tcase, module_bound_deeply_has_the_pinned_heap);
   tcase_add_test(tcase, module_bound_deeply_has_the_preloaded_allocator);
   return e2e_main(suite);
