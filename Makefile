@@ -23,9 +23,10 @@ COMPILE = $(CC) $(STD) $(CFLAGS) $(SAN_FLAGS) $(WARN) -MMD -MP
 LINK = $(CC) $(CFLAGS) $(SAN_FLAGS) $(LDFLAGS)
 # The library is called from the middle of everything: no stack protector (it needs TLS that may not be there),
 # initial-exec TLS (no call to __tls_get_addr, which allocates), no built-in knowledge of malloc inside malloc, and no
-# sibling calls: a hook's frame is there as long as what it called runs.
+# sibling calls: a hook's frame is there as long as what it called runs.  No vectors made of neighbouring words (slp):
+# a walk has its pc and sp in registers, and would pass them through a vector register at each frame.
 PRELOAD_FLAGS := -Ipreload -fPIC -fvisibility=hidden -ftls-model=initial-exec -fno-builtin-malloc \
-  -fno-stack-protector -fno-optimize-sibling-calls
+  -fno-stack-protector -fno-optimize-sibling-calls -fno-tree-slp-vectorize
 
 # NAME_x86_64.c and NAME_aarch64.c: only the one of this machine is built.
 OTHER_ARCH := $(filter-out %_$(ARCH).c,$(wildcard preload/*/*_x86_64.c preload/*/*_aarch64.c))

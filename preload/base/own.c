@@ -15,6 +15,7 @@
 #include "base/sys.h"
 
 #define PAGE UINT64_C(4096)
+#define HUGE (UINT64_C(2) << 20)
 #define MIN_SHIFT 6
 #define MAX_SHIFT 16
 #define GRAIN (UINT64_C(64) << 10) /* small objects are cut from pieces of this size */
@@ -32,16 +33,18 @@ static struct lock own_lock;
 static struct own_object *own_lists[MAX_SHIFT + 1];
 static uint8_t *grain_cur, *grain_end;
 
-/* Maps at the next address of our range; addresses that are taken are passed over, in steps that double. */
-static void *map_next(size_t size, int prot, int flags, int fd, int64_t offset)
+/* Maps at the next address of our range that is a multiple of align; addresses that are taken are passed over, in steps
+ * that double. */
+static void *map_next(size_t size, uint64_t align, int prot, int flags, int fd, int64_t offset)
 {
   uint64_t step;
 
   size = (size + PAGE - 1) & ~(PAGE - 1);
-  for (step = size;; step *= 2) {
+  for (step = size + align - PAGE;; step *= 2) {
     uint64_t addr = __atomic_fetch_add(&own_next, step, __ATOMIC_RELAXED);
     void *p;
 
+    addr = (addr + align - 1) & ~(align - 1);
     if (addr + size > OWN_END)
       return NULL;
     p = sys_mmap((void *)addr, size, prot, flags | MAP_FIXED_NOREPLACE, fd, offset);
@@ -58,7 +61,16 @@ static void *map_next(size_t size, int prot, int flags, int fd, int64_t offset)
 
 void *own_map(size_t size)
 {
-  return map_next(size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  return map_next(size, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+}
+
+void *own_map_huge(size_t size)
+{
+  void *p = map_next(size, HUGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+  if (p)
+    sys_madvise(p, size, MADV_HUGEPAGE);
+  return p;
 }
 
 void *own_map_alone(size_t size)
@@ -72,7 +84,7 @@ void *own_map_alone(size_t size)
 
 void *own_map_file(size_t size, int fd, int64_t offset)
 {
-  return map_next(size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, offset);
+  return map_next(size, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, offset);
 }
 
 void own_unmap(void *p, size_t size)

@@ -15,6 +15,8 @@
  * descriptor, of the file at offset, shared.  Thread-safe, without locks.  NULL when the kernel refuses.
  */
 void *own_map(size_t size);
+/* The same for what is used all over: from a multiple of 2 MiB, and in huge pages where the kernel has them. */
+void *own_map_huge(size_t size);
 /* Memory of this process alone: the child of a fork neither has it nor pays for it, and this process's pages are not
  * copied when it goes on writing to them. */
 void *own_map_alone(size_t size);

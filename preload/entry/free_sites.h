@@ -18,7 +18,7 @@
 
 #define FREE_SITES 8192u
 #define FREE_STACK_BITS 21 /* of a site; the address in units of 16 bytes has the other 43 */
-#define FREE_CALLERS 8u    /* a power of two */
+#define FREE_CALLERS 64u   /* a power of two */
 
 /* A place in the program that frees, and its node (unwind_caller) under that generation. */
 struct free_caller {
@@ -42,7 +42,7 @@ void free_sites_add(struct thread *t, const void *p, uintptr_t frame);
 
 static inline struct free_caller *free_caller_of(struct free_sites *sites, uint64_t pc)
 {
-  return &sites->caller[pc / FREE_CALLERS % FREE_CALLERS];
+  return &sites->caller[pc / 8 % FREE_CALLERS];
 }
 
 static inline void free_sites_put(struct free_sites *sites, const void *p, uint32_t stack)

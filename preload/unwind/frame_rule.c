@@ -21,9 +21,15 @@ bool frame_rules_start(void)
   return frame_rules_current != NULL;
 }
 
-static uint32_t hash_of_slot(const struct slot *s)
+static bool move_rules(const struct slot_table *from, struct slot_table *to)
 {
-  return frame_rule_hash(s->key);
+  for (uint32_t i = 0; i <= from->mask; i++) {
+    const struct slot *s = &from->slots[i];
+
+    if (s->value)
+      slot_table_move(to, s, frame_rule_hash(s->key));
+  }
+  return true;
 }
 
 void frame_rule_add(uint64_t pc, bool exact, struct frame_rule rule)
@@ -33,7 +39,7 @@ void frame_rule_add(uint64_t pc, bool exact, struct frame_rule rule)
 
   __builtin_memcpy(&word, &rule, sizeof word);
   lock_take(&writers);
-  t = slot_table_grown(&frame_rules_current, hash_of_slot);
+  t = slot_table_grown(&frame_rules_current, move_rules);
   if (t) {
     uint32_t at = frame_rule_hash(key);
 

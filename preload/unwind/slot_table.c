@@ -10,10 +10,18 @@
 #include "base/sys.h"
 
 #define PAGE ((uintptr_t)4096)
+#define HUGE_FROM                                                                                                      \
+  ((size_t)2 << 20) /* entries lie all over a table: most lookups would need a page's translation anew */
+
+static size_t size_of(uint32_t slots)
+{
+  return sizeof(struct slot_table) + (size_t)slots * sizeof(struct slot);
+}
 
 struct slot_table *slot_table_new(uint32_t slots)
 {
-  struct slot_table *t = own_map(sizeof *t + (size_t)slots * sizeof t->slots[0]);
+  size_t size = size_of(slots);
+  struct slot_table *t = size < HUGE_FROM ? own_map(size) : own_map_huge(size);
 
   if (t)
     t->mask = slots - 1;
@@ -28,27 +36,30 @@ static void empty(struct slot_table *t)
   sys_madvise((void *)from, end - from, MADV_DONTNEED);
 }
 
-struct slot_table *slot_table_grown(struct slot_table **current, uint32_t (*hash)(const struct slot *slot))
+void slot_table_move(struct slot_table *to, const struct slot *slot, uint32_t index)
 {
-  struct slot_table *t = *current, *bigger;
+  while (to->slots[index & to->mask].key)
+    index++;
+  slot_put(&to->slots[index & to->mask], slot->key, slot->value);
+  to->used++;
+}
+
+struct slot_table *slot_table_grown(struct slot_table **current,
+                                    bool (*move)(const struct slot_table *from, struct slot_table *to))
+{
+  struct slot_table *t = *current, *larger;
+  uint32_t slots = t->mask + 1;
 
   if (t->used <= t->mask / 2)
     return t;
-  bigger = slot_table_new((t->mask + 1) * 2);
-  if (!bigger)
-    return t->used < t->mask ? t : NULL;
-  for (uint32_t i = 0; i <= t->mask; i++) {
-    const struct slot *s = &t->slots[i];
-    uint32_t at = hash(s);
-
-    if (!s->value)
-      continue;
-    while (bigger->slots[at & bigger->mask].key)
-      at++;
-    bigger->slots[at & bigger->mask] = *s;
-    bigger->used++;
+  larger = slot_table_new(2 * slots);
+  if (larger && !move(t, larger)) {
+    own_unmap(larger, size_of(2 * slots));
+    larger = NULL;
   }
-  __atomic_store_n(current, bigger, __ATOMIC_RELEASE);
+  if (!larger)
+    return t->used < t->mask ? t : NULL;
+  __atomic_store_n(current, larger, __ATOMIC_RELEASE);
   empty(t);
-  return bigger;
+  return larger;
 }

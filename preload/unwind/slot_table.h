@@ -9,6 +9,7 @@
 #ifndef VMTRACE_SLOT_TABLE_H
 #define VMTRACE_SLOT_TABLE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/lock.h"
@@ -24,7 +25,7 @@ struct slot {
 struct slot_table {
   uint32_t mask;
   uint32_t used;
-  struct slot slots[];
+  _Alignas(64) struct slot slots[]; /* four in a cache line, none in two */
 };
 
 /* Multiplicative hashing (Knuth); the high bits are the good ones. */
@@ -35,10 +36,15 @@ struct slot_table *slot_table_new(uint32_t slots);
 
 /*
  * Room for one more in *current: itself or its larger successor, which is then
- * published.  hash gives a slot's first index; slots that have no value are left behind.  NULL: out of memory and
- * full.  The owner's lock is held.
+ * published.  move puts all slots that still matter into the successor, by slot_table_move; false: out of memory.
+ * NULL: out of memory and full.  The owner's lock is held.
  */
-struct slot_table *slot_table_grown(struct slot_table **current, uint32_t (*hash)(const struct slot *slot));
+struct slot_table *slot_table_grown(struct slot_table **current,
+                                    bool (*move)(const struct slot_table *from, struct slot_table *to));
+
+/* Puts a slot, whose key is not there yet, at its index or at the next free one.  The table is not published, or its
+ * owner's lock is held and it has room. */
+void slot_table_move(struct slot_table *to, const struct slot *slot, uint32_t index);
 
 static inline struct slot_table *slot_table_get(struct slot_table *const *current)
 {

@@ -28,25 +28,29 @@
  */
 struct path_site {
   uint64_t pc, sp;
-  const uint64_t *place[SITE_PLACES];
+  bool deep; /* the nearest SITE_PLACES do not tell all paths apart: twice as many are looked at */
+  const uint64_t *place[2 * SITE_PLACES];
 };
 
+/* What is looked at each time is in two cache lines. */
 struct path {
-  uint64_t pc, sp, bp;
+  _Alignas(64) uint64_t pc;
+  uint64_t sp, bp;
   uint64_t kept;               /* the kept stack for which outer was last found to be what it was: its number */
   uint64_t outer_sp, outer_bp; /* the state of the kept frame that it leads to */
   uint32_t outer_node, node;   /* that frame's node, and the innermost frame's */
-  uint32_t mix;                /* path_mix of what it begins with; it lies at index mix or in the other of that pair */
   uint16_t outer;              /* that frame's index among the kept ones */
-  bool needs_bp;               /* bp matters on the way or further out */
-  bool more;                   /* the second half of check[] is in use */
-  struct path *next;           /* what came after it the latest time */
+  uint16_t tag;                /* path_tag of the mix of what it begins with */
+  uint16_t next;               /* what came after it the latest time: its index */
+  bool needs_bp : 1;           /* bp matters on the way or further out */
+  bool more : 1;               /* the second half of check[] is in use */
   struct check check[PATH_CHECKS];
 };
+_Static_assert(sizeof(struct path) == 64 + PATH_CHECKS * sizeof(struct check), "no cache line for nothing");
 
 struct stack_paths {
-  struct path_site sites[PATH_SITES];
   struct path paths[PATHS];
+  struct path_site sites[PATH_SITES];
   /* Above 0: paths are looked up.  Spent by misses, restored by hits; where paths do not come back, looking for them
    * pauses. */
   int credit;
@@ -62,15 +66,30 @@ static inline struct path_site *path_site_of(struct stack_paths *all, uint64_t p
   return &all->sites[(pc ^ pc >> 5 ^ sp >> 4) % PATH_SITES];
 }
 
-/* A hash of the site and the present contents of its places. */
-static inline uint32_t path_mix(const struct path_site *site)
+static inline uint64_t path_mix_places(const uint64_t *const *place)
 {
-  uint64_t a = *site->place[0], b = *site->place[1], c = *site->place[2], d = *site->place[3];
+  uint64_t a = *place[0], b = *place[1], c = *place[2], d = *place[3];
 
   /* Neighbours in a chain of calls are often neighbours in memory: each has its own bits. */
   a ^= b << 21 | b >> 43;
   c ^= d << 21 | d >> 43;
-  return (uint32_t)((site->pc + site->sp + a + (c << 11 | c >> 53)) * UINT64_C(0x9e3779b97f4a7c15) >> 32);
+  return a + (c << 11 | c >> 53);
+}
+
+/* A hash of the site and the present contents of its places. */
+static inline uint32_t path_mix(const struct path_site *site)
+{
+  uint64_t mix = site->pc + site->sp + path_mix_places(site->place);
+
+  if (unlikely(site->deep))
+    mix = mix * 3 + path_mix_places(site->place + SITE_PLACES);
+  return (uint32_t)(mix * UINT64_C(0x9e3779b97f4a7c15) >> 32);
+}
+
+/* The low bits of a mix say which pair it is. */
+static inline uint16_t path_tag(uint32_t mix)
+{
+  return (uint16_t)(mix >> 16);
 }
 
 /* The path with that mix, or one of the pair among which it would be. */
@@ -78,7 +97,7 @@ static inline struct path *path_of_mix(struct stack_paths *all, uint32_t mix)
 {
   struct path *p = &all->paths[mix % PATHS];
 
-  return p->mix == mix ? p : &all->paths[mix % PATHS ^ 1];
+  return p->tag == path_tag(mix) ? p : &all->paths[mix % PATHS ^ 1];
 }
 
 #endif

@@ -5,6 +5,7 @@
 
 #include <stddef.h>
 
+#include "base/own.h"
 #include "vmtrace/format.h"
 
 #define FIRST_SLOTS 256u /* 4 KiB: entries lie all over a table, and each page of it is a fault in a short process */
@@ -13,7 +14,8 @@
 
 struct slot_table *stack_table_current;
 static struct lock writers;
-static uint32_t next_id = VT_STACK_FIRST; /* never reused, not even after fork */
+static uint32_t next_id = VT_STACK_FIRST;  /* never reused, not even after fork */
+static uint32_t first_id = VT_STACK_FIRST; /* of the present table */
 
 bool stack_table_start(void)
 {
@@ -22,34 +24,72 @@ bool stack_table_start(void)
   return stack_table_current != NULL;
 }
 
-static uint32_t hash_of_slot(const struct slot *s)
+/* For each id from first_id on: 1 + its slot's index, or 0 when there is none; and its way. */
+struct place {
+  uint32_t slot, way;
+};
+
+/* The way to a caller of which no slot is left is not known: nobody can ask for what it calls, either. */
+static bool way_of(const struct place *place, uint32_t id, uint32_t *way)
 {
-  return stack_table_hash((uint32_t)(s->value >> 32), s->key);
+  if (id < VT_STACK_FIRST) {
+    *way = stack_table_root(id).way;
+    return true;
+  }
+  if (id < first_id || !place[id - first_id].slot)
+    return false;
+  *way = place[id - first_id].way;
+  return true;
 }
 
-uint32_t stack_table_add(uint32_t parent, uint64_t pc, bool *made)
+/* Ways are not in the slots, but follow from the callers'; and a caller's id is smaller. */
+static bool move_nodes(const struct slot_table *from, struct slot_table *to)
 {
+  uint32_t ids = next_id - first_id, caller;
+  struct place *place = own_map(ids * sizeof *place);
+
+  if (!place)
+    return false;
+  for (uint32_t i = 0; i <= from->mask; i++)
+    if (from->slots[i].value)
+      place[(uint32_t)from->slots[i].value - first_id].slot = i + 1;
+  for (struct place *p = place; p < place + ids; p++) {
+    const struct slot *s = p->slot ? &from->slots[p->slot - 1] : NULL;
+
+    if (s && way_of(place, (uint32_t)(s->value >> 32), &caller)) {
+      p->way = stack_table_way(caller, s->key);
+      slot_table_move(to, s, p->way);
+    } else {
+      p->slot = 0;
+    }
+  }
+  own_unmap(place, ids * sizeof *place);
+  return true;
+}
+
+struct stack_node stack_table_add(struct stack_node caller, uint64_t pc, bool *made)
+{
+  struct stack_node node = {0, stack_table_way(caller.way, pc)};
   struct slot_table *t;
-  uint32_t id = 0;
 
   lock_take(&writers);
-  t = slot_table_grown(&stack_table_current, hash_of_slot);
+  t = slot_table_grown(&stack_table_current, move_nodes);
   if (t) {
-    uint32_t at = stack_table_hash(parent, pc);
+    uint32_t at = node.way;
     struct slot *s = &t->slots[at & t->mask];
 
-    while (s->key && !(s->key == pc && s->value >> 32 == parent))
+    while (s->key && !(s->key == pc && s->value >> 32 == caller.id))
       s = &t->slots[++at & t->mask];
-    id = (uint32_t)s->value;
+    node.id = (uint32_t)s->value;
     if (!s->key && next_id != UINT32_MAX) {
-      id = next_id++;
-      slot_put(s, pc, (uint64_t)parent << 32 | id);
+      node.id = next_id++;
+      slot_put(s, pc, (uint64_t)caller.id << 32 | node.id);
       t->used++;
       *made = true;
     }
   }
   lock_release(&writers);
-  return id;
+  return node;
 }
 
 bool stack_table_entry(uint32_t id, uint32_t *parent, uint64_t *pc)
@@ -99,6 +139,8 @@ void stack_table_after_fork(bool child)
   lock_reset(&writers);
   /* The child's trace is a file of its own: it must hold every node that its stacks use. */
   fresh = stack_table_current ? slot_table_new(FIRST_SLOTS) : NULL;
-  if (fresh)
-    stack_table_current = fresh;
+  if (!fresh)
+    return;
+  stack_table_current = fresh;
+  first_id = next_id;
 }

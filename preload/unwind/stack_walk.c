@@ -157,31 +157,36 @@ static __attribute__((noinline)) bool step_slow(struct reach *r, struct frame_ru
 /*
  * The frame after f by its rule, and where its pc was read.  False: only a plain walk
  * can tell.  *root is set when f is the outermost one; next->pc is 0 when a null return address told so.
+ * Taken in, with next and place in registers: a struct that is written by halves and copied as a whole makes the
+ * processor wait for the writes.
  */
-static inline bool step(struct reach *r, struct walk_frame *f, struct frame_state *next, const uint64_t **place,
-                        uint32_t *root)
+WALK_HOT bool step(struct reach *r, struct walk_frame *f, struct frame_state *next, const uint64_t **place,
+                   uint32_t *root)
 {
-  const struct frame_state *s = &f->state;
-  struct frame_rule rule = frame_rule_find(s->pc, s->exact);
+  struct frame_rule rule = frame_rule_find(next->pc, next->exact);
   uint64_t cfa, bp_at;
 
   f->sp_place = NULL;
   f->bp_place = NULL;
   f->uses_bp = rule.kind == RULE_BP;
   if (unlikely(rule.kind != RULE_SP && rule.kind != RULE_BP)) {
-    if (!step_slow(r, rule, f, next, place, root))
+    struct frame_state outer = *next;
+    const uint64_t *outer_place = *place;
+
+    if (!step_slow(r, rule, f, &outer, &outer_place, root))
       return false;
-    if (!next->pc)
+    if (!outer.pc)
       *root = VT_STACK_COMPLETE;
+    *next = outer;
+    *place = outer_place;
     return true;
   }
-  cfa = (rule.kind == RULE_BP ? s->bp : s->sp) + (uint64_t)(int64_t)rule.cfa;
+  cfa = (rule.kind == RULE_BP ? next->bp : next->sp) + (uint64_t)(int64_t)rule.cfa;
   if (unlikely(!readable(r, cfa - 8)))
     return false;
   *place = (const uint64_t *)(cfa - 8);
   next->pc = **place;
   next->sp = cfa;
-  next->bp = s->bp;
   next->exact = false;
   if (rule.saved_bp != BP_SAME) {
     bp_at = cfa + (uint64_t)((int64_t)rule.bp * 8);
@@ -258,7 +263,10 @@ bool stack_walk(struct unwind_thread *u, struct frame_state state, const uint64_
       w->root = VT_STACK_LIMIT;
       break;
     }
-    f->state = state;
+    f->state.pc = state.pc;
+    f->state.sp = state.sp;
+    f->state.bp = state.bp;
+    f->state.exact = state.exact;
     f->place = place;
     if (unlikely(!step(&r, f, &state, &place, &root))) {
       w->count = n;
@@ -284,29 +292,61 @@ static const uint64_t *place_around(const struct unwind_thread *u, unsigned top,
 
 uint32_t stack_walk_path(struct unwind_thread *u, const struct frame_state *s)
 {
-  const struct path_site *site = path_site_of(&u->paths, s->pc, s->sp);
+  struct stack_paths *all = &u->paths;
+  const struct path_site *site = path_site_of(all, s->pc, s->sp);
   struct path *p;
 
-  if (unlikely(u->paths.credit <= 0) || unlikely(site->pc != s->pc) || unlikely(site->sp != s->sp))
+  if (unlikely(all->credit <= 0) || unlikely(site->pc != s->pc) || unlikely(site->sp != s->sp))
     return 0;
-  p = path_of_mix(&u->paths, path_mix(site));
+  p = path_of_mix(all, path_mix(site));
   if (!stack_walk_is_path(u, p, s))
     return 0;
-  if (u->paths.latest)
-    u->paths.latest->next = p;
-  u->paths.latest = p;
-  u->paths.credit = PATH_CREDIT;
+  if (all->latest)
+    all->latest->next = (uint16_t)(p - all->paths);
+  all->latest = p;
+  all->credit = PATH_CREDIT;
   return p->node;
+}
+
+/* The site of the kept stack's innermost frame, with the places around that frame. */
+static struct path_site *note_site(struct unwind_thread *u, const struct frame_state *s)
+{
+  struct path_site *site = path_site_of(&u->paths, s->pc, s->sp);
+
+  if (site->pc != s->pc || site->sp != s->sp)
+    site->deep = false;
+  site->pc = s->pc;
+  site->sp = s->sp;
+  for (unsigned i = 0; i < 2 * SITE_PLACES; i++)
+    site->place[i] = place_around(u, u->count - 1, i);
+  return site;
+}
+
+/* Puts the path where its mix leads to.  Another one that has the same tells that the mix is of too few places. */
+static void put_path(struct stack_paths *all, struct path_site *site, struct path *new)
+{
+  uint32_t mix = path_mix(site);
+  const struct path *there = path_of_mix(all, mix);
+  unsigned at;
+
+  if (!site->deep && there->tag == path_tag(mix) && there->pc == new->pc &&
+      there->sp == new->sp &&memcmp(there->check, new->check, sizeof new->check) != 0) {
+    site->deep = true;
+    mix = path_mix(site);
+    there = path_of_mix(all, mix);
+  }
+  at = there->tag == path_tag(mix) ? (unsigned)(there - all->paths) : (mix % PATHS) ^ (all->turn++ & 1);
+  new->tag = path_tag(mix);
+  new->next = (uint16_t)at;
+  all->paths[at] = *new;
 }
 
 void stack_walk_note_path(struct unwind_thread *u, const struct walk *w)
 {
   const struct frame_state *s = &u->fresh[0].state;
-  unsigned top = u->count - 1, extras;
-  const struct kept_frame *k = &u->frames[top], *outer;
-  struct path_site *site = path_site_of(&u->paths, s->pc, s->sp);
-  struct path *p;
-  uint32_t mix;
+  const struct kept_frame *k = &u->frames[u->count - 1], *outer;
+  unsigned extras;
+  struct path path;
 
   if (u->paths.credit-- <= 0) {
     if (u->paths.credit < -PATH_PAUSE)
@@ -319,27 +359,20 @@ void stack_walk_note_path(struct unwind_thread *u, const struct walk *w)
   extras = k->extras - outer->extras;
   if (w->count + extras > PATH_CHECKS)
     return;
-  site->pc = s->pc;
-  site->sp = s->sp;
-  for (unsigned i = 0; i < SITE_PLACES; i++)
-    site->place[i] = place_around(u, top, i);
-  mix = path_mix(site);
-  p = &u->paths.paths[(mix % PATHS) ^ (u->paths.turn++ & 1)];
-  *p = (struct path){.pc = s->pc,
-                     .sp = s->sp,
-                     .bp = s->bp,
-                     .outer_sp = outer->sp,
-                     .outer_bp = outer->bp,
-                     .outer_node = outer->node,
-                     .node = k->node,
-                     .mix = mix,
-                     .outer = (uint16_t)(w->prefix - 1),
-                     .needs_bp = k->needs_bp || outer->needs_bp,
-                     .kept = u->kept,
-                     .more = w->count + extras > CHECKS_AT_ONCE,
-                     .next = p};
-  memcpy(p->check, &u->pcs[w->prefix - 1], w->count * sizeof p->check[0]);
-  memcpy(p->check + w->count, &u->extras[outer->extras], extras * sizeof p->check[0]);
+  path = (struct path){.pc = s->pc,
+                       .sp = s->sp,
+                       .bp = s->bp,
+                       .kept = u->kept,
+                       .outer_sp = outer->sp,
+                       .outer_bp = outer->bp,
+                       .outer_node = outer->node.id,
+                       .node = k->node.id,
+                       .outer = (uint16_t)(w->prefix - 1),
+                       .needs_bp = k->needs_bp || outer->needs_bp,
+                       .more = w->count + extras > CHECKS_AT_ONCE};
+  memcpy(path.check, &u->pcs[w->prefix - 1], w->count * sizeof path.check[0]);
+  memcpy(path.check + w->count, &u->extras[outer->extras], extras * sizeof path.check[0]);
   for (unsigned i = w->count + extras; i < PATH_CHECKS; i++)
-    p->check[i] = CHECK_HOLDS;
+    path.check[i] = CHECK_HOLDS;
+  put_path(&u->paths, note_site(u, s), &path);
 }

@@ -20,6 +20,7 @@
 #include "unwind/frame_rule.h"
 #include "unwind/stack_check.h"
 #include "unwind/stack_path.h"
+#include "unwind/stack_table.h"
 
 #define PAGES_KNOWN 16 /* pages outside the thread's own stack that were found readable */
 #define EXTRAS_PER_FRAME 3
@@ -30,7 +31,7 @@
 /* A frame of the kept stack.  Its pc is in pcs[]. */
 struct kept_frame {
   uint64_t sp, bp;
-  uint32_t node;
+  struct stack_node node;
   uint16_t extras; /* so many of extras[] prove the way from here to the end */
   bool exact;
   bool needs_bp; /* bp matters here or further out */
@@ -137,7 +138,7 @@ WALK_HOT uint32_t stack_walk_same(const struct unwind_thread *u, const struct fr
   if (unlikely(top >= u->own) || k->sp != s->sp || u->pcs[top].value != s->pc || (k->needs_bp && k->bp != s->bp) ||
       stack_walk_changed(u, top) >= 0)
     return 0;
-  return k->node;
+  return k->node.id;
 }
 
 /* Whether the present stack is that path to a kept frame that has not changed. */
@@ -149,7 +150,8 @@ WALK_HOT bool stack_walk_is_path(const struct unwind_thread *u, struct path *p, 
     return false;
   if (unlikely(p->kept != u->kept)) {
     k = &u->frames[p->outer];
-    if (p->outer >= u->own || p->outer_node != k->node || p->outer_sp != k->sp || (p->needs_bp && p->outer_bp != k->bp))
+    if (p->outer >= u->own || p->outer_node != k->node.id || p->outer_sp != k->sp ||
+        (p->needs_bp && p->outer_bp != k->bp))
       return false;
     p->kept = u->kept;
   }
@@ -160,7 +162,7 @@ WALK_HOT bool stack_walk_is_path(const struct unwind_thread *u, struct path *p, 
 /* The present stack is the path that came next the latest time.  Its node, or 0. */
 WALK_HOT uint32_t stack_walk_next_path(struct unwind_thread *u, const struct frame_state *s)
 {
-  struct path *p = u->paths.latest->next;
+  struct path *p = &u->paths.paths[u->paths.latest->next];
 
   if (!stack_walk_is_path(u, p, s))
     return 0;

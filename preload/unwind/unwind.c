@@ -85,13 +85,13 @@ void unwind_thread_close(struct unwind_thread *u)
 }
 
 /* The node of pc, announced if it is new. */
-static inline uint32_t node_of(const struct unwind_thread *u, uint32_t parent, uint64_t pc)
+static inline struct stack_node node_of(const struct unwind_thread *u, struct stack_node caller, uint64_t pc)
 {
   bool made;
-  uint32_t node = stack_table_intern(parent, pc, &made);
+  struct stack_node node = stack_table_intern(caller, pc, &made);
 
   if (unlikely(made) && config.node)
-    config.node(u->user, node, parent, pc);
+    config.node(u->user, node.id, caller.id, pc);
   return node;
 }
 
@@ -117,16 +117,26 @@ static inline unsigned add_extra(struct unwind_thread *u, unsigned extras, const
   return extras + 1;
 }
 
+/* The walk's new frames will be looked for. */
+static inline void fetch_nodes(const struct unwind_thread *u, const struct walk *w, struct stack_node caller)
+{
+  for (unsigned i = w->count; i-- > 0;) {
+    caller.way = stack_table_way(caller.way, u->fresh[i].state.pc);
+    stack_table_prefetch(caller.way);
+  }
+}
+
 /* Interns the walk's new frames below the kept ones that it goes on with, and makes them kept.  The innermost node; 0:
  * out of memory. */
 static inline uint32_t keep(struct unwind_thread *u, const struct walk *w)
 {
   unsigned at = w->prefix;
   const struct kept_frame *outer = at ? &u->frames[at - 1] : NULL;
-  uint32_t node = outer ? outer->node : w->root;
+  struct stack_node node = outer ? outer->node : stack_table_root(w->root);
   unsigned extras = outer ? outer->extras : 0;
   bool needs_bp = outer && outer->needs_bp;
 
+  fetch_nodes(u, w, node);
   u->root = w->root;
   if (!outer && w->end_place) {
     const struct walk_frame *f = &u->fresh[w->count - 1];
@@ -146,7 +156,7 @@ static inline uint32_t keep(struct unwind_thread *u, const struct walk *w)
     node = node_of(u, node, f->state.pc);
     u->pcs[at] = (struct check){f->place, f->state.pc};
     u->frames[at] = (struct kept_frame){f->state.sp, f->state.bp, node, (uint16_t)extras, f->state.exact, needs_bp};
-    if (unlikely(!node)) {
+    if (unlikely(!node.id)) {
       u->count = 0;
       return VT_STACK_NONE;
     }
@@ -155,7 +165,7 @@ static inline uint32_t keep(struct unwind_thread *u, const struct walk *w)
   u->kept++;
   if (u->own >= w->prefix)
     u->own = unlikely(w->elsewhere) ? own_frames_slow(u, w->prefix, at) : at;
-  return node;
+  return node.id;
 }
 
 static bool enter(struct unwind_thread *u, uint64_t *mask)
@@ -191,11 +201,11 @@ static unsigned walk_plain(struct unwind_thread *u, const struct frame_state *fr
 /* The node of the n frames in u->plain. */
 static uint32_t node_of_plain(const struct unwind_thread *u, unsigned n, uint32_t root)
 {
-  uint32_t node = n ? root : VT_STACK_NONE;
+  struct stack_node node = stack_table_root(n ? root : VT_STACK_NONE);
 
-  while (n-- > 0 && node)
+  while (n-- > 0 && node.id)
     node = node_of(u, node, u->plain[n].pc);
-  return node;
+  return node.id;
 }
 
 /* A walk by rules could not tell.  Nothing of a plain walk is kept: where libunwind read is not known. */
@@ -256,7 +266,7 @@ static unsigned frames_described(const uint64_t *pcs, unsigned n)
 /* Whether libunwind's quick way says that the kept stack's root and then these frames are node. */
 static bool equals_quick(struct unwind_thread *u, const struct frame_state *from, uint32_t node)
 {
-  uint32_t at = u->root;
+  struct stack_node at = stack_table_root(u->root);
   uint64_t mask;
   unsigned n;
 
@@ -264,15 +274,15 @@ static bool equals_quick(struct unwind_thread *u, const struct frame_state *from
     return false;
   n = frame_walk_quick(from, u->quick, u->limit + QUICK_OWN);
   leave(u, mask);
-  if (at == VT_STACK_BROKEN)
+  if (u->root == VT_STACK_BROKEN)
     n = frames_described(u->quick, n);
-  if (!n || (n > u->limit) != (at == VT_STACK_LIMIT))
+  if (!n || (n > u->limit) != (u->root == VT_STACK_LIMIT))
     return false;
   if (n > u->limit)
     n = u->limit;
-  while (n-- > 0 && at)
+  while (n-- > 0 && at.id)
     at = stack_table_find(at, u->quick[n]);
-  return at == node;
+  return at.id == node;
 }
 
 /*
@@ -306,7 +316,7 @@ static __attribute__((noinline)) uint32_t capture_slow(struct unwind_thread *u, 
     return capture_plain(u, from);
   /* The stack is a part of the kept one: what is further in may come back as it was. */
   if (!walk.count)
-    return u->frames[walk.prefix - 1].node;
+    return u->frames[walk.prefix - 1].node.id;
   id = keep(u, &walk);
   if (likely(id))
     stack_walk_note_path(u, &walk);
@@ -365,12 +375,8 @@ uint32_t unwind_capture(struct unwind_thread *u, const void *frame)
 uint32_t unwind_caller(struct unwind_thread *u, const void *frame)
 {
   uint64_t pc = ((const uint64_t *)frame)[1];
-  bool made;
-  uint32_t node = stack_table_intern(VT_STACK_LIMIT, pc, &made);
 
-  if (unlikely(made) && node && config.node)
-    config.node(u->user, node, VT_STACK_LIMIT, pc);
-  return node;
+  return node_of(u, stack_table_root(VT_STACK_LIMIT), pc).id;
 }
 
 void unwind_change_place(struct unwind_thread *u)

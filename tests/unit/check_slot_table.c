@@ -10,15 +10,30 @@
 #define SLOTS 4096u
 #define FIRST_PAGE (4096u / sizeof(struct slot)) /* more slots than the page with the mask has */
 
-static uint32_t hash_of(const struct slot *slot)
+static uint32_t hash_of(uint64_t key)
 {
-  return (uint32_t)(slot->key * SLOT_HASH_FACTOR >> 32);
+  return (uint32_t)(key * SLOT_HASH_FACTOR >> 32);
+}
+
+/* What has no value is left behind. */
+static bool move_all(const struct slot_table *from, struct slot_table *to)
+{
+  for (uint32_t i = 0; i <= from->mask; i++)
+    if (from->slots[i].value)
+      slot_table_move(to, &from->slots[i], hash_of(from->slots[i].key));
+  return true;
+}
+
+static bool move_nothing(const struct slot_table *from, struct slot_table *to)
+{
+  (void)from;
+  (void)to;
+  return false;
 }
 
 static uint64_t find(const struct slot_table *t, uint64_t key)
 {
-  const struct slot wanted = {.key = key};
-  uint32_t at = hash_of(&wanted);
+  uint32_t at = hash_of(key);
 
   while (t->slots[at & t->mask].key && t->slots[at & t->mask].key != key)
     at++;
@@ -27,13 +42,7 @@ static uint64_t find(const struct slot_table *t, uint64_t key)
 
 static void put(struct slot_table *t, uint64_t key, uint64_t value)
 {
-  const struct slot wanted = {.key = key};
-  uint32_t at = hash_of(&wanted);
-
-  while (t->slots[at & t->mask].key)
-    at++;
-  slot_put(&t->slots[at & t->mask], key, value);
-  t->used++;
+  slot_table_move(t, &(struct slot){key, value}, hash_of(key));
 }
 
 START_TEST(grown_table)
@@ -42,7 +51,7 @@ START_TEST(grown_table)
   uint64_t key = 1;
 
   for (; current == first; key++) {
-    put(slot_table_grown(&current, hash_of), key, ~key);
+    put(slot_table_grown(&current, move_all), key, ~key);
     ck_assert_uint_lt(key, SLOTS);
   }
   ck_assert_uint_eq(current->mask, 2 * SLOTS - 1);
@@ -62,10 +71,35 @@ START_TEST(forgotten_slots)
 
   for (uint64_t key = 1; key <= SLOTS / 2; key++)
     put(current, key, key % 2);
-  ck_assert_ptr_ne(slot_table_grown(&current, hash_of), first);
+  ck_assert_ptr_ne(slot_table_grown(&current, move_all), first);
   ck_assert_uint_eq(current->used, SLOTS / 4);
   ck_assert_uint_eq(find(current, 7), 1);
   ck_assert_uint_eq(find(current, 8), 0);
+}
+END_TEST
+
+/* Without memory for the move the table is filled up to its last slot but one: a search ends at an empty one. */
+START_TEST(no_memory_to_grow)
+{
+  struct slot_table *first = slot_table_new(8), *current = first;
+
+  for (uint64_t key = 1; key <= 7; key++) {
+    ck_assert_ptr_eq(slot_table_grown(&current, move_nothing), first);
+    put(first, key, key);
+  }
+  ck_assert_ptr_null(slot_table_grown(&current, move_nothing));
+  ck_assert_ptr_eq(current, first);
+}
+END_TEST
+
+/* Large tables begin where huge pages do, and no slot lies in two cache lines. */
+START_TEST(large_table)
+{
+  struct slot_table *t = slot_table_new(1u << 18);
+
+  ck_assert_uint_eq((uintptr_t)t % (2u << 20), 0);
+  ck_assert_uint_eq((uintptr_t)t->slots % 64, 0);
+  t->slots[t->mask].value = 1;
 }
 END_TEST
 
@@ -78,6 +112,8 @@ int main(void)
 
   tcase_add_test(tc, grown_table);
   tcase_add_test(tc, forgotten_slots);
+  tcase_add_test(tc, no_memory_to_grow);
+  tcase_add_test(tc, large_table);
   suite_add_tcase(suite, tc);
   runner = srunner_create(suite);
   srunner_run_all(runner, CK_ENV);
