@@ -2,30 +2,11 @@
  * The commands of the analyzer as a user meets them: exit codes, usage, one
  * line for what cannot be read, info and dump on real traces.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "e2e.h"
 
-static const char *analyzer(void)
-{
-  static char path[4096];
-
-  if (getenv("E2E_VMTRACE") && getenv("E2E_VMTRACE")[0] == '/')
-    return getenv("E2E_VMTRACE");
-  snprintf(path, sizeof path, "%s/%s", e2e_top(), getenv("E2E_VMTRACE") ? getenv("E2E_VMTRACE") : "vmtrace");
-  return path;
-}
-
-static struct e2e_result run(const char *const *argv, int status)
-{
-  struct e2e_result result;
-
-  e2e_run(&(struct e2e_spec){.argv = argv}, &result);
-  e2e_expect_exit(&result, status);
-  return result;
-}
-#define RUN(status, ...) run(E2E_ARGV(analyzer(), __VA_ARGS__), status)
+#define RUN(status, ...) e2e_run_plain(E2E_ARGV(e2e_analyzer(), __VA_ARGS__), status)
 
 static unsigned lines(const char *text)
 {

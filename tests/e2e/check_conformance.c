@@ -1,6 +1,6 @@
 /*
  * The malloc family at its edges: the pinned heap keeps every rule that
- * tests/progs/conformance.c knows, and in next mode none is broken that the allocator keeps without the library.
+ * tests/progs/conformance*.c know, and in next mode none is broken that the allocator keeps without the library.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,15 +8,21 @@
 
 #include "e2e.h"
 
-static const char *const themes[] = {"zero",    "limits", "alignments", "pages",  "zeroed",
-                                     "resized", "usable", "errno",      "places", "tuning"};
+static const struct {
+  const char *program, *name;
+} themes[] = {
+    {"conformance", "zero"},           {"conformance", "limits"},        {"conformance", "alignments"},
+    {"conformance", "pages"},          {"conformance", "zeroed"},        {"conformance", "resized"},
+    {"conformance", "usable"},         {"conformance_process", "errno"}, {"conformance_process", "places"},
+    {"conformance_process", "tuning"},
+};
 #define THEMES ((int)(sizeof themes / sizeof *themes))
 static const char *const allocators[] = {NULL, "libjemalloc.so.2", "libmimalloc.so.2", "libtcmalloc_minimal.so.4"};
 #define ALLOCATORS ((int)(sizeof allocators / sizeof *allocators))
 
-static void run(const char *theme, const char *preload, const char *heap, struct e2e_result *result)
+static void run(int theme, const char *preload, const char *heap, struct e2e_result *result)
 {
-  const struct e2e_spec spec = {.argv = E2E_ARGV(e2e_prog("conformance"), theme),
+  const struct e2e_spec spec = {.argv = E2E_ARGV(e2e_prog(themes[theme].program), themes[theme].name),
                                 .env = E2E_ARGV("VMTRACE_SAMPLE_MS=0", heap),
                                 .preload = preload};
 
@@ -34,12 +40,12 @@ static void expect_all_rules(const struct e2e_result *result)
 
 /* Programs and scripts look for glibc's words in what malloc_stats writes; the largest block was of 50,000,000 bytes.
  */
-static void expect_stats(const char *theme, const struct e2e_result *result)
+static void expect_stats(int theme, const struct e2e_result *result)
 {
   static const char label[] = "max mmap bytes   = ";
   const char *most = strstr(result->err, label);
 
-  if (strcmp(theme, "tuning"))
+  if (strcmp(themes[theme].name, "tuning"))
     return;
   ck_assert_msg(strstr(result->err, "Arena 0:\nsystem bytes     = "), "%s", result->err);
   ck_assert_msg(strstr(result->err, "Total (incl. mmap):\nsystem bytes     = "), "%s", result->err);
@@ -51,9 +57,9 @@ START_TEST(glibc)
 {
   struct e2e_result result;
 
-  run(themes[_i], NULL, NULL, &result);
+  run(_i, NULL, NULL, &result);
   expect_all_rules(&result);
-  expect_stats(themes[_i], &result);
+  expect_stats(_i, &result);
   e2e_release(&result);
 }
 END_TEST
@@ -64,9 +70,9 @@ START_TEST(pinned)
   json_t *info;
   char *traces[2] = {NULL};
 
-  run(themes[_i], e2e_library(), NULL, &result);
+  run(_i, e2e_library(), NULL, &result);
   expect_all_rules(&result);
-  expect_stats(themes[_i], &result);
+  expect_stats(_i, &result);
   traces[0] = (char *)e2e_only_trace(e2e_dir());
   info = e2e_json(E2E_ARGV("info"), traces);
   ck_assert_int_eq(e2e_int(info, "lost"), 0);
@@ -88,7 +94,8 @@ static void expect_no_worse(const struct e2e_result *without, struct e2e_result 
 /* What an allocator writes on stderr is its own affair (statistics, warnings of large requests). */
 START_TEST(next)
 {
-  const char *allocator = allocators[_i / THEMES], *theme = themes[_i % THEMES], *path = NULL;
+  const char *allocator = allocators[_i / THEMES], *path = NULL;
+  const int theme = _i % THEMES;
   char preload[8500], what[100];
   struct e2e_result without, with;
 
@@ -97,7 +104,7 @@ START_TEST(next)
   snprintf(preload, sizeof preload, "%s%s%s", e2e_library(), path ? ":" : "", path ? path : "");
   run(theme, path, NULL, &without);
   run(theme, preload, "VMTRACE_HEAP=next", &with);
-  snprintf(what, sizeof what, "%s over %s", theme, allocator ? allocator : "glibc");
+  snprintf(what, sizeof what, "%s over %s", themes[theme].name, allocator ? allocator : "glibc");
   expect_no_worse(&without, &with, what);
   e2e_release(&without);
   e2e_release(&with);

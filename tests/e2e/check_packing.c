@@ -12,25 +12,7 @@
 
 #include "e2e.h"
 
-static const char *analyzer(void)
-{
-  const char *name = getenv("E2E_VMTRACE");
-  static char path[4096];
-
-  snprintf(path, sizeof path, "%s%s%s", name && *name == '/' ? "" : e2e_top(), name && *name == '/' ? "" : "/",
-           name ? name : "vmtrace");
-  return path;
-}
-
-static struct e2e_result run(const char *const *argv, int status)
-{
-  struct e2e_result result;
-
-  e2e_run(&(struct e2e_spec){.argv = argv}, &result);
-  e2e_expect_exit(&result, status);
-  return result;
-}
-#define RUN(status, ...) run(E2E_ARGV(analyzer(), __VA_ARGS__), status)
+#define RUN(status, ...) e2e_run_plain(E2E_ARGV(e2e_analyzer(), __VA_ARGS__), status)
 #define DO(status, ...)                                                                                                \
   do {                                                                                                                 \
     struct e2e_result done_ = RUN(status, __VA_ARGS__);                                                                \
@@ -201,8 +183,9 @@ START_TEST(full_disk)
     E2E_SKIP("needs unshare");
   ck_assert_int_eq(mkdir(disk, 0755), 0);
   snprintf(size, sizeof size, "%lld", (long long)(size_of(path) + 65536));
-  e2e_run(&(struct e2e_spec){.argv = E2E_ARGV("unshare", "-m", "/bin/sh", "-c", script, analyzer(), disk, size, path)},
-          &result);
+  e2e_run(
+      &(struct e2e_spec){.argv = E2E_ARGV("unshare", "-m", "/bin/sh", "-c", script, e2e_analyzer(), disk, size, path)},
+      &result);
   if (strstr(result.err, "unshare:") || strstr(result.err, "mount:")) {
     e2e_release(&result);
     E2E_SKIP("needs to mount a tmpfs");
@@ -222,7 +205,7 @@ START_TEST(killed)
   long long events = e2e_int(info, "events_total");
 
   for (unsigned i = 0; i < 12; i++) {
-    struct e2e_spec spec = {.argv = E2E_ARGV(analyzer(), "pack", path)};
+    struct e2e_spec spec = {.argv = E2E_ARGV(e2e_analyzer(), "pack", path)};
     struct e2e_process process = e2e_start(&spec);
     struct e2e_result result;
 

@@ -120,6 +120,13 @@ const char *e2e_library(void)
   return path;
 }
 
+const char *e2e_analyzer(void)
+{
+  const char *path = getenv("E2E_VMTRACE");
+
+  return path && *path == '/' ? path : keep_format("%s/%s", e2e_top(), path ? path : "vmtrace");
+}
+
 const char *e2e_prog(const char *name)
 {
   const char *build = getenv("E2E_BUILD");
@@ -417,6 +424,15 @@ void e2e_expect_exit(const struct e2e_result *result, int status)
   ck_assert_msg(WIFEXITED(result->status) && WEXITSTATUS(result->status) == status,
                 "%s instead of exit status %d\nstdout:\n%.4000s\nstderr:\n%.4000s", status_text(result->status), status,
                 result->out, result->err);
+}
+
+struct e2e_result e2e_run_plain(const char *const *argv, int status)
+{
+  struct e2e_result result;
+
+  e2e_run(&(struct e2e_spec){.argv = argv}, &result);
+  e2e_expect_exit(&result, status);
+  return result;
 }
 
 static void expect_same_text(const char *a, size_t a_len, const char *b, size_t b_len, const char *stream,

@@ -41,6 +41,7 @@ void e2e_note_skip(const char *test, const char *format, ...) __attribute__((for
 /* Paths, absolute, valid until the test ends. */
 const char *e2e_top(void);              /* the checkout */
 const char *e2e_library(void);          /* libvmtrace.so */
+const char *e2e_analyzer(void);         /* vmtrace, or what E2E_VMTRACE names */
 const char *e2e_prog(const char *name); /* a program of tests/progs, or mem-nopie; "mem" is the one at the top */
 const char *e2e_dir(void);              /* an empty directory of this test's own; anybody may write there */
 const char *e2e_path(const char *format, ...) __attribute__((format(printf, 1, 2))); /* in e2e_dir() */
@@ -96,6 +97,9 @@ char *e2e_output(const struct e2e_process *process);
 void e2e_expect_exit(const struct e2e_result *result, int status);
 /* Fails unless output and status of both are the same; what says what was compared. */
 void e2e_expect_same(const struct e2e_result *a, const struct e2e_result *b, const char *what);
+
+/* Runs a program by itself, which must exit with that status.  The caller releases the result. */
+struct e2e_result e2e_run_plain(const char *const *argv, int status);
 
 /* The traces in a directory, sorted by name; each and the list to be freed.  NULL at the end. */
 char **e2e_traces(const char *dir, size_t *count);

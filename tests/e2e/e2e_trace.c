@@ -48,8 +48,7 @@ const char *e2e_only_trace(const char *dir)
 /* Runs the analyzer; the caller releases the result. */
 static void analyze(const char *const *argv, char *const *traces, struct e2e_result *result)
 {
-  const char *vmtrace = getenv("E2E_VMTRACE");
-  const char *full[512] = {vmtrace ? vmtrace : "./vmtrace"};
+  const char *full[512] = {e2e_analyzer()};
   size_t n = 1;
 
   for (; *argv; argv++)

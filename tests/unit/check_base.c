@@ -20,6 +20,8 @@
 #include "base/own.h"
 #include "base/sys.h"
 
+#include "unit.h"
+
 START_TEST(formats_like_printf)
 {
   char ours[256], libc[256];
@@ -250,9 +252,7 @@ END_TEST
 int main(void)
 {
   Suite *suite = suite_create("base");
-  TCase *tc = tcase_create("base");
-  SRunner *runner = srunner_create(suite);
-  int failed;
+  TCase *tc = unit_case(suite, "base", 60);
 
   tcase_add_test(tc, formats_like_printf);
   tcase_add_test(tc, formats_pointers_and_cuts);
@@ -265,9 +265,5 @@ int main(void)
   tcase_add_test(tc, map_at_never_replaces);
   tcase_add_test(tc, calls_return_minus_errno);
   tcase_add_test(tc, lock_excludes);
-  suite_add_tcase(suite, tc);
-  srunner_run_all(runner, CK_NORMAL);
-  failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return unit_main(suite);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "must.h"
+#include "unit.h"
 #include "vmtrace/codec.h"
 
 static uint64_t random_next(void)
@@ -301,9 +302,7 @@ END_TEST
 int main(void)
 {
   Suite *suite = suite_create("codec");
-  TCase *tc = tcase_create("codec");
-  SRunner *runner = srunner_create(suite);
-  int failed;
+  TCase *tc = unit_case(suite, "codec", 60);
 
   tcase_add_test(tc, zigzag_is_its_own_inverse);
   tcase_add_test(tc, folding_is_one_to_one_and_closes_the_gap);
@@ -317,9 +316,5 @@ int main(void)
   tcase_add_test(tc, stacks_are_guessed);
   tcase_add_test(tc, general_records_round_trip);
   tcase_add_test(tc, a_chunk_header_is_told_from_its_damage);
-  suite_add_tcase(suite, tc);
-  srunner_run_all(runner, CK_NORMAL);
-  failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return unit_main(suite);
 }

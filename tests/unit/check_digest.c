@@ -9,19 +9,20 @@
 
 #include "capture.h"
 #include "model/process_picture.h"
+#include "reader_assert.h"
 #include "report/info_report.h"
 #include "report/pages_report.h"
 #include "trace_maker.h"
+#include "unit.h"
 
 #define A UINT64_C(0x200000)
 #define CODE UINT64_C(0x555500000000)
 
 static struct digest digest_of(const char *path)
 {
-  struct reader *r = reader_open(path, READER_ALL);
+  struct reader *r = reader_opened(path);
   struct digest d;
 
-  ck_assert_ptr_nonnull(r);
   ck_assert(digest_read(&d, r, NULL, NULL));
   return d;
 }
@@ -51,9 +52,8 @@ static void make_allocs(struct maker_stream *s, unsigned count, uint32_t stack)
 START_TEST(stacks_are_counted_by_event)
 {
   const char *path = temp_path("stacks.vmt");
-  struct trace_maker *m = maker_new(path);
-  struct maker_stream *s = maker_stream(m, VT_NO_THREAD, 0, VT_ROLE_PROGRAM);
-  struct maker_stream *other = maker_stream(m, 0, 1, VT_ROLE_PROGRAM);
+  struct maker_stream *s = maker_program(path);
+  struct maker_stream *other = maker_stream(s->maker, 0, 1, VT_ROLE_PROGRAM);
   struct digest d;
 
   make_nodes(s, 16, 10, VT_STACK_COMPLETE); /* 16 to 25, up to 10 frames */
@@ -70,7 +70,7 @@ START_TEST(stacks_are_counted_by_event)
   MAKE(s, MUNMAP, 0x10000000, 4096);
   maker_time(other, 2000000000);
   make_nodes(other, 200, 2, VT_STACK_COMPLETE);
-  maker_finish(m);
+  maker_finish(s->maker);
   d = digest_of(path);
   ck_assert_uint_eq(d.stacks.events, 7 + 2 + 5 + 1 + 1 + 2);
   ck_assert_uint_eq(d.stacks.without, 4);
@@ -88,8 +88,7 @@ END_TEST
 START_TEST(impossible_stacks_are_broken)
 {
   const char *path = temp_path("impossible.vmt");
-  struct trace_maker *m = maker_new(path);
-  struct maker_stream *s = maker_stream(m, VT_NO_THREAD, 0, VT_ROLE_PROGRAM);
+  struct maker_stream *s = maker_program(path);
   struct digest d;
 
   MAKE(s, STACK_NODE, 16, 18, CODE);
@@ -106,7 +105,7 @@ START_TEST(impossible_stacks_are_broken)
   make_allocs(s, 1, UINT32_MAX);
   make_allocs(s, 1, VT_STACK_BROKEN);
   make_allocs(s, 1, VT_STACK_COMPLETE);
-  maker_finish(m);
+  maker_finish(s->maker);
   d = digest_of(path);
   ck_assert_uint_eq(d.stacks.events, 7);
   ck_assert_uint_eq(d.stacks.ended[VT_STACK_BROKEN], 6);
@@ -132,8 +131,7 @@ static char *info_of(const char *path)
 START_TEST(info_tells_of_stacks)
 {
   const char *path = temp_path("info.vmt");
-  struct trace_maker *m = maker_new(path);
-  struct maker_stream *s = maker_stream(m, VT_NO_THREAD, 0, VT_ROLE_PROGRAM);
+  struct maker_stream *s = maker_program(path);
   struct digest d;
   json_t *o, *ended;
   char *text;
@@ -142,7 +140,7 @@ START_TEST(info_tells_of_stacks)
   MAKE(s, STACK_NODE, 40, 9, CODE); /* a walk that ended in a way that this version does not know */
   make_allocs(s, 3, 17);
   make_allocs(s, 1, 40);
-  maker_finish(m);
+  maker_finish(s->maker);
   d = digest_of(path);
   o = info_json(&d);
   done(&d);
@@ -164,9 +162,8 @@ END_TEST
 static const char *make_marks(const char *name, unsigned more)
 {
   const char *path = temp_path(name);
-  struct trace_maker *m = maker_new(path);
-  struct maker_stream *s = maker_stream(m, VT_NO_THREAD, 0, VT_ROLE_PROGRAM);
-  struct maker_stream *other = maker_stream(m, 0, 1, VT_ROLE_PROGRAM);
+  struct maker_stream *s = maker_program(path);
+  struct maker_stream *other = maker_stream(s->maker, 0, 1, VT_ROLE_PROGRAM);
 
   maker_time(s, 1100000000);
   maker_record(s, VT_R_MARK, 0, NULL, "one", 3);
@@ -177,7 +174,7 @@ static const char *make_marks(const char *name, unsigned more)
   for (unsigned i = 0; i < more; i++)
     maker_record(s, VT_R_MARK, 0, NULL, "again", 5);
   make_allocs(s, 10, 0);
-  maker_finish(m);
+  maker_finish(s->maker);
   return path;
 }
 
@@ -255,15 +252,14 @@ END_TEST
 START_TEST(heap_errors_old_and_new)
 {
   const char *path = temp_path("errors.vmt");
-  struct trace_maker *m = maker_new(path);
-  struct maker_stream *s = maker_stream(m, VT_NO_THREAD, 0, VT_ROLE_PROGRAM);
+  struct maker_stream *s = maker_program(path);
   struct digest d;
 
   make_nodes(s, 16, 3, VT_STACK_COMPLETE);
   MAKE(s, HEAP_ERROR, VT_HEAP_INTERIOR_FREE, A + 16);
   MAKE(s, HEAP_ERROR, VT_HEAP_DOUBLE_FREE, A, A, 16, 17, 18);
   maker_alloc(s, A, 10);
-  maker_finish(m);
+  maker_finish(s->maker);
   d = digest_of(path);
   ck_assert_uint_eq(d.damage->bad_records, 0);
   ck_assert_uint_eq(d.count[VT_R_ALLOC], 1);
@@ -282,11 +278,8 @@ END_TEST
 int main(void)
 {
   Suite *suite = suite_create("digest");
-  TCase *tests = tcase_create("digest");
-  SRunner *runner;
-  int failed;
+  TCase *tests = unit_case(suite, "digest", 60);
 
-  tcase_set_timeout(tests, 60);
   tcase_add_test(tests, stacks_are_counted_by_event);
   tcase_add_test(tests, impossible_stacks_are_broken);
   tcase_add_test(tests, info_tells_of_stacks);
@@ -294,10 +287,5 @@ int main(void)
   tcase_add_test(tests, pages_tell_of_marks);
   tcase_add_test(tests, reading_ends_at_the_last_mark);
   tcase_add_test(tests, heap_errors_old_and_new);
-  suite_add_tcase(suite, tests);
-  runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return unit_main(suite);
 }

@@ -6,8 +6,10 @@
 #include <string.h>
 
 #include "capture.h"
+#include "reader_assert.h"
 #include "report/event_line.h"
 #include "trace_maker.h"
+#include "unit.h"
 
 static void line_is(const struct event_line *line, const struct event *event,
                     void (*write)(const struct event_line *, const struct event *), const char *want)
@@ -90,8 +92,7 @@ START_TEST(lines_are_exact)
 
   maker_stream(m, VT_NO_THREAD, 0, VT_ROLE_PROGRAM);
   maker_finish(m);
-  line.reader = reader_open(path, READER_ALL);
-  ck_assert_ptr_nonnull(line.reader);
+  line.reader = reader_opened(path);
   emit_init(&e, NULL);
   event.time_ns = 2000001000;
   event.seq = 5;
@@ -107,16 +108,9 @@ END_TEST
 int main(void)
 {
   Suite *suite = suite_create("event_lines");
-  TCase *tests = tcase_create("lines");
-  SRunner *runner;
-  int failed;
+  TCase *tests = unit_case(suite, "lines", 60);
 
   temp_path("");
   tcase_add_loop_test(tests, lines_are_exact, 0, (int)(sizeof lines / sizeof *lines));
-  suite_add_tcase(suite, tests);
-  runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return unit_main(suite);
 }

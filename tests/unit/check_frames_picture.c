@@ -8,6 +8,7 @@
 #include "frames/picture.h"
 #include "frames/runs.h"
 #include "frames_sink.h"
+#include "unit.h"
 #include "workload.h"
 
 #define LEAVES 4000
@@ -139,17 +140,10 @@ END_TEST
 int main(void)
 {
   Suite *suite = suite_create("frames: picture and runs");
-  TCase *tests = tcase_create("all");
-  SRunner *runner = srunner_create(suite);
-  int failed;
+  TCase *tests = unit_case(suite, "all", 60);
 
-  tcase_set_timeout(tests, 60);
   tcase_add_test(tests, leaves_are_found_in_order);
   tcase_add_test(tests, runs_say_what_was_added);
   tcase_add_test(tests, runs_are_long);
-  suite_add_tcase(suite, tests);
-  srunner_run_all(runner, CK_ENV);
-  failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return unit_main(suite);
 }

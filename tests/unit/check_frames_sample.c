@@ -20,6 +20,7 @@
 #include "frames/sample.h"
 #include "frames_sampling.h"
 #include "frames_sink.h"
+#include "unit.h"
 
 START_TEST(touched_pages_and_no_others)
 {
@@ -386,9 +387,7 @@ END_TEST
 int main(void)
 {
   Suite *suite = suite_create("frames: samples");
-  TCase *tests = tcase_create("all");
-  SRunner *runner = srunner_create(suite);
-  int failed;
+  TCase *tests = unit_case(suite, "all", 60);
 
   tcase_add_checked_fixture(tests, set_up, tear_down);
   tcase_add_test(tests, touched_pages_and_no_others);
@@ -404,9 +403,5 @@ int main(void)
   tcase_add_test(tests, own_memory_is_not_reported);
   tcase_add_test(tests, hidden_numbers);
   tcase_add_test(tests, values_without_touching);
-  suite_add_tcase(suite, tests);
-  srunner_run_all(runner, CK_ENV);
-  failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return unit_main(suite);
 }

@@ -15,13 +15,8 @@
 #include "heap/region.h"
 
 #include "emulated.h"
-
-/* ck_assert leaves a mark in a file each time it holds: too slow for bytes. */
-#define need(condition)                                                                                                \
-  do {                                                                                                                 \
-    if (!(condition))                                                                                                  \
-      ck_abort_msg("%s", #condition);                                                                                  \
-  } while (0)
+#include "must.h"
+#include "unit.h"
 
 static enum heap_verdict put(struct heap *heap, void *p)
 {
@@ -408,12 +403,8 @@ END_TEST
 int main(void)
 {
   Suite *suite = suite_create("heap");
-  TCase *tests = tcase_create("heap");
-  SRunner *runner;
-  int failed;
+  TCase *tests = unit_case(suite, "heap", 60);
 
-  suite_add_tcase(suite, tests);
-  tcase_set_timeout(tests, 60);
   tcase_add_loop_test(tests, first_block_is_at_0x200000, 0, 13);
   tcase_add_test(tests, classes_waste_little);
   tcase_add_test(tests, class_indices_divide_exactly);
@@ -432,9 +423,5 @@ int main(void)
   tcase_add_test(tests, nested_blocks_are_used_again);
   tcase_add_test(tests, internal_blocks);
   tcase_add_test(tests, stats_count_blocks);
-  runner = srunner_create(suite);
-  srunner_run_all(runner, CK_NORMAL);
-  failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return unit_main(suite);
 }

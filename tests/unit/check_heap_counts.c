@@ -8,6 +8,7 @@
 
 #include "capture.h"
 #include "heap_maker.h"
+#include "unit.h"
 
 #define A UINT64_C(0x200000)
 #define B UINT64_C(0x201000)
@@ -283,12 +284,9 @@ END_TEST
 int main(void)
 {
   Suite *suite = suite_create("heap counts");
-  TCase *tests = tcase_create("counts");
-  SRunner *runner;
-  int failed;
+  TCase *tests = unit_case(suite, "counts", 60);
 
   make_columns();
-  tcase_set_timeout(tests, 60);
   tcase_add_test(tests, every_column_is_exact);
   tcase_add_test(tests, live_is_as_of_the_moment);
   tcase_add_test(tests, moments_are_understood_or_refused);
@@ -297,10 +295,5 @@ int main(void)
   tcase_add_test(tests, impossible_numbers_do_no_harm);
   tcase_add_loop_test(tests, random_traces_count_as_by_hand, 0, 3);
   tcase_add_test(tests, mappings_are_cut_and_moved);
-  suite_add_tcase(suite, tests);
-  runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return unit_main(suite);
 }

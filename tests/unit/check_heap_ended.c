@@ -5,8 +5,6 @@
 #include <check.h>
 #include <pthread.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -15,41 +13,12 @@
 #include "heap/region.h"
 
 #include "emulated.h"
-
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-#define PLAIN false
-#else
-#define PLAIN true
-#endif
+#include "instrumented.h"
+#include "memory_use.h"
+#include "must.h"
+#include "unit.h"
 
 #define MIB ((size_t)1 << 20)
-
-#define need(condition)                                                                                                \
-  do {                                                                                                                 \
-    if (!(condition))                                                                                                  \
-      ck_abort_msg("%s", #condition);                                                                                  \
-  } while (0)
-
-static size_t resident(void)
-{
-  unsigned long size = 0, pages = 0;
-  FILE *f = fopen("/proc/self/statm", "r");
-
-  need(f && fscanf(f, "%lu %lu", &size, &pages) == 2);
-  fclose(f);
-  return pages * 4096;
-}
-
-static unsigned mappings(void)
-{
-  unsigned lines = 0;
-  FILE *f = fopen("/proc/self/maps", "r");
-
-  for (int c; (c = fgetc(f)) != EOF;)
-    lines += c == '\n';
-  fclose(f);
-  return lines;
-}
 
 static unsigned regions(void)
 {
@@ -135,7 +104,7 @@ START_TEST(ended_threads_keep_little)
       need(heap_free(children[i], blocks[k]) == HEAP_OK);
     heap_thread_end(children[i]);
   }
-  ck_assert_msg(!PLAIN || resident() - before < 16 * MIB, "%zu MiB", (resident() - before) >> 20);
+  ck_assert_msg(INSTRUMENTED || resident() - before < 16 * MIB, "%zu MiB", (resident() - before) >> 20);
 }
 END_TEST
 
@@ -152,7 +121,7 @@ START_TEST(detached_threads_die_with_their_last_block)
   if (emulated_without("detached_threads_die_with_their_last_block", "resident sizes of its own"))
     return;
   heap_set_nondet(note);
-  for (unsigned i = 0; i < COUNT / (PLAIN ? 1 : 10); i++) {
+  for (unsigned i = 0; i < COUNT / (INSTRUMENTED ? 10 : 1); i++) {
     struct heap *child = heap_child(heap);
     unsigned char **mine = blocks[i % 4];
 
@@ -177,7 +146,7 @@ START_TEST(detached_threads_die_with_their_last_block)
   }
   ck_assert_uint_eq(reports, 0);
   ck_assert_uint_lt(regions(), few + 8);
-  ck_assert_msg(!PLAIN || resident() < before + 4 * MIB, "%zu KiB more", (resident() - before) >> 10);
+  ck_assert_msg(INSTRUMENTED || resident() < before + 4 * MIB, "%zu KiB more", (resident() - before) >> 10);
   ck_assert_uint_lt(mappings(), 1000);
 }
 END_TEST
@@ -260,7 +229,7 @@ START_TEST(chains_go_on_for_ever)
 
   if (emulated_without("chains_go_on_for_ever", "resident sizes of its own"))
     return;
-  for (unsigned i = 0; i < COUNT / (PLAIN ? 10 : 100); i++) {
+  for (unsigned i = 0; i < COUNT / (INSTRUMENTED ? 100 : 10); i++) {
     unsigned char **mine = kept[i % 8];
     struct heap *child;
 
@@ -275,9 +244,9 @@ START_TEST(chains_go_on_for_ever)
     heap = child;
     most = resident() > most ? resident() : most;
   }
-  ck_assert_msg(!PLAIN || most - before < 40 * MIB, "%zu MiB", (most - before) >> 20);
+  ck_assert_msg(INSTRUMENTED || most - before < 40 * MIB, "%zu MiB", (most - before) >> 20);
   /* And without a word of memory, through all the addresses there are. */
-  for (unsigned i = 0; i < COUNT * 3 / (PLAIN ? 1 : 100); i++) {
+  for (unsigned i = 0; i < COUNT * 3 / (INSTRUMENTED ? 100 : 1); i++) {
     struct heap *child = heap_child(heap);
 
     ck_assert_ptr_nonnull(child);
@@ -295,7 +264,7 @@ END_TEST
  */
 #define TEAM 3
 #define PLACES 4096
-#define THREADS (PLAIN ? 150 : 30)
+#define THREADS (INSTRUMENTED ? 30 : 150)
 
 static unsigned char *place[PLACES]; /* the first byte repeats; the second word is the size */
 
@@ -376,21 +345,13 @@ END_TEST
 int main(void)
 {
   Suite *suite = suite_create("heap_ended");
-  TCase *tests = tcase_create("heap_ended");
-  SRunner *runner;
-  int failed;
+  TCase *tests = unit_case(suite, "heap_ended", 240);
 
-  suite_add_tcase(suite, tests);
-  tcase_set_timeout(tests, 240);
   tcase_add_test(tests, ended_threads_keep_little);
   tcase_add_test(tests, detached_threads_die_with_their_last_block);
   tcase_add_loop_test(tests, heaps_are_taken_over_once_much_is_lost, 0, 2);
   tcase_add_test(tests, late_joins_get_what_nobody_took);
   tcase_add_test(tests, chains_go_on_for_ever);
   tcase_add_loop_test(tests, threads_come_and_go, 0, 2);
-  runner = srunner_create(suite);
-  srunner_run_all(runner, CK_NORMAL);
-  failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return unit_main(suite);
 }

@@ -17,16 +17,12 @@
 #include "heap/region.h"
 
 #include "emulated.h"
+#include "instrumented.h"
+#include "unit.h"
 
 #define MIB ((size_t)1 << 20)
 
 /* The sanitizers' runtimes need address space of their own and end the process when it is refused. */
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-#define PLAIN false
-#else
-#define PLAIN true
-#endif
-
 static void limit_address_space(size_t more)
 {
   unsigned long pages = 0;
@@ -277,13 +273,9 @@ END_TEST
 int main(void)
 {
   Suite *suite = suite_create("heap_limits");
-  TCase *tests = tcase_create("heap_limits");
-  SRunner *runner;
-  int failed;
+  TCase *tests = unit_case(suite, "heap_limits", 60);
 
-  suite_add_tcase(suite, tests);
-  tcase_set_timeout(tests, 60);
-  if (PLAIN) {
+  if (!INSTRUMENTED) {
     tcase_add_loop_test(tests, refusals_leave_the_heap_whole, 0, 4);
     tcase_add_test(tests, kept_memory_makes_way);
     tcase_add_test(tests, works_under_ulimit_v);
@@ -294,9 +286,5 @@ int main(void)
   tcase_add_test(tests, used_up_regions_overflow);
   tcase_add_loop_test(tests, extents_match_an_array, 0, 3);
   tcase_add_test(tests, page_maps_match_an_array);
-  runner = srunner_create(suite);
-  srunner_run_all(runner, CK_NORMAL);
-  failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return unit_main(suite);
 }

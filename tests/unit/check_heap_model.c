@@ -15,16 +15,11 @@
 #include "heap/heap_fast.h"
 
 #include "emulated.h"
+#include "must.h"
+#include "unit.h"
 #include "workload.h"
 
 #define SLOTS 3000
-
-/* ck_assert leaves a mark in a file each time it holds: too slow for millions of checks. */
-#define need(condition)                                                                                                \
-  do {                                                                                                                 \
-    if (!(condition))                                                                                                  \
-      ck_abort_msg("%s", #condition);                                                                                  \
-  } while (0)
 
 struct slot {
   unsigned char *p;
@@ -309,18 +304,10 @@ END_TEST
 int main(void)
 {
   Suite *suite = suite_create("heap_model");
-  TCase *tests = tcase_create("heap_model");
-  SRunner *runner;
-  int failed;
+  TCase *tests = unit_case(suite, "heap_model", 120);
 
-  suite_add_tcase(suite, tests);
-  tcase_set_timeout(tests, 120);
   tcase_add_loop_test(tests, random_operations, 0, 4);
   tcase_add_test(tests, addresses_depend_on_the_owners_calls_alone);
   tcase_add_test(tests, parent_and_child_of_fork_go_on_alike);
-  runner = srunner_create(suite);
-  srunner_run_all(runner, CK_NORMAL);
-  failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return unit_main(suite);
 }

@@ -11,13 +11,8 @@
 
 #include "heap/heap_fast.h"
 
+#include "must.h"
 #include "unit.h"
-
-#define need(condition)                                                                                                \
-  do {                                                                                                                 \
-    if (!(condition))                                                                                                  \
-      ck_abort_msg("%s", #condition);                                                                                  \
-  } while (0)
 
 #define TEAM 4
 #define PLACES 60000

@@ -12,23 +12,10 @@
 #include "heap/heap_fast.h"
 
 #include "emulated.h"
+#include "instrumented.h"
 #include "memory_use.h"
+#include "must.h"
 #include "unit.h"
-
-/* Instrumented code is an order of magnitude slower, and its shadow memory is never given back. */
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-#define SHARE 20
-#define PLAIN false
-#else
-#define SHARE 1
-#define PLAIN true
-#endif
-
-#define need(condition)                                                                                                \
-  do {                                                                                                                 \
-    if (!(condition))                                                                                                  \
-      ck_abort_msg("%s", #condition);                                                                                  \
-  } while (0)
 
 /* A heap of its own to each of many threads, all alive at once. */
 START_TEST(a_thousand_children)
@@ -50,7 +37,7 @@ START_TEST(a_thousand_children)
     for (unsigned k = 0; k < i; k += 37)
       need(first[k] + SEGMENT_SIZE <= first[i] || first[i] + SEGMENT_SIZE <= first[k]);
   }
-  ck_assert_msg(!PLAIN || resident() - before < (size_t)COUNT * 64 << 10, "%zu KiB each",
+  ck_assert_msg(INSTRUMENTED || resident() - before < (size_t)COUNT * 64 << 10, "%zu KiB each",
                 (resident() - before) / 1024 / COUNT);
 }
 END_TEST
@@ -180,7 +167,7 @@ END_TEST
 
 START_TEST(many_detached_threads_cost_little)
 {
-  enum { COUNT = 20000 / SHARE };
+  enum { COUNT = 20000 / ROUNDS_SHARE };
   struct heap *heap = heap_main();
   size_t before = 0;
 
@@ -198,7 +185,8 @@ START_TEST(many_detached_threads_cost_little)
     if (i == 100)
       before = resident();
   }
-  ck_assert_msg(!PLAIN || resident() - before < (size_t)COUNT * 1024, "%zu bytes each", (resident() - before) / COUNT);
+  ck_assert_msg(INSTRUMENTED || resident() - before < (size_t)COUNT * 1024, "%zu bytes each",
+                (resident() - before) / COUNT);
   ck_assert_uint_lt(mappings(), 1000);
 }
 END_TEST

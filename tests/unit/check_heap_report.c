@@ -9,8 +9,10 @@
 #include <string.h>
 
 #include "capture.h"
+#include "golden.h"
 #include "heap_maker.h"
 #include "model/call_site.h"
+#include "unit.h"
 
 #define HEAP UINT64_C(0x200000)
 #define OWN (VT_PG_PRESENT | VT_PG_ZERO_KNOWN | VT_PG_EXCLUSIVE)
@@ -127,40 +129,18 @@ static char *text_of(const struct shown *s, int (*print)(FILE *, const struct he
   return text;
 }
 
-static char *read_golden(const char *path)
-{
-  FILE *file = fopen(path, "re");
-  char *text = calloc(1, 1 << 16);
-
-  ck_assert_msg(file, "%s is missing", path);
-  ck_assert_ptr_nonnull(text);
-  (void)!fread(text, 1, (1 << 16) - 1, file);
-  fclose(file);
-  return text;
-}
-
 static void expect_golden(const char *name, struct shown *s, int (*print)(FILE *, const struct heap_report *))
 {
-  char path[256], *text = text_of(s, print), *golden;
+  char *text = text_of(s, print);
 
-  snprintf(path, sizeof path, "tests/golden/heap_%s.txt", name);
-  if (getenv("GOLDEN_UPDATE")) {
-    FILE *file = fopen(path, "we");
-
-    ck_assert_ptr_nonnull(file);
-    fputs(text, file);
-    fclose(file);
-  }
-  golden = read_golden(path);
-  ck_assert_msg(!strcmp(text, golden), "not as in %s:\n%s", path, text);
-  free(golden);
+  golden_expect(name, text);
   free(text);
   hide(s);
 }
 
 START_TEST(sites_read_well)
 {
-  expect_golden("sites", show("day1", NULL, HEAP_RESIDENT, HEAP_SITES), heap_text);
+  expect_golden("heap_sites", show("day1", NULL, HEAP_RESIDENT, HEAP_SITES), heap_text);
 }
 END_TEST
 
@@ -169,7 +149,7 @@ START_TEST(stacks_read_well)
   struct shown *s = show("day1", NULL, HEAP_REQUESTED, HEAP_STACKS);
 
   s->report.top = 3;
-  expect_golden("stacks", s, heap_text);
+  expect_golden("heap_stacks", s, heap_text);
 }
 END_TEST
 
@@ -178,14 +158,14 @@ START_TEST(trees_read_well)
   struct shown *s = show("day1", NULL, HEAP_PEAK, HEAP_TREE);
 
   s->report.top = 0;
-  expect_golden("tree", s, heap_text);
-  expect_golden("tree_inverted", show("day1", NULL, HEAP_PEAK, HEAP_TREE_INVERTED), heap_text);
+  expect_golden("heap_tree", s, heap_text);
+  expect_golden("heap_tree_inverted", show("day1", NULL, HEAP_PEAK, HEAP_TREE_INVERTED), heap_text);
 }
 END_TEST
 
 START_TEST(differences_read_well)
 {
-  expect_golden("diff", show("day2", "day1", HEAP_LIVE, HEAP_SITES), heap_text);
+  expect_golden("heap_diff", show("day2", "day1", HEAP_LIVE, HEAP_SITES), heap_text);
 }
 END_TEST
 
@@ -312,13 +292,10 @@ END_TEST
 int main(void)
 {
   Suite *suite = suite_create("heap report");
-  TCase *tests = tcase_create("report");
-  SRunner *runner;
-  int failed;
+  TCase *tests = unit_case(suite, "report", 60);
 
   make("day1", 4711, 20000);
   make("day2", 4712, 60000);
-  tcase_set_timeout(tests, 60);
   tcase_add_test(tests, sites_read_well);
   tcase_add_test(tests, stacks_read_well);
   tcase_add_test(tests, trees_read_well);
@@ -327,10 +304,5 @@ int main(void)
   tcase_add_test(tests, json_has_its_keys_and_sums);
   tcase_add_test(tests, sites_are_no_wrappers);
   tcase_add_test(tests, endless_depth_does_no_harm);
-  suite_add_tcase(suite, tests);
-  runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return unit_main(suite);
 }

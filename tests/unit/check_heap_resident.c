@@ -3,11 +3,11 @@
  * by name, and frames that several processes share.
  */
 #include <check.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "capture.h"
 #include "heap_maker.h"
+#include "unit.h"
 
 #define HEAP UINT64_C(0x200000)
 #define FAR UINT64_C(0x300000)
@@ -297,12 +297,9 @@ END_TEST
 int main(void)
 {
   Suite *suite = suite_create("heap residence");
-  TCase *tests = tcase_create("residence");
-  SRunner *runner;
-  int failed;
+  TCase *tests = unit_case(suite, "residence", 60);
 
   make_places();
-  tcase_set_timeout(tests, 60);
   tcase_add_test(tests, every_page_has_an_owner);
   tcase_add_test(tests, the_latest_sample_counts);
   tcase_add_test(tests, the_sample_nearest_to_a_mark_counts);
@@ -310,10 +307,5 @@ int main(void)
   tcase_add_test(tests, what_was_inherited_is_shared);
   tcase_add_test(tests, many_changes_settle_to_the_last);
   tcase_add_test(tests, overlapping_and_endless_blocks_do_no_harm);
-  suite_add_tcase(suite, tests);
-  runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return unit_main(suite);
 }

@@ -13,23 +13,10 @@
 #include "heap/heap_fast.h"
 
 #include "emulated.h"
+#include "instrumented.h"
 #include "memory_use.h"
+#include "must.h"
 #include "unit.h"
-
-/* Instrumented code is an order of magnitude slower, and its shadow memory is never given back. */
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-#define SHARE 20
-#define PLAIN false
-#else
-#define SHARE 1
-#define PLAIN true
-#endif
-
-#define need(condition)                                                                                                \
-  do {                                                                                                                 \
-    if (!(condition))                                                                                                  \
-      ck_abort_msg("%s", #condition);                                                                                  \
-  } while (0)
 
 /* A bounded queue between one thread that puts and one that takes. */
 #define RING 4096
@@ -88,9 +75,9 @@ struct flow {
 };
 
 static const struct flow flows[] = {
-    {5000000 / SHARE, 16, 200, 0, 4096, 48},     {1000000 / SHARE, 16, 4000, 0, 4096, 64},
-    {300000 / SHARE, 8, 60000, 0, 256, 96},      {20000 / SHARE, 40000, 500000, 0, 16, 96},
-    {3000 / SHARE, 600000, 3000000, 0, 16, 160}, {2000000 / SHARE, 16, 200, 1000, 4096, 64},
+    {5000000 / ROUNDS_SHARE, 16, 200, 0, 4096, 48},     {1000000 / ROUNDS_SHARE, 16, 4000, 0, 4096, 64},
+    {300000 / ROUNDS_SHARE, 8, 60000, 0, 256, 96},      {20000 / ROUNDS_SHARE, 40000, 500000, 0, 16, 96},
+    {3000 / ROUNDS_SHARE, 600000, 3000000, 0, 16, 160}, {2000000 / ROUNDS_SHARE, 16, 200, 1000, 4096, 64},
 };
 
 /* The bounds allow for the blocks in the queue. */
@@ -127,13 +114,13 @@ START_TEST(memory_is_bounded_when_others_free)
   }
   ring_put(ring, NULL);
   pthread_join(thread, NULL);
-  ck_assert_msg(!PLAIN || most - before < flow->growth_mib << 20, "grew by %zu MiB", (most - before) >> 20);
+  ck_assert_msg(INSTRUMENTED || most - before < flow->growth_mib << 20, "grew by %zu MiB", (most - before) >> 20);
   ck_assert_uint_lt(most_mappings, 10000);
 }
 END_TEST
 
 #define TEAM 4
-#define ROUNDS (200000 / SHARE)
+#define ROUNDS (200000 / ROUNDS_SHARE)
 
 struct member {
   struct heap *heap;
@@ -212,7 +199,7 @@ END_TEST
 /* Live blocks among many gone ones, on pages that are given back around them, are not touched; the pages are. */
 START_TEST(sweeps_spare_live_blocks)
 {
-  enum { COUNT = 100000 / SHARE };
+  enum { COUNT = 100000 / ROUNDS_SHARE };
   static const size_t sizes[] = {16, 48, 700, 3000, 40000};
   size_t size = sizes[_i], before, most;
   unsigned count = size > 30000 ? COUNT / 50 : COUNT;
@@ -244,7 +231,7 @@ START_TEST(sweeps_spare_live_blocks)
       memset(heap_alloc(heap, size), 0xee, size);
   }
   if (size * count > 16u << 20)
-    ck_assert_msg(!PLAIN || resident() - before < (most - before) / 2 + 2000 * size, "%zu of %zu KiB are left",
+    ck_assert_msg(INSTRUMENTED || resident() - before < (most - before) / 2 + 2000 * size, "%zu of %zu KiB are left",
                   (resident() - before) >> 10, (most - before) >> 10);
 }
 END_TEST

@@ -99,8 +99,7 @@ END_TEST
 START_TEST(lost_events)
 {
   const char *path = temp_path("lost.vmt");
-  struct trace_maker *m = maker_new(path);
-  struct maker_stream *s = maker_stream(m, VT_NO_THREAD, 0, VT_ROLE_PROGRAM);
+  struct maker_stream *s = maker_program(path);
 
   for (unsigned i = 0; i < 5; i++) {
     maker_alloc_stack(s, 0x200000 + 16 * i, 10, 20 + i);
@@ -114,7 +113,7 @@ START_TEST(lost_events)
   maker_bytes(s, "", 1);
   maker_end_chunk(s);
   maker_alloc(s, 0x300000, 10);
-  maker_finish(m);
+  maker_finish(s->maker);
   packed_same(path);
 }
 END_TEST
@@ -123,8 +122,7 @@ END_TEST
 START_TEST(long_tails)
 {
   const char *path = temp_path("tails.vmt");
-  struct trace_maker *m = maker_new(path);
-  struct maker_stream *s = maker_stream(m, VT_NO_THREAD, 0, VT_ROLE_PROGRAM);
+  struct maker_stream *s = maker_program(path);
   static char tail[VT_TAIL_MAX];
 
   s->chunk_size = 65536;
@@ -133,7 +131,7 @@ START_TEST(long_tails)
     maker_alloc(s, 0x200000 + 16 * i, i);
     maker_record(s, VT_R_MARK, 0, NULL, tail, i % 50 ? i : VT_TAIL_MAX);
   }
-  maker_finish(m);
+  maker_finish(s->maker);
   packed_same(path);
 }
 END_TEST
@@ -141,11 +139,10 @@ END_TEST
 /* Blocks of two threads; each variant differs in one thing from variant 0. */
 static const char *made_small(const char *path, unsigned variant)
 {
-  struct trace_maker *m = maker_new(path);
-  struct maker_stream *s = maker_stream(m, VT_NO_THREAD, 0, VT_ROLE_PROGRAM), *other;
+  struct maker_stream *s = maker_program(path), *other;
 
   if (variant != 5) {
-    other = maker_stream(m, 0, 1, VT_ROLE_PROGRAM);
+    other = maker_stream(s->maker, 0, 1, VT_ROLE_PROGRAM);
     maker_alloc(other, 0x300000, 10);
   }
   for (unsigned i = 0; i < 100; i++)
@@ -154,7 +151,7 @@ static const char *made_small(const char *path, unsigned variant)
   if (variant == 3)
     maker_free(s, 0x200040);
   maker_record(s, VT_R_MARK, 0, NULL, variant == 4 ? "two" : "one", 3);
-  maker_finish(m);
+  maker_finish(s->maker);
   return path;
 }
 

@@ -6,6 +6,8 @@
 
 #include "model/page_range.h"
 
+#include "unit.h"
+
 #define LANES 5
 #define SPACE 200 /* positions */
 
@@ -131,16 +133,10 @@ END_TEST
 int main(void)
 {
   Suite *suite = suite_create("page_range");
-  TCase *tcase = tcase_create("page_range");
-  SRunner *runner = srunner_create(suite);
-  int failed;
+  TCase *tcase = unit_case(suite, "page_range", 60);
 
-  suite_add_tcase(suite, tcase);
   tcase_add_loop_test(tcase, random_lists, 0, 200);
   tcase_add_test(tcase, long_ranges);
   tcase_add_test(tcase, nothing);
-  srunner_run_all(runner, CK_ENV);
-  failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return unit_main(suite);
 }

@@ -4,11 +4,11 @@
  */
 #include <check.h>
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "pages_document.h"
 #include "pages_maker.h"
+#include "unit.h"
 
 #define HEAP 0x200000
 #define LIBC_A UINT64_C(0x7f1111000000)
@@ -236,12 +236,8 @@ END_TEST
 int main(void)
 {
   Suite *suite = suite_create("pages");
-  TCase *tcase = tcase_create("pages");
-  SRunner *runner = srunner_create(suite);
-  int failed;
+  TCase *tcase = unit_case(suite, "pages", 60);
 
-  suite_add_tcase(suite, tcase);
-  tcase_set_timeout(tcase, 60); /* a guard against hangs */
   tcase_add_test(tcase, schema);
   tcase_add_test(tcase, range_of_addresses);
   tcase_add_test(tcase, pages_that_go_and_come);
@@ -251,8 +247,5 @@ int main(void)
   tcase_add_test(tcase, killed);
   tcase_add_test(tcase, impossible_records);
   tcase_add_test(tcase, runs_beyond_the_count);
-  srunner_run_all(runner, CK_ENV);
-  failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return unit_main(suite);
 }

@@ -4,11 +4,11 @@
  */
 #include <check.h>
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "pages_document.h"
 #include "pages_maker.h"
+#include "unit.h"
 
 #define HEAP 0x200000
 #define LIBC_A UINT64_C(0x7f1111000000)
@@ -231,12 +231,8 @@ END_TEST
 int main(void)
 {
   Suite *suite = suite_create("pages_sharing");
-  TCase *tcase = tcase_create("pages_sharing");
-  SRunner *runner = srunner_create(suite);
-  int failed;
+  TCase *tcase = unit_case(suite, "pages_sharing", 60);
 
-  suite_add_tcase(suite, tcase);
-  tcase_set_timeout(tcase, 60); /* a guard against hangs */
   tcase_add_test(tcase, library_at_random_addresses);
   tcase_add_test(tcase, library_of_the_next_process);
   tcase_add_test(tcase, library_from_the_middle);
@@ -246,8 +242,5 @@ int main(void)
   tcase_add_test(tcase, child_that_ends_first);
   tcase_add_test(tcase, family);
   tcase_add_test(tcase, ten_processes);
-  srunner_run_all(runner, CK_ENV);
-  failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return unit_main(suite);
 }

@@ -8,8 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "golden.h"
 #include "pages_maker.h"
 #include "report/pages_report.h"
+#include "unit.h"
 
 #define HEAP 0x200000
 #define LIBC(i) (UINT64_C(0x7f1111000000) + (uint64_t)(i)*0x1000000)
@@ -29,37 +31,14 @@ static char *text_of(const struct page_set *set, const struct pages_view *view)
   return text;
 }
 
-static char *read_golden(const char *path)
-{
-  FILE *file = fopen(path, "re");
-  char *text = calloc(1, 1 << 20);
-
-  ck_assert_msg(file, "%s is missing", path);
-  ck_assert_ptr_nonnull(text);
-  (void)!fread(text, 1, (1 << 20) - 1, file);
-  fclose(file);
-  return text;
-}
-
 static void expect_golden(const char *name, const struct pages_view *view)
 {
   struct page_set *set = pages_made();
-  char path[256];
-  char *text, *golden;
+  char *text;
 
   ck_assert_ptr_nonnull(set);
   text = text_of(set, view);
-  snprintf(path, sizeof path, "tests/golden/pages_%s.txt", name);
-  if (getenv("GOLDEN_UPDATE")) {
-    FILE *file = fopen(path, "we");
-
-    ck_assert_ptr_nonnull(file);
-    fputs(text, file);
-    fclose(file);
-  }
-  golden = read_golden(path);
-  ck_assert_msg(!strcmp(text, golden), "not as in %s:\n%s", path, text);
-  free(golden);
+  golden_expect(name, text);
   free(text);
   page_set_free(set);
 }
@@ -93,7 +72,7 @@ START_TEST(two_side_by_side)
 {
   mem(0, 0, 3000, true);
   mem(1, 20, 2980, true);
-  expect_golden("two", &everything);
+  expect_golden("pages_two", &everything);
 }
 END_TEST
 
@@ -103,7 +82,7 @@ START_TEST(all_rows)
 
   mem(0, 0, 3000, true);
   mem(1, 20, 2980, true);
-  expect_golden("two_all", &view);
+  expect_golden("pages_two_all", &view);
 }
 END_TEST
 
@@ -111,7 +90,7 @@ START_TEST(numbers_hidden)
 {
   mem(0, 0, 3000, false);
   mem(1, 20, 2980, false);
-  expect_golden("hidden", &everything);
+  expect_golden("pages_hidden", &everything);
 }
 END_TEST
 
@@ -119,14 +98,14 @@ START_TEST(one_after_the_other)
 {
   mem(0, 0, 3000, true);
   mem(1, 3500, 6500, true);
-  expect_golden("apart", &everything);
+  expect_golden("pages_apart", &everything);
 }
 END_TEST
 
 START_TEST(one_process)
 {
   mem(0, 0, 3000, true);
-  expect_golden("one", &everything);
+  expect_golden("pages_one", &everything);
 }
 END_TEST
 
@@ -134,7 +113,7 @@ START_TEST(twelve_processes)
 {
   for (int i = 0; i < 12; i++)
     mem(i, (uint64_t)i * 10, 3000, true);
-  expect_golden("twelve", &everything);
+  expect_golden("pages_twelve", &everything);
 }
 END_TEST
 
@@ -157,7 +136,7 @@ START_TEST(copy_on_write)
   pages_sample(800, VT_SAMPLE_PFN);
   pages_run(HEAP + 2 * 4096, 3, STATE_OWN, 0x900);
   pages_run(HEAP + 7 * 4096, 1, VT_PG_SWAPPED, 0);
-  expect_golden("cow", &everything);
+  expect_golden("pages_cow", &everything);
 }
 END_TEST
 
@@ -174,7 +153,7 @@ START_TEST(long_values)
   pages_value(11000, HEAP, VT_VALUE_PTR, UINT64_C(0x7fffdeadbeef));
   pages_value(12500, HEAP, VT_VALUE_INT, UINT32_MAX);
   pages_value(13000, HEAP, VT_VALUE_UINT, UINT32_MAX);
-  expect_golden("values", &everything);
+  expect_golden("pages_values", &everything);
 }
 END_TEST
 
@@ -201,11 +180,8 @@ END_TEST
 int main(void)
 {
   Suite *suite = suite_create("pages_text");
-  TCase *tcase = tcase_create("pages_text");
-  SRunner *runner = srunner_create(suite);
-  int failed;
+  TCase *tcase = unit_case(suite, "pages_text", 60);
 
-  suite_add_tcase(suite, tcase);
   tcase_add_test(tcase, two_side_by_side);
   tcase_add_test(tcase, all_rows);
   tcase_add_test(tcase, numbers_hidden);
@@ -215,8 +191,5 @@ int main(void)
   tcase_add_test(tcase, copy_on_write);
   tcase_add_test(tcase, long_values);
   tcase_add_test(tcase, colours);
-  srunner_run_all(runner, CK_ENV);
-  failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return unit_main(suite);
 }

@@ -5,20 +5,12 @@
 #include <check.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "capture.h"
-#include "reader/reader.h"
+#include "reader_assert.h"
 #include "trace_maker.h"
-
-static struct reader *open_ok(const char *path)
-{
-  struct reader *r = reader_open(path, READER_ALL);
-
-  ck_assert_ptr_nonnull(r);
-  return r;
-}
+#include "unit.h"
 
 static const struct event *next_is(struct reader *r, uint32_t type)
 {
@@ -29,19 +21,10 @@ static const struct event *next_is(struct reader *r, uint32_t type)
   return e;
 }
 
-static void assert_undamaged(const struct reader *r)
-{
-  ck_assert_uint_eq(reader_damage(r)->bad_chunks, 0);
-  ck_assert_uint_eq(reader_damage(r)->bad_records, 0);
-  ck_assert_uint_eq(reader_damage(r)->first_offset, 0);
-  ck_assert(!reader_damage(r)->cut);
-}
-
 START_TEST(one_thread)
 {
   const char *path = temp_path("one.vmt");
-  struct trace_maker *m = maker_new(path);
-  struct maker_stream *s = maker_stream(m, VT_NO_THREAD, 0, VT_ROLE_PROGRAM);
+  struct maker_stream *s = maker_program(path);
   struct reader *r;
   const struct event *e;
 
@@ -50,9 +33,9 @@ START_TEST(one_thread)
   maker_alloc(s, 0x200010, 100000);
   maker_free(s, 0x200000);
   maker_realloc(s, 0x200010, 0x300000, 200000);
-  maker_finish(m);
+  maker_finish(s->maker);
 
-  r = open_ok(path);
+  r = reader_opened(path);
   ck_assert_str_eq(reader_header(r)->exe, "/usr/bin/example");
   ck_assert_str_eq(reader_path(r), path);
   ck_assert_uint_eq(reader_threads(r), 1);
@@ -82,7 +65,7 @@ START_TEST(one_thread)
   ck_assert_uint_eq(e->seq, 2);
   ck_assert_ptr_null(reader_next(r));
   ck_assert_ptr_null(reader_next(r));
-  assert_undamaged(r);
+  reader_assert_undamaged(r);
   ck_assert(reader_progress(r) == 1);
   reader_close(r);
 }
@@ -120,13 +103,12 @@ START_TEST(every_kind_of_record)
 {
   const unsigned n = sizeof kinds / sizeof *kinds;
   const char *path = temp_path("kinds.vmt");
-  struct trace_maker *m = maker_new(path);
-  struct maker_stream *s = maker_stream(m, VT_NO_THREAD, 0, VT_ROLE_PROGRAM);
+  struct maker_stream *s = maker_program(path);
   struct reader *r;
 
   make_all_kinds(s, n);
-  maker_finish(m);
-  r = open_ok(path);
+  maker_finish(s->maker);
+  r = reader_opened(path);
   next_is(r, VT_R_THREAD);
   for (unsigned i = 0; i < n; i++) {
     const struct event *e;
@@ -148,7 +130,7 @@ START_TEST(every_kind_of_record)
     }
   }
   ck_assert_ptr_null(reader_next(r));
-  assert_undamaged(r);
+  reader_assert_undamaged(r);
   reader_close(r);
 }
 END_TEST
@@ -156,16 +138,15 @@ END_TEST
 START_TEST(unknown_record_is_passed_on)
 {
   const char *path = temp_path("unknown.vmt");
-  struct trace_maker *m = maker_new(path);
-  struct maker_stream *s = maker_stream(m, VT_NO_THREAD, 0, VT_ROLE_PROGRAM);
+  struct maker_stream *s = maker_program(path);
   const uint64_t fields[] = {300};
   const struct event *e;
   struct reader *r;
 
   maker_record(s, 63, 1, fields, "x", 1);
   maker_alloc(s, 0x200000, 1);
-  maker_finish(m);
-  r = open_ok(path);
+  maker_finish(s->maker);
+  r = reader_opened(path);
   next_is(r, VT_R_THREAD);
   e = next_is(r, 63);
   ck_assert_uint_eq(e->fields, 0);
@@ -175,7 +156,7 @@ START_TEST(unknown_record_is_passed_on)
   ck_assert_str_eq(reader_field_names(63), "");
   ck_assert_ptr_null(reader_op_name(UINT32_MAX));
   next_is(r, VT_R_ALLOC);
-  assert_undamaged(r);
+  reader_assert_undamaged(r);
   reader_close(r);
 }
 END_TEST
@@ -203,7 +184,7 @@ START_TEST(many_chunks)
   }
   maker_finish(m);
 
-  r = open_ok(path);
+  r = reader_opened(path);
   next_is(r, VT_R_THREAD);
   time = 1000000000;
   for (uint64_t i = 0; i < n; i++) {
@@ -221,7 +202,7 @@ START_TEST(many_chunks)
     }
   }
   ck_assert_ptr_null(reader_next(r));
-  assert_undamaged(r);
+  reader_assert_undamaged(r);
   reader_close(r);
 }
 END_TEST
@@ -250,7 +231,7 @@ START_TEST(long_records)
     maker_end_chunk(s);
   }
   maker_finish(m);
-  r = open_ok(path);
+  r = reader_opened(path);
   while ((e = reader_next(r))) {
     if (e->type == VT_R_MARK) {
       ck_assert_uint_eq(e->tail_len, VT_TAIL_MAX - n * 17);
@@ -261,7 +242,7 @@ START_TEST(long_records)
     }
   }
   ck_assert_uint_eq(n, 200);
-  assert_undamaged(r);
+  reader_assert_undamaged(r);
   reader_close(r);
 }
 END_TEST
@@ -269,8 +250,7 @@ END_TEST
 START_TEST(chunks_in_any_order)
 {
   const char *path = temp_path("anyorder.vmt");
-  struct trace_maker *m = maker_new(path);
-  struct maker_stream *s = maker_stream(m, VT_NO_THREAD, 0, VT_ROLE_PROGRAM);
+  struct maker_stream *s = maker_program(path);
   struct reader *r;
   static const uint32_t numbers[] = {0, 3, 1, 4, 2, 3};
 
@@ -280,10 +260,10 @@ START_TEST(chunks_in_any_order)
     maker_alloc(s, 0x200000 + numbers[i] * 16, i == 5 ? 99 : 8);
     s->chunk.number = numbers[i];
     maker_end_chunk(s);
-    maker_gap(m, i * 4096);
+    maker_gap(s->maker, i * 4096);
   }
-  maker_finish(m);
-  r = open_ok(path);
+  maker_finish(s->maker);
+  r = reader_opened(path);
   next_is(r, VT_R_THREAD);
   for (unsigned i = 0; i < 5; i++) {
     const struct event *e = next_is(r, VT_R_ALLOC);
@@ -293,7 +273,7 @@ START_TEST(chunks_in_any_order)
     ck_assert_uint_eq(e->field[1], 8);
   }
   ck_assert_ptr_null(reader_next(r));
-  assert_undamaged(r);
+  reader_assert_undamaged(r);
   reader_close(r);
 }
 END_TEST
@@ -301,16 +281,15 @@ END_TEST
 START_TEST(lost_events_of_a_chunk)
 {
   const char *path = temp_path("lost.vmt");
-  struct trace_maker *m = maker_new(path);
-  struct maker_stream *s = maker_stream(m, VT_NO_THREAD, 0, VT_ROLE_PROGRAM);
+  struct maker_stream *s = maker_program(path);
   const struct event *e;
   struct reader *r;
 
   maker_end_chunk(s);
   s->lost = 12;
   maker_alloc(s, 0x200000, 1);
-  maker_finish(m);
-  r = open_ok(path);
+  maker_finish(s->maker);
+  r = reader_opened(path);
   next_is(r, VT_R_THREAD);
   e = next_is(r, VT_R_LOSS);
   ck_assert_uint_eq(e->field[0], VT_LOSS_NONE);
@@ -347,7 +326,7 @@ START_TEST(lineages)
     maker_stream(m, threads[i].parent, threads[i].ordinal, threads[i].role);
   maker_alloc(maker_bare(m, 4000000000), 0x200000, 1); /* no first record, and a number far away */
   maker_finish(m);
-  r = open_ok(path);
+  r = reader_opened(path);
   for (unsigned i = 0; i < sizeof threads / sizeof *threads; i++)
     ck_assert_str_eq(reader_lineage(r, i), threads[i].lineage);
   ck_assert_str_eq(reader_lineage(r, 4000000000), "?4000000000");
@@ -372,7 +351,7 @@ START_TEST(long_chain_of_threads)
     maker_end_chunk(s);
   }
   maker_finish(m);
-  r = open_ok(path);
+  r = reader_opened(path);
   ck_assert_uint_eq(reader_threads(r), MAKER_STREAMS);
   ck_assert_uint_eq(strlen(reader_lineage(r, 100)), 1 + 100 * 11);
   ck_assert_uint_lt(strlen(reader_lineage(r, MAKER_STREAMS - 1)), 4200);
@@ -404,19 +383,18 @@ END_TEST
 START_TEST(beyond_four_gigabytes)
 {
   const char *path = temp_path("sparse.vmt");
-  struct trace_maker *m = maker_new(path);
-  struct maker_stream *s = maker_stream(m, VT_NO_THREAD, 0, VT_ROLE_PROGRAM);
+  struct maker_stream *s = maker_program(path);
   struct reader *r;
 
   maker_end_chunk(s);
-  maker_gap(m, UINT64_C(9) << 30);
+  maker_gap(s->maker, UINT64_C(9) << 30);
   maker_alloc(s, 0x200000, 1);
-  maker_finish(m);
-  r = open_ok(path);
+  maker_finish(s->maker);
+  r = reader_opened(path);
   next_is(r, VT_R_THREAD);
   next_is(r, VT_R_ALLOC);
   ck_assert_ptr_null(reader_next(r));
-  assert_undamaged(r);
+  reader_assert_undamaged(r);
   reader_close(r);
 }
 END_TEST
@@ -424,12 +402,9 @@ END_TEST
 int main(void)
 {
   Suite *suite = suite_create("reader");
-  TCase *tcase = tcase_create("whole traces");
-  SRunner *runner;
-  int failed;
+  TCase *tcase = unit_case(suite, "whole traces", 120);
 
   temp_path("");
-  tcase_set_timeout(tcase, 120);
   tcase_add_test(tcase, one_thread);
   tcase_add_test(tcase, every_kind_of_record);
   tcase_add_test(tcase, unknown_record_is_passed_on);
@@ -441,10 +416,5 @@ int main(void)
   tcase_add_test(tcase, long_chain_of_threads);
   tcase_add_test(tcase, samples_only);
   tcase_add_test(tcase, beyond_four_gigabytes);
-  suite_add_tcase(suite, tcase);
-  runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return unit_main(suite);
 }

@@ -4,19 +4,18 @@
  */
 #include <check.h>
 #include <malloc.h>
-#include <stdlib.h>
 
 #include "capture.h"
-#include "reader/reader.h"
+#include "reader_assert.h"
 #include "trace_maker.h"
+#include "unit.h"
 
 /* What reading holds in memory at its highest, in bytes. */
 static size_t peak_of_reading(const char *path)
 {
   size_t peak = 0, before = mallinfo2().uordblks + mallinfo2().hblkhd, n = 0;
-  struct reader *r = reader_open(path, READER_ALL);
+  struct reader *r = reader_opened(path);
 
-  ck_assert_ptr_nonnull(r);
   while (reader_next(r)) {
     struct mallinfo2 now;
 
@@ -85,18 +84,10 @@ END_TEST
 int main(void)
 {
   Suite *suite = suite_create("reader_memory");
-  TCase *tcase = tcase_create("memory");
-  SRunner *runner;
-  int failed;
+  TCase *tcase = unit_case(suite, "memory", 120);
 
   temp_path("");
-  tcase_set_timeout(tcase, 120);
   tcase_add_loop_test(tcase, memory_with_many_streams, 0, 2);
   tcase_add_test(tcase, memory_with_length);
-  suite_add_tcase(suite, tcase);
-  runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return unit_main(suite);
 }

@@ -10,11 +10,13 @@
 #include "model/blocks.h"
 #include "model/digest.h"
 #include "reader/liveness.h"
+#include "reader_assert.h"
 #include "report/emit.h"
 #include "report/event_line.h"
 #include "report/info_report.h"
 #include "report/quantity.h"
 #include "trace_maker.h"
+#include "unit.h"
 #include "workload.h"
 
 #define UNITS 40000
@@ -88,10 +90,9 @@ END_TEST
 /* What a digest says of a trace with these changes to the header; fields of interest only. */
 static struct digest digest_of(const char *path, struct vt_file_header *kept)
 {
-  struct reader *r = reader_open(path, READER_ALL);
+  struct reader *r = reader_opened(path);
   struct digest d;
 
-  ck_assert_ptr_nonnull(r);
   ck_assert(digest_read(&d, r, NULL, NULL));
   digest_release(&d);
   *kept = *d.header;
@@ -194,8 +195,7 @@ START_TEST(info_keys)
 
   strcpy(m->header.exe, "/bin/\xff\xc3(\xe2\x82\xac");
   maker_finish(m);
-  r = reader_open(path, READER_ALL);
-  ck_assert_ptr_nonnull(r);
+  r = reader_opened(path);
   ck_assert(digest_read(&d, r, NULL, NULL));
   o = info_json(&d);
   digest_release(&d);
@@ -330,8 +330,7 @@ START_TEST(lines_of_all_events)
   const struct event *event;
 
   maker_random(path, &shape);
-  line.reader = reader_open(path, READER_ALL);
-  ck_assert_ptr_nonnull(line.reader);
+  line.reader = reader_opened(path);
   emit_init(&e, f);
   while ((event = reader_next((struct reader *)line.reader))) {
     json_t *o;
@@ -387,12 +386,9 @@ END_TEST
 int main(void)
 {
   Suite *suite = suite_create("reader_model");
-  TCase *tcase = tcase_create("parts");
-  SRunner *runner;
-  int failed;
+  TCase *tcase = unit_case(suite, "parts", 120);
 
   temp_path("");
-  tcase_set_timeout(tcase, 120);
   tcase_add_loop_test(tcase, live_set, 0, 4);
   tcase_add_test(tcase, block_table);
   tcase_add_test(tcase, digest_counts);
@@ -403,10 +399,5 @@ int main(void)
   tcase_add_test(tcase, emit_buffer);
   tcase_add_test(tcase, lines_of_all_events);
   tcase_add_test(tcase, quantities);
-  suite_add_tcase(suite, tcase);
-  runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return unit_main(suite);
 }

@@ -6,8 +6,9 @@
 #include <stdlib.h>
 
 #include "capture.h"
-#include "reader/reader.h"
+#include "reader_assert.h"
 #include "trace_maker.h"
+#include "unit.h"
 
 #define START UINT64_C(1000000000)
 
@@ -18,11 +19,10 @@ struct seen {
 
 static unsigned read_heap_events(const char *path, struct seen *seen, unsigned room)
 {
-  struct reader *r = reader_open(path, READER_ALL);
+  struct reader *r = reader_opened(path);
   const struct event *e;
   unsigned n = 0;
 
-  ck_assert_ptr_nonnull(r);
   while ((e = reader_next(r))) {
     if (e->type != VT_R_ALLOC && e->type != VT_R_FREE && e->type != VT_R_REALLOC)
       continue;
@@ -260,8 +260,7 @@ START_TEST(other_events_keep_their_streams_order)
   maker_time(t.a, START + 50);
   maker_alloc(t.a, 0x2000, 1);
   maker_finish(t.m);
-  r = reader_open(path, READER_ALL);
-  ck_assert_ptr_nonnull(r);
+  r = reader_opened(path);
   while ((e = reader_next(r))) {
     if (e->type == VT_R_MUNMAP)
       ck_assert_uint_eq(n, 2);
@@ -283,8 +282,7 @@ static void check_random(const char *path, const struct maker_shape *shape)
   memset(live, 0, sizeof live);
   memset(seq, 0, sizeof seq);
   maker_random(path, shape);
-  r = reader_open(path, READER_ALL);
-  ck_assert_ptr_nonnull(r);
+  r = reader_opened(path);
   while ((e = reader_next(r))) {
     uint64_t from = e->type == VT_R_FREE || e->type == VT_R_REALLOC ? e->field[0] >> 4 : 0;
     uint64_t to = e->type == VT_R_ALLOC ? e->field[0] >> 4 : e->type == VT_R_REALLOC ? e->field[1] >> 4 : 0;
@@ -329,12 +327,9 @@ END_TEST
 int main(void)
 {
   Suite *suite = suite_create("reader_order");
-  TCase *tcase = tcase_create("order");
-  SRunner *runner;
-  int failed;
+  TCase *tcase = unit_case(suite, "order", 120);
 
   temp_path("");
-  tcase_set_timeout(tcase, 120);
   tcase_add_test(tcase, by_time_then_by_stream);
   tcase_add_test(tcase, free_waits_for_its_allocation);
   tcase_add_test(tcase, free_waits_to_the_last_moment);
@@ -346,10 +341,5 @@ int main(void)
   tcase_add_test(tcase, orphans_at_the_end);
   tcase_add_test(tcase, other_events_keep_their_streams_order);
   tcase_add_test(tcase, random_programs);
-  suite_add_tcase(suite, tcase);
-  runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return unit_main(suite);
 }

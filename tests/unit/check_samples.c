@@ -22,6 +22,7 @@
 #include "trace/trace.h"
 #include "trace_decode.h"
 #include "trace_ops.h"
+#include "unit.h"
 
 #define SECOND UINT64_C(1000000000)
 #define NEVER 3600000
@@ -318,20 +319,13 @@ END_TEST
 int main(void)
 {
   Suite *suite = suite_create("samples");
-  TCase *tests = tcase_create("all");
-  SRunner *runner = srunner_create(suite);
-  int failed;
+  TCase *tests = unit_case(suite, "all", 60);
 
-  tcase_set_timeout(tests, 60);
   tcase_add_test(tests, pages_and_mappings);
   tcase_add_test(tests, ticks_are_signs_of_life);
   tcase_add_test(tests, fork_starts_anew);
   tcase_add_test(tests, stop_and_start_go_on);
   tcase_add_test(tests, program_closes_everything);
   tcase_add_test(tests, without_a_trace_nothing_happens);
-  suite_add_tcase(suite, tests);
-  srunner_run_all(runner, CK_ENV);
-  failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return unit_main(suite);
 }

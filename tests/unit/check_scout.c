@@ -3,13 +3,13 @@
  * windows of any size, over records of all kinds.
  */
 #include <check.h>
-#include <stdlib.h>
 
 #include "capture.h"
 #include "must.h"
 #include "reader/scout.h"
 #include "reader/track.h"
 #include "trace_maker.h"
+#include "unit.h"
 
 #define AHEAD_MAX 128
 
@@ -85,16 +85,9 @@ END_TEST
 int main(void)
 {
   Suite *suite = suite_create("scout");
-  TCase *tests = tcase_create("scout");
-  SRunner *runner;
-  int failed;
+  TCase *tests = unit_case(suite, "scout", 60);
 
   temp_path("");
   tcase_add_loop_test(tests, units_are_as_told, 0, 3);
-  suite_add_tcase(suite, tests);
-  runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return unit_main(suite);
 }

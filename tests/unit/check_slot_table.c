@@ -3,9 +3,10 @@
  * and the table that was replaced gives its memory back and reads as an empty one.
  */
 #include <check.h>
-#include <stdlib.h>
 
 #include "unwind/slot_table.h"
+
+#include "unit.h"
 
 #define SLOTS 4096u
 #define FIRST_PAGE (4096u / sizeof(struct slot)) /* more slots than the page with the mask has */
@@ -106,18 +107,11 @@ END_TEST
 int main(void)
 {
   Suite *suite = suite_create("slot_table");
-  TCase *tc = tcase_create("growth");
-  SRunner *runner;
-  int failed;
+  TCase *tc = unit_case(suite, "growth", 60);
 
   tcase_add_test(tc, grown_table);
   tcase_add_test(tc, forgotten_slots);
   tcase_add_test(tc, no_memory_to_grow);
   tcase_add_test(tc, large_table);
-  suite_add_tcase(suite, tc);
-  runner = srunner_create(suite);
-  srunner_run_all(runner, CK_ENV);
-  failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return unit_main(suite);
 }

@@ -12,6 +12,8 @@
 #include "model/modules.h"
 #include "model/symbols.h"
 
+#include "unit.h"
+
 static char dir[] = "/tmp/check_symbols.XXXXXX";
 
 /* Line numbers are those of this text. */
@@ -261,14 +263,12 @@ END_TEST
 int main(void)
 {
   Suite *suite = suite_create("symbols");
-  TCase *tc = tcase_create("symbols");
-  SRunner *runner = srunner_create(suite);
+  TCase *tc = unit_case(suite, "symbols", 60);
   char command[128];
   int failed;
 
   if (!mkdtemp(dir))
     return EXIT_FAILURE;
-  tcase_set_timeout(tc, 60);
   tcase_add_test(tc, inlined_frames_have_their_lines);
   tcase_add_test(tc, debug_information_split_off);
   tcase_add_test(tc, symbol_table_alone);
@@ -278,10 +278,7 @@ int main(void)
   tcase_add_test(tc, a_missing_file_is_no_trouble);
   tcase_add_test(tc, names_are_demangled);
   tcase_add_test(tc, modules_by_time);
-  suite_add_tcase(suite, tc);
-  srunner_run_all(runner, CK_NORMAL);
-  failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
+  failed = unit_main(suite);
   snprintf(command, sizeof command, "rm -rf %s", dir);
   return system(command) != 0 || failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

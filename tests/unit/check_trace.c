@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -19,6 +18,7 @@
 #include "trace/trace_fast.h"
 #include "trace_decode.h"
 #include "trace_ops.h"
+#include "unit.h"
 
 /* Offsets in the file header, from FORMAT.md. */
 enum {
@@ -332,11 +332,8 @@ END_TEST
 int main(void)
 {
   Suite *suite = suite_create("trace");
-  TCase *tc = tcase_create("trace");
-  SRunner *runner = srunner_create(suite);
-  int failed;
+  TCase *tc = unit_case(suite, "trace", 60);
 
-  tcase_set_timeout(tc, 60);
   tcase_add_test(tc, the_header_names_process_and_machine);
   tcase_add_test(tc, facts_reach_the_header);
   tcase_add_loop_test(tc, a_stream_comes_back_as_it_was_written, 0, 5);
@@ -348,9 +345,5 @@ int main(void)
   tcase_add_loop_test(tc, the_descriptor_is_high_and_closed_by_exec, 0, 5);
   tcase_add_test(tc, the_descriptor_gets_out_of_the_way);
   tcase_add_test(tc, without_a_trace_nothing_happens);
-  suite_add_tcase(suite, tc);
-  srunner_run_all(runner, CK_NORMAL);
-  failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return unit_main(suite);
 }

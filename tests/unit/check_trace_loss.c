@@ -12,7 +12,6 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
@@ -28,6 +27,7 @@
 #include "trace/trace_fast.h"
 #include "trace_decode.h"
 #include "trace_ops.h"
+#include "unit.h"
 
 enum { H_CLAIMED = 160, H_LOST = 168, H_STOP = 176, H_STOP_NS = 184 };
 
@@ -404,11 +404,8 @@ END_TEST
 int main(void)
 {
   Suite *suite = suite_create("trace_loss");
-  TCase *tc = tcase_create("trace_loss");
-  SRunner *runner = srunner_create(suite);
-  int failed;
+  TCase *tc = unit_case(suite, "trace_loss", 60);
 
-  tcase_set_timeout(tc, 60);
   tcase_add_loop_test(tc, a_full_disk_stops_the_trace, 0, 15);
   tcase_add_loop_test(tc, a_file_limit_stops_the_trace, 0, 10);
   tcase_add_test(tc, a_closed_descriptor_is_opened_again);
@@ -421,9 +418,5 @@ int main(void)
   tcase_add_test(tc, no_descriptors);
   tcase_add_test(tc, without_shared_mappings_it_is_written);
   tcase_add_test(tc, without_memory_the_small_stage_goes_on);
-  suite_add_tcase(suite, tc);
-  srunner_run_all(runner, CK_NORMAL);
-  failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return unit_main(suite);
 }

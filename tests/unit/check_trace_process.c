@@ -9,7 +9,6 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -24,6 +23,7 @@
 #include "trace/trace_fast.h"
 #include "trace_decode.h"
 #include "trace_ops.h"
+#include "unit.h"
 
 enum { H_ID = 32, H_PARENT = 48, H_PID = 96 };
 
@@ -331,20 +331,13 @@ END_TEST
 int main(void)
 {
   Suite *suite = suite_create("trace_process");
-  TCase *tc = tcase_create("trace_process");
-  SRunner *runner = srunner_create(suite);
-  int failed;
+  TCase *tc = unit_case(suite, "trace_process", 120);
 
-  tcase_set_timeout(tc, 120);
   tcase_add_loop_test(tc, a_child_of_fork_has_its_own_trace, 0, 2);
   tcase_add_test(tc, a_child_that_no_hook_saw_has_its_own_trace);
   tcase_add_test(tc, a_child_without_a_trace_writes_nothing);
   tcase_add_test(tc, nothing_is_lost_by_a_kill);
   tcase_add_test(tc, threads_write_at_once);
   tcase_add_test(tc, many_streams_are_cheap);
-  suite_add_tcase(suite, tc);
-  srunner_run_all(runner, CK_NORMAL);
-  failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return unit_main(suite);
 }

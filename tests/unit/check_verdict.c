@@ -3,11 +3,12 @@
  * of it, on sightings made by hand.
  */
 #include <check.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "model/verdict.h"
 #include "vmtrace/format.h"
+
+#include "unit.h"
 
 #define ANON (VT_PG_PRESENT | VT_PG_ZERO_KNOWN)
 #define OWN (ANON | VT_PG_EXCLUSIVE)
@@ -398,11 +399,8 @@ END_TEST
 int main(void)
 {
   Suite *suite = suite_create("verdict");
-  TCase *tcase = tcase_create("verdict");
-  SRunner *runner = srunner_create(suite);
-  int failed;
+  TCase *tcase = unit_case(suite, "verdict", 60);
 
-  suite_add_tcase(suite, tcase);
   tcase_add_checked_fixture(tcase, setup, NULL);
   tcase_add_test(tcase, different_frames_are_private);
   tcase_add_test(tcase, reuse_is_no_sharing);
@@ -429,8 +427,5 @@ int main(void)
   tcase_add_test(tcase, one_process_alone);
   tcase_add_test(tcase, merged_pages_are_nobodys_own);
   tcase_add_test(tcase, frames_elsewhere);
-  srunner_run_all(runner, CK_ENV);
-  failed = srunner_ntests_failed(runner);
-  srunner_free(runner);
-  return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  return unit_main(suite);
 }

@@ -1,6 +1,6 @@
 /*
  * Resident bytes and mappings of a test's own process.  See memory_use.h;
- * called by check_heap_threads.c and check_heap_regions.c.
+ * called by the heap tests.
  */
 #include "memory_use.h"
 

@@ -13,4 +13,7 @@
       ck_abort_msg(__VA_ARGS__);                                                                                       \
   } while (0)
 
+/* The same, saying the condition itself. */
+#define need(condition) must(condition, "%s", #condition)
+
 #endif

@@ -233,6 +233,11 @@ struct maker_stream *maker_stream(struct trace_maker *m, uint32_t parent, uint32
   return s;
 }
 
+struct maker_stream *maker_program(const char *path)
+{
+  return maker_stream(maker_new(path), VT_NO_THREAD, 0, VT_ROLE_PROGRAM);
+}
+
 void maker_finish(struct trace_maker *m)
 {
   uint64_t latest = m->header.start_ns;

@@ -49,6 +49,8 @@ void maker_finish(struct trace_maker *m);
 /* A stream, beginning at the header's start_ns with its VT_R_THREAD record; maker_bare begins with nothing. */
 struct maker_stream *maker_stream(struct trace_maker *m, uint32_t parent, uint32_t ordinal, enum vt_role role);
 struct maker_stream *maker_bare(struct trace_maker *m, uint32_t thread);
+/* The stream of the first thread in a new file at path. */
+struct maker_stream *maker_program(const char *path);
 
 /* Events from here on happen at ns (a time record is written when that is later). */
 void maker_time(struct maker_stream *s, uint64_t ns);
