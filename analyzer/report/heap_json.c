@@ -94,31 +94,23 @@ static void put_processes(struct emit *e, const char *key, struct heap_process *
 /* All resident pages: what the stacks have, slack, and the rest by name. */
 static void put_parts(struct emit *e, const struct heap_report *r)
 {
-  uint64_t rest[REST_COUNT] = {0}, pages = 0, zero = 0, slack = 0, rss;
+  struct heap_parts parts = heap_report_parts(r);
+  uint64_t rss;
 
-  for (size_t i = 0; i < r->count; i++) {
-    const struct heap_residences *residence = &r->processes[i]->residence;
-
-    for (unsigned k = 0; k < REST_COUNT; k++)
-      rest[k] += residence->rest[k];
-    pages += residence->pages;
-    zero += residence->zero;
-    slack += residence->slack;
-  }
   emit_literal(e, "  \"resident\": {");
   put_number(e, "blocks_bytes", (uint64_t)(r->totals.v[HEAP_RESIDENT] - r->totals.v[HEAP_MAPPED_RESIDENT]));
   put_comma(e);
-  put_number(e, "block_slack_bytes", slack);
+  put_number(e, "block_slack_bytes", parts.slack);
   put_comma(e);
   put_number(e, "mappings_bytes", (uint64_t)r->totals.v[HEAP_MAPPED_RESIDENT]);
   for (unsigned k = 0; k < REST_COUNT; k++) {
     put_comma(e);
-    put_number(e, heap_rest_key(k), rest[k]);
+    put_number(e, heap_rest_key(k), parts.rest[k]);
   }
   put_comma(e);
-  put_number(e, "total_bytes", pages);
+  put_number(e, "total_bytes", parts.pages);
   put_comma(e);
-  put_number(e, "zero_page_bytes", zero);
+  put_number(e, "zero_page_bytes", parts.zero);
   put_comma(e);
   put_key(e, "rss_bytes");
   if (heap_report_rss(r, &rss))

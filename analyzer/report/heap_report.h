@@ -32,6 +32,14 @@ bool heap_report_sampled(const struct heap_report *r);
 /* The kernel's own count of resident bytes, of all processes; false when it is not known of one. */
 bool heap_report_rss(const struct heap_report *r, uint64_t *bytes);
 
+/* What is resident beside what the stacks have, in bytes, of all processes. */
+struct heap_parts {
+  uint64_t rest[REST_COUNT], slack;
+  uint64_t pages; /* all resident pages, those of the stacks among them */
+  uint64_t zero;  /* the kernel's zero page, not in pages */
+};
+struct heap_parts heap_report_parts(const struct heap_report *r);
+
 /* Each writes one report; 0, or -1 after one line on stderr. */
 int heap_text(FILE *out, const struct heap_report *r);
 int heap_folded(FILE *out, const struct heap_report *r);

@@ -32,6 +32,22 @@ bool heap_report_rss(const struct heap_report *r, uint64_t *bytes)
   return true;
 }
 
+struct heap_parts heap_report_parts(const struct heap_report *r)
+{
+  struct heap_parts sum = {.pages = 0};
+
+  for (size_t i = 0; i < r->count; i++) {
+    const struct heap_residences *residence = &r->processes[i]->residence;
+
+    for (unsigned k = 0; k < REST_COUNT; k++)
+      sum.rest[k] += residence->rest[k];
+    sum.slack += residence->slack;
+    sum.pages += residence->pages;
+    sum.zero += residence->zero;
+  }
+  return sum;
+}
+
 static const char *bytes(char *buf, int64_t n)
 {
   return heap_cell(buf, HEAP_LIVE, n, false);
@@ -148,26 +164,18 @@ static void print_parts(FILE *out, const struct heap_report *r)
       [REST_UNEXPLAINED] = "unexplained",
   };
   const int64_t *v = r->totals.v;
-  uint64_t rest[REST_COUNT] = {0}, pages = 0, zero = 0;
+  struct heap_parts parts = heap_report_parts(r);
   char text[HEAP_CELL_MAX];
 
-  for (size_t i = 0; i < r->count; i++) {
-    const struct heap_residences *residence = &r->processes[i]->residence;
-
-    for (unsigned k = 0; k < REST_COUNT; k++)
-      rest[k] += residence->rest[k];
-    pages += residence->pages;
-    zero += residence->zero;
-  }
   fputs("\nResident memory:\n", out);
   print_part(out, v[HEAP_RESIDENT] - v[HEAP_MAPPED_RESIDENT], "live blocks");
   print_part(out, v[HEAP_SLACK], "the rest of their pages (slack)");
   print_part(out, v[HEAP_MAPPED_RESIDENT], "the program's own mappings");
   for (unsigned k = 0; k < REST_COUNT; k++)
-    print_part(out, (int64_t)rest[k], words[k]);
-  print_total(out, r, pages);
-  if (zero)
-    fprintf(out, "%11s  more were read and never written: the kernel's zero page\n", bytes(text, (int64_t)zero));
+    print_part(out, (int64_t)parts.rest[k], words[k]);
+  print_total(out, r, parts.pages);
+  if (parts.zero)
+    fprintf(out, "%11s  more were read and never written: the kernel's zero page\n", bytes(text, (int64_t)parts.zero));
 }
 
 int heap_text(FILE *out, const struct heap_report *r)

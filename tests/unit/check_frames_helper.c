@@ -24,6 +24,7 @@
 #include "frames/page_entry.h"
 #include "frames_sink.h"
 #include "frames_threads.h"
+#include "instrumented.h"
 #include "unit.h"
 
 #define SECOND UINT64_C(1000000000)
@@ -297,19 +298,13 @@ START_TEST(stop_keeps_the_picture)
 }
 END_TEST
 
-#if defined(__SANITIZE_THREAD__)
-#define HAVE_HELPER false
-#else
-#define HAVE_HELPER true
-#endif
-
 int main(void)
 {
   Suite *suite = suite_create("frames: the sampler's helper");
   TCase *tests = unit_case(suite, "all", 60);
 
   tcase_add_checked_fixture(tests, set_up, NULL);
-  if (HAVE_HELPER) {
+  if (!THREADS_INSTRUMENTED) {
     tcase_add_test(tests, helper_keeps_out_of_the_way);
     tcase_add_test(tests, first_sample_comes_unasked);
     tcase_add_test(tests, ticks_lie_on_multiples);

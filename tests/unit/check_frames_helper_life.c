@@ -23,6 +23,7 @@
 #include "frames/page_entry.h"
 #include "frames_sink.h"
 #include "frames_threads.h"
+#include "instrumented.h"
 #include "unit.h"
 
 #define SECOND UINT64_C(1000000000)
@@ -303,19 +304,13 @@ START_TEST(without_proc)
 }
 END_TEST
 
-#if defined(__SANITIZE_THREAD__)
-#define HAVE_HELPER false
-#else
-#define HAVE_HELPER true
-#endif
-
 int main(void)
 {
   Suite *suite = suite_create("frames: the sampler's life");
   TCase *tests = unit_case(suite, "all", 60);
 
   tcase_add_checked_fixture(tests, set_up, NULL);
-  if (HAVE_HELPER) {
+  if (!THREADS_INSTRUMENTED) {
     tcase_add_test(tests, fork_while_sampling);
     tcase_add_test(tests, helper_is_no_reason_to_live);
     tcase_add_test(tests, first_thread_may_end_early);

@@ -20,6 +20,7 @@
 #include "frames/sample.h"
 #include "frames_sampling.h"
 #include "frames_sink.h"
+#include "instrumented.h"
 #include "unit.h"
 
 /* A second sampler without PAGEMAP_SCAN has the same picture, once what they look at holds still. */
@@ -258,11 +259,7 @@ START_TEST(slices_cover_everything)
 END_TEST
 
 /* ThreadSanitizer's shadow consists of large mappings, whose every byte the list source then asks for. */
-#if defined(__SANITIZE_THREAD__)
-#define LIST_IS_SLOW true
-#else
-#define LIST_IS_SLOW false
-#endif
+#define LIST_IS_SLOW THREADS_INSTRUMENTED
 
 int main(void)
 {

@@ -17,4 +17,11 @@
 #define ROUNDS_SHARE 1
 #endif
 
+/* ThreadSanitizer alone. */
+#if defined(__SANITIZE_THREAD__)
+#define THREADS_INSTRUMENTED true
+#else
+#define THREADS_INSTRUMENTED false
+#endif
+
 #endif
