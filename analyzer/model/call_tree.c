@@ -33,8 +33,10 @@ bool call_tree_init(struct call_tree *t, struct symbols *symbols, enum call_merg
   *t = (struct call_tree){.merge = merge, .symbols = symbols};
   t->frame_slots = calloc(FIRST_SLOTS, sizeof *t->frame_slots);
   t->node_slots = calloc(FIRST_SLOTS, sizeof *t->node_slots);
+  t->known = calloc((size_t)1 << CALL_KNOWN_BITS, sizeof *t->known);
   t->frame_mask = t->node_mask = FIRST_SLOTS - 1;
-  if (!t->frame_slots || !t->node_slots || !make_room((void **)&t->nodes, 0, &t->node_room, sizeof *t->nodes)) {
+  if (!t->frame_slots || !t->node_slots || !t->known ||
+      !make_room((void **)&t->nodes, 0, &t->node_room, sizeof *t->nodes)) {
     call_tree_release(t);
     return false;
   }
@@ -49,6 +51,7 @@ void call_tree_release(struct call_tree *t)
   free(t->rows);
   free(t->frame_slots);
   free(t->node_slots);
+  free(t->known);
   *t = (struct call_tree){0};
 }
 
@@ -96,36 +99,6 @@ static uint32_t *frame_slot(const struct call_tree *t, const struct symbol *fram
   }
 }
 
-static uint64_t node_hash(uint32_t parent, uint32_t frame)
-{
-  uint64_t hash = ((uint64_t)parent << 32 | frame) * UINT64_C(0x9e3779b97f4a7c15);
-
-  return hash ^ hash >> 29;
-}
-
-static uint32_t *node_slot(const struct call_tree *t, uint32_t parent, uint32_t frame)
-{
-  for (size_t i = node_hash(parent, frame);; i++) {
-    uint32_t *slot = &t->node_slots[i & t->node_mask];
-
-    if (!*slot || (t->nodes[*slot - 1].parent == parent && t->nodes[*slot - 1].frame == frame))
-      return slot;
-  }
-}
-
-/* A table of twice the size, empty; false without memory for it. */
-static bool twice(uint32_t **slots, size_t *mask)
-{
-  uint32_t *bigger = calloc(*mask * 2 + 2, sizeof *bigger);
-
-  if (!bigger)
-    return false;
-  free(*slots);
-  *slots = bigger;
-  *mask = *mask * 2 + 1;
-  return true;
-}
-
 /* The index of a frame, made if need be; CALL_NONE when out of memory. */
 static uint32_t frame_of(struct call_tree *t, const struct symbol *frame)
 {
@@ -136,8 +109,13 @@ static uint32_t frame_of(struct call_tree *t, const struct symbol *frame)
   if (!make_room((void **)&t->frames, t->frame_count, &t->frame_room, sizeof *t->frames))
     return CALL_NONE;
   if (t->frame_count > t->frame_mask / 2) {
-    if (!twice(&t->frame_slots, &t->frame_mask))
+    uint32_t *larger = calloc(t->frame_mask * 2 + 2, sizeof *larger);
+
+    if (!larger)
       return CALL_NONE;
+    free(t->frame_slots);
+    t->frame_slots = larger;
+    t->frame_mask = t->frame_mask * 2 + 1;
     for (size_t i = 0; i < t->frame_count; i++)
       *frame_slot(t, &t->frames[i]) = (uint32_t)i + 1;
     slot = frame_slot(t, frame);
@@ -147,27 +125,83 @@ static uint32_t frame_of(struct call_tree *t, const struct symbol *frame)
   return *slot - 1;
 }
 
+/* frame_of for a symbol that lives as long as the tree: its text is looked at once. */
+static uint32_t frame_of_symbol(struct call_tree *t, const struct symbol *symbol)
+{
+  struct call_known *known = &t->known[((uintptr_t)symbol * UINT64_C(0x9e3779b97f4a7c15)) >> (64 - CALL_KNOWN_BITS)];
+
+  if (known->symbol != symbol)
+    *known = (struct call_known){symbol, frame_of(t, symbol)};
+  if (known->frame == CALL_NONE)
+    known->symbol = NULL;
+  return known->frame;
+}
+
 /* ---- nodes ---- */
+
+static uint64_t node_hash(uint32_t parent, uint32_t frame)
+{
+  uint64_t hash = ((uint64_t)parent << 32 | frame) * UINT64_C(0x9e3779b97f4a7c15);
+
+  return hash ^ hash >> 29;
+}
+
+static struct call_slot *node_slot(const struct call_tree *t, uint32_t parent, uint32_t frame)
+{
+  uint64_t hash = node_hash(parent, frame);
+  uint32_t tag = (uint32_t)(hash >> 32);
+
+  for (size_t i = hash;; i++) {
+    struct call_slot *slot = &t->node_slots[i & t->node_mask];
+    const struct call_node *node = &t->nodes[slot->node];
+
+    if (slot->node == CALL_TREE_ROOT || (slot->tag == tag && node->parent == parent && node->frame == frame))
+      return slot;
+  }
+}
+
+static void put_node(const struct call_tree *t, uint32_t node)
+{
+  const struct call_node *n = &t->nodes[node];
+
+  *node_slot(t, n->parent, n->frame) = (struct call_slot){node, (uint32_t)(node_hash(n->parent, n->frame) >> 32)};
+}
+
+/* Room for so many nodes in the table; false without memory. */
+static bool reserve_slots(struct call_tree *t, size_t nodes)
+{
+  size_t mask = t->node_mask;
+  struct call_slot *larger;
+
+  while (nodes > mask / 2)
+    mask = mask * 2 + 1;
+  if (mask == t->node_mask)
+    return true;
+  larger = calloc(mask + 1, sizeof *larger);
+  if (!larger)
+    return false;
+  free(t->node_slots);
+  t->node_slots = larger;
+  t->node_mask = mask;
+  for (size_t i = 1; i < t->node_count; i++)
+    put_node(t, (uint32_t)i);
+  return true;
+}
 
 uint32_t call_tree_child(struct call_tree *t, uint32_t parent, uint32_t frame)
 {
-  uint32_t *slot = node_slot(t, parent, frame);
+  uint32_t node = node_slot(t, parent, frame)->node;
 
-  if (*slot)
-    return *slot - 1;
-  if (!make_room((void **)&t->nodes, t->node_count, &t->node_room, sizeof *t->nodes))
+  if (node != CALL_TREE_ROOT)
+    return node;
+  if (!make_room((void **)&t->nodes, t->node_count, &t->node_room, sizeof *t->nodes) ||
+      !reserve_slots(t, t->node_count + 1))
     return CALL_NONE;
-  if (t->node_count > t->node_mask / 2) {
-    if (!twice(&t->node_slots, &t->node_mask))
-      return CALL_NONE;
-    for (size_t i = 1; i < t->node_count; i++)
-      *node_slot(t, t->nodes[i].parent, t->nodes[i].frame) = (uint32_t)i + 1;
-    slot = node_slot(t, parent, frame);
-  }
-  t->nodes[t->node_count] = (struct call_node){frame, parent, CALL_NONE, t->nodes[parent].child, CALL_NONE};
-  t->nodes[parent].child = (uint32_t)t->node_count++;
-  *slot = (uint32_t)t->node_count;
-  return *slot - 1;
+  node = (uint32_t)t->node_count++;
+  t->nodes[node] = (struct call_node){frame, parent, CALL_NONE, t->nodes[parent].child, CALL_NONE};
+  t->nodes[parent].child = node;
+  put_node(t, node);
+  return node;
 }
 
 struct heap_row *call_tree_row(struct call_tree *t, uint32_t node)
@@ -215,7 +249,7 @@ static uint32_t extend(struct call_tree *t, struct heap_process *p, uint32_t par
       symbols_resolve(t->symbols, modules_find(&p->modules, node->pc, node->time_ns), node->pc);
 
   for (unsigned i = frames ? frames->count : 0; i-- > 0 && parent != CALL_NONE;) {
-    uint32_t frame = frame_of(t, &frames->frame[i]);
+    uint32_t frame = frame_of_symbol(t, &frames->frame[i]);
 
     parent = frame == CALL_NONE ? CALL_NONE : call_tree_child(t, parent, frame);
   }
@@ -279,7 +313,8 @@ bool call_tree_add(struct call_tree *t, struct heap_process *p, enum heap_scope 
 {
   struct id_table places;
   struct way way = {0};
-  bool good = id_table_init(&places, sizeof(uint32_t));
+  bool good = id_table_init(&places, sizeof(uint32_t)) &&
+              reserve_slots(t, t->node_count + (size_t)p->nodes.end * ID_TABLE_GROUP);
 
   for (uint32_t id = 0; good && (id = heap_process_stack(p, id)) < ID_TABLE_LIMIT; id++) {
     struct heap_row row;

@@ -31,6 +31,18 @@ enum call_merge {
   CALL_BY_FUNCTION /* function: to compare builds whose lines differ */
 };
 
+/* Of the hash table of nodes; the root, which is nobody's callee, marks an empty one. */
+struct call_slot {
+  uint32_t node, tag; /* tag: more of the hash, so that few nodes are looked at in vain */
+};
+
+/* A symbol whose frame was looked up, by its address. */
+#define CALL_KNOWN_BITS 15
+struct call_known {
+  const struct symbol *symbol;
+  uint32_t frame;
+};
+
 struct call_tree {
   enum call_merge merge;
   bool innermost;          /* sites are the innermost frames, wrappers or not */
@@ -41,8 +53,10 @@ struct call_tree {
   size_t node_count, node_room;
   struct heap_row *rows;
   size_t row_count, row_room;
-  uint32_t *frame_slots, *node_slots; /* hash tables; index + 1 */
+  uint32_t *frame_slots; /* a hash table of indices + 1 */
+  struct call_slot *node_slots;
   size_t frame_mask, node_mask;
+  struct call_known *known;
 };
 
 /* False when out of memory. */
