@@ -190,8 +190,8 @@ double config_geomean(const struct bench *bench, enum config_id id, enum config_
 double config_real(const struct bench *bench, enum config_id id, enum config_id base);
 /* The largest ratio in time, and whose it is. */
 double config_worst(const struct bench *bench, enum config_id id, enum config_id base, enum load_id *load);
-/* Throughput of two threads over that of one. */
-double config_scaling(const struct bench *bench, enum config_id id);
+/* Throughput of two threads over that of one, on a load whose two-threaded twin comes next. */
+double config_scaling(const struct bench *bench, enum config_id id, enum load_id load);
 /* The load of stacks of that depth on one thread; the next one is the same on two. */
 enum load_id stacks_load(const struct bench *bench, unsigned depth);
 /* ns per event that the trace costs on top of the heap, for LOAD_PAIR or LOAD_PAIR_2. */

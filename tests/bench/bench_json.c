@@ -37,7 +37,7 @@ static json_t *configs_json(const struct bench *bench)
                                       config->meaning, "version", config->version, "available", config->available,
                                       "time_geomean", number(config_geomean(bench, id, CONFIG_JEMALLOC, FIGURE_VALUE)),
                                       "rss_geomean", number(config_geomean(bench, id, CONFIG_JEMALLOC, FIGURE_RSS)),
-                                      "two_threads", number(config_scaling(bench, id))));
+                                      "two_threads", number(config_scaling(bench, id, LOAD_PAIR))));
   }
   return list;
 }

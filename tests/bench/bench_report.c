@@ -111,14 +111,23 @@ static void print_ratios(const struct bench *bench, FILE *out, enum figure figur
 
 static void print_scaling(const struct bench *bench, FILE *out)
 {
-  if (!load_measured(bench, LOAD_PAIR) || !load_measured(bench, LOAD_PAIR_2))
-    return;
-  print_head(bench, out, "Throughput of two threads as a multiple of one");
-  fprintf(out, "  %-26s", "pair_mixed");
-  for (unsigned i = 0; i < CONFIG_COUNT; i++)
-    if (config_measured(bench, i))
-      print_number(out, config_scaling(bench, (enum config_id)i), true);
-  fprintf(out, "\n");
+  const enum load_id loads[] = {LOAD_PAIR, stacks_load(bench, 15)};
+  bool any = false;
+
+  for (unsigned l = 0; l < sizeof loads / sizeof *loads; l++) {
+    enum load_id load = loads[l];
+
+    if (!load_measured(bench, load) || !load_measured(bench, load + 1))
+      continue;
+    if (!any)
+      print_head(bench, out, "Throughput of two threads as a multiple of one");
+    any = true;
+    fprintf(out, "  %-26s", bench->load[load].name);
+    for (unsigned i = 0; i < CONFIG_COUNT; i++)
+      if (config_measured(bench, i))
+        print_number(out, config_scaling(bench, (enum config_id)i, load), true);
+    fprintf(out, "\n");
+  }
 }
 
 static void print_failures(const struct bench *bench, FILE *out)

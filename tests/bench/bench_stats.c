@@ -81,14 +81,6 @@ enum load_id stacks_load(const struct bench *bench, unsigned depth)
   return (enum load_id)load;
 }
 
-/* Throughput of two threads over that of one, on pairs with stacks. */
-static double stacks_scaling(const struct bench *bench, unsigned depth)
-{
-  enum load_id load = stacks_load(bench, depth);
-
-  return 2 * cell_ratio(&bench->cell[load][CONFIG_FULL], &bench->cell[load + 1][CONFIG_FULL], FIGURE_VALUE);
-}
-
 double config_worst(const struct bench *bench, enum config_id id, enum config_id base, enum load_id *load)
 {
   double worst = NAN;
@@ -104,9 +96,9 @@ double config_worst(const struct bench *bench, enum config_id id, enum config_id
   return worst;
 }
 
-double config_scaling(const struct bench *bench, enum config_id id)
+double config_scaling(const struct bench *bench, enum config_id id, enum load_id load)
 {
-  return 2 * cell_ratio(&bench->cell[LOAD_PAIR][id], &bench->cell[LOAD_PAIR_2][id], FIGURE_VALUE);
+  return 2 * cell_ratio(&bench->cell[load][id], &bench->cell[load + 1][id], FIGURE_VALUE);
 }
 
 double trace_cost(const struct bench *bench, enum load_id load)
@@ -134,7 +126,8 @@ static double measured(double value)
 unsigned bars_compute(const struct bench *bench, struct bar bars[BARS_MAX])
 {
   enum load_id worst = LOAD_PAIR;
-  const struct cell *deep = bench->cell[stacks_load(bench, 15)], *deep2 = bench->cell[stacks_load(bench, 15) + 1];
+  enum load_id stacks = stacks_load(bench, 15);
+  const struct cell *deep = bench->cell[stacks], *deep2 = bench->cell[stacks + 1];
   const struct cell *redis = bench->cell[LOAD_REDIS];
   double worst_ratio = config_worst(bench, CONFIG_HEAP, CONFIG_JEMALLOC, &worst);
   const struct bar list[] = {
@@ -147,8 +140,10 @@ unsigned bars_compute(const struct bench *bench, struct bar bars[BARS_MAX])
        "pair_mixed"},
       {"trace_cost_2", "the same on two threads", trace_cost(bench, LOAD_PAIR_2), 18, false, "ns/event",
        "pair_mixed_2"},
-      {"heap_scaling", "two threads over one, pinned heap", config_scaling(bench, CONFIG_HEAP), 1.9, true, "x", ""},
-      {"trace_scaling", "two threads over one, with trace", config_scaling(bench, CONFIG_TRACE), 1.9, true, "x", ""},
+      {"heap_scaling", "two threads over one, pinned heap", config_scaling(bench, CONFIG_HEAP, LOAD_PAIR), 1.9, true,
+       "x", ""},
+      {"trace_scaling", "two threads over one, with trace", config_scaling(bench, CONFIG_TRACE, LOAD_PAIR), 1.9, true,
+       "x", ""},
       {"trace_size", "trace file", measured(bench->extras.bytes_per_event), 6, false, "bytes/event", "pair_mixed"},
       {"analyzer", "vmtrace info on one core", measured(bench->extras.events_per_cpu_s) / 1e6, 30, true, "M events/s",
        "pair_mixed"},
@@ -162,7 +157,8 @@ unsigned bars_compute(const struct bench *bench, struct bar bars[BARS_MAX])
        "as its users start it"},
       {"stacks_heaptrack_library", "pair with stacks against heaptrack's library alone",
        cell_ratio(&deep[CONFIG_FULL], &deep[CONFIG_HEAPTRACK], FIGURE_VALUE), 0.1, false, "x", "no interpreter"},
-      {"stacks_scaling", "the same, two threads over one", stacks_scaling(bench, 15), 1.9, true, "x", ""},
+      {"stacks_scaling", "the same, two threads over one", config_scaling(bench, CONFIG_FULL, stacks), 1.9, true, "x",
+       ""},
       {"real_time", "real programs with stacks against jemalloc, time",
        config_real(bench, CONFIG_FULL, CONFIG_JEMALLOC), 1.5, false, "x", "python_json, sqlite_memory, cc1"},
       {"redis", "redis SET throughput with stacks against jemalloc",
