@@ -49,6 +49,7 @@ EXPORT struct mallinfo2 mallinfo2(void)
   }
   get_stats(&s);
   info.arena = s.mapped_bytes - s.large_bytes;
+  info.ordblks = s.free_blocks;
   info.hblks = s.large_blocks;
   info.hblkhd = s.large_bytes;
   info.uordblks = s.live_bytes;
@@ -69,6 +70,7 @@ EXPORT struct mallinfo mallinfo(void)
     return heap_next()->mallinfo ? heap_next()->mallinfo() : (struct mallinfo){0};
   m = mallinfo2();
   return (struct mallinfo){.arena = as_int(m.arena),
+                           .ordblks = as_int(m.ordblks),
                            .hblks = as_int(m.hblks),
                            .hblkhd = as_int(m.hblkhd),
                            .uordblks = as_int(m.uordblks),

@@ -162,6 +162,7 @@ struct heap_stats {
   uint64_t large_bytes, large_blocks;
   uint64_t large_bytes_most, large_blocks_most; /* each heap's at a time, added up */
   uint64_t free_bytes;                          /* mapped, not in blocks */
+  uint64_t free_blocks;                         /* small blocks that were cut and are free for their owner */
 };
 void heap_get_stats(struct heap_stats *stats);
 

@@ -16,6 +16,7 @@ static void add_run(struct heap_stats *stats, const struct run *run, bool closed
   uint64_t unused = __atomic_load_n(&run->gone, __ATOMIC_RELAXED) + (class && !closed ? run->free : 0u);
   uint64_t live = total > unused ? total - unused : 0;
 
+  stats->free_blocks += class && !closed ? run->free : 0;
   stats->live_blocks += live;
   stats->live_bytes += live * size;
 }
@@ -52,6 +53,7 @@ static void add_arena(struct heap_stats *stats, struct arena *arena)
 
     if (blocks <= class_infos[class].magazine && blocks <= stats->live_blocks) {
       stats->live_blocks -= blocks;
+      stats->free_blocks += blocks;
       cached += blocks * class_infos[class].size;
     }
   }

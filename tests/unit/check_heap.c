@@ -384,6 +384,7 @@ START_TEST(stats_count_blocks)
   struct heap *heap = heap_main();
   struct heap_stats stats;
   void *blocks[1000];
+  uint64_t unused;
 
   for (unsigned i = 0; i < 1000; i++)
     blocks[i] = heap_alloc(heap, 100);
@@ -393,6 +394,13 @@ START_TEST(stats_count_blocks)
   ck_assert_uint_eq(stats.live_blocks, 1002);
   ck_assert_uint_eq(stats.live_bytes, 1000 * 112 + 102400 + (4u << 20));
   ck_assert_uint_eq(stats.large_blocks, 1);
+  unused = stats.free_blocks;
+  put(heap, blocks[500]);
+  heap_get_stats(&stats);
+  ck_assert_uint_eq(stats.free_blocks, unused + 1);
+  blocks[500] = heap_alloc(heap, 100);
+  heap_get_stats(&stats);
+  ck_assert_uint_eq(stats.free_blocks, unused);
   for (unsigned i = 0; i < 1000; i++)
     put(heap, blocks[i]);
   heap_get_stats(&stats);
