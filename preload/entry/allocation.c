@@ -162,6 +162,22 @@ static void *foreign_resize(const struct hook *h, enum heap_verdict verdict, voi
   return q;
 }
 
+/* As much as the free of p would reach an allocator that knows it, that one is asked. */
+static size_t foreign_usable(const struct hook *h, void *p)
+{
+  enum foreign_place place;
+  size_t size = 0;
+
+  step_out(h);
+  internal_begin(h->thread);
+  place = foreign_place(h, (uintptr_t)p);
+  if (place == FOREIGN_NEXT || (place == FOREIGN_ELSEWHERE && !heap_covers(p) && heap_next_may_own()))
+    size = heap_next()->malloc_usable_size ? heap_next()->malloc_usable_size(p) : 0;
+  internal_end(h->thread);
+  step_in(h);
+  return size;
+}
+
 /* ---- in a signal handler, in the middle of a hook ---- */
 
 static void *nested_alloc(size_t align, size_t size, bool zeroed)
@@ -323,4 +339,14 @@ size_t block_usable(const struct hook *h, const void *p)
   if (block_is_next(h))
     return heap_next()->malloc_usable_size((void *)(uintptr_t)p);
   return heap_usable(p, &size) == HEAP_OK ? size : 0;
+}
+
+size_t block_usable_anyones(const struct hook *h, void *p)
+{
+  size_t size = block_usable(h, p);
+
+  /* Nested, nobody can be asked. */
+  if (size || h->state == HOOK_NESTED || !is_foreign(heap_usable(p, &size), p))
+    return size;
+  return foreign_usable(h, p);
 }

@@ -26,6 +26,8 @@ void block_free(const struct hook *h, void *p, const char *call);
 void *block_resize(const struct hook *h, void *p, size_t size);
 /* 0 for what is no live block. */
 size_t block_usable(const struct hook *h, const void *p);
+/* The same; and of another allocator's block, to which free would get it, what that allocator says. */
+size_t block_usable_anyones(const struct hook *h, void *p);
 
 /* Records a block that the next allocator gave (NULL: nothing to record). */
 void block_record(const struct hook *h, const void *p, size_t align, size_t size);

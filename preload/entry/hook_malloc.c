@@ -232,7 +232,7 @@ EXPORT size_t malloc_usable_size(void *p)
   if (!p)
     return 0;
   h = hook_begin(HOOK_FRAME);
-  size = block_usable(&h, p);
+  size = block_usable_anyones(&h, p);
   hook_end(&h);
   return size;
 }

@@ -73,13 +73,18 @@ static bool in_use(void)
   return false;
 }
 
+bool heap_next_may_own(void)
+{
+  if (!found)
+    heap_next_find();
+  return table.free && table.realloc && in_use();
+}
+
 /* Counts a foreign block, and tells whether the next allocator may be asked about it. */
 static bool may_be_next(void)
 {
   __atomic_fetch_add(&foreign_count, 1, __ATOMIC_RELAXED);
-  if (!found)
-    heap_next_find();
-  return table.free && table.realloc && in_use();
+  return heap_next_may_own();
 }
 
 void heap_next_free_foreign(void *p)

@@ -53,6 +53,8 @@ bool heap_next_is_libc(void);
  * Headers are never looked at here.
  */
 void heap_next_free_foreign(void *p);
+/* Whether that allocator has given out memory at all.  May allocate; takes the allocator's locks. */
+bool heap_next_may_own(void);
 /* The same for realloc; NULL when the block is nobody's. */
 void *heap_next_resize_foreign(void *p, size_t size);
 unsigned long heap_next_foreign_count(void);

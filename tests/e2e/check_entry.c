@@ -277,6 +277,7 @@ START_TEST(misuse)
     ck_assert_str_eq(result.out, "");
   } else {
     e2e_expect_exit(&result, 0);
+    ck_assert_str_eq(result.out, "still here\n");
   }
   if (misuses[_i].text) {
     ck_assert_msg(strstr(result.err, misuses[_i].text), "%s", result.err);

@@ -3,6 +3,7 @@
  * realloc-free, sized, thread.  Addresses outside of the heap: see outside() and foreign().
  */
 #include <dlfcn.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -114,7 +115,11 @@ static void *block_of_libc(size_t size)
   void *libc = dlopen("libc.so.6", RTLD_NOW | RTLD_NOLOAD);
   void *(*libc_malloc)(size_t) = (void *(*)(size_t))(uintptr_t)dlsym(libc, "malloc");
 
-  return libc_malloc(size);
+  void *p = libc_malloc(size);
+
+  if (malloc_usable_size(p) < size)
+    puts("its size is not known");
+  return p;
 }
 
 static void *map_unseen(int protection)
