@@ -17,8 +17,11 @@
 
 #include "unwind/stack_check.h"
 
-#define PATHS 256     /* per thread; a power of two, in pairs of equal rank */
-#define PATH_SITES 64 /* a power of two */
+/* Per thread, in pairs of equal rank; powers of two.  Most programs have few, and the memory of a few; a compiler finds
+ * more than half of its stacks among the most. */
+#define PATHS_FIRST 128
+#define PATHS_MOST 512
+#define PATHS_PER_SITE 4
 #define PATH_CHECKS (2 * CHECKS_AT_ONCE)
 #define SITE_PLACES 4
 
@@ -49,21 +52,30 @@ struct path {
 _Static_assert(sizeof(struct path) == 64 + PATH_CHECKS * sizeof(struct check), "no cache line for nothing");
 
 struct stack_paths {
-  struct path paths[PATHS];
-  struct path_site sites[PATH_SITES];
+  uint32_t mask;     /* so many of paths[] less one are in use */
+  uint32_t replaced; /* paths that others took the place of, since mask is what it is */
   /* Above 0: paths are looked up.  Spent by misses, restored by hits; where paths do not come back, looking for them
    * pauses. */
   int credit;
   struct path *latest; /* which gave the latest stack; NULL: the kept stack or a walk did */
   uint32_t turn;       /* which of a pair the next new path replaces */
+  struct path_site sites[PATHS_MOST / PATHS_PER_SITE];
+  struct path paths[PATHS_MOST];
 };
 
 #define PATH_CREDIT 64
 #define PATH_PAUSE 1024
 
+/* all is zeroed. */
+static inline void paths_init(struct stack_paths *all)
+{
+  all->mask = PATHS_FIRST - 1;
+  all->credit = PATH_CREDIT;
+}
+
 static inline struct path_site *path_site_of(struct stack_paths *all, uint64_t pc, uint64_t sp)
 {
-  return &all->sites[(pc ^ pc >> 5 ^ sp >> 4) % PATH_SITES];
+  return &all->sites[(pc ^ pc >> 5 ^ sp >> 4) & all->mask / PATHS_PER_SITE];
 }
 
 static inline uint64_t path_mix_places(const uint64_t *const *place)
@@ -95,9 +107,9 @@ static inline uint16_t path_tag(uint32_t mix)
 /* The path with that mix, or one of the pair among which it would be. */
 static inline struct path *path_of_mix(struct stack_paths *all, uint32_t mix)
 {
-  struct path *p = &all->paths[mix % PATHS];
+  struct path *p = &all->paths[mix & all->mask];
 
-  return p->tag == path_tag(mix) ? p : &all->paths[mix % PATHS ^ 1];
+  return p->tag == path_tag(mix) ? p : &all->paths[(mix & all->mask) ^ 1];
 }
 
 #endif

@@ -4,6 +4,7 @@
  */
 #include "unwind/stack_walk.h"
 
+#include <stddef.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -40,7 +41,7 @@ struct unwind_thread *stack_walk_init(void *memory, unsigned limit)
   u->frames = (struct kept_frame *)(u->fresh + limit);
   for (int i = 1; i <= PADDING; i++)
     u->pcs[-i] = u->extras[-i] = CHECK_HOLDS;
-  u->paths.credit = PATH_CREDIT;
+  paths_init(&u->paths);
   return u;
 }
 
@@ -48,8 +49,9 @@ void stack_walk_forget(struct unwind_thread *u)
 {
   u->count = 0;
   u->own = 0;
-  memset(&u->paths, 0, sizeof u->paths);
-  u->paths.credit = PATH_CREDIT;
+  memset(u->paths.paths, 0, (u->paths.mask + 1) * sizeof u->paths.paths[0]);
+  memset(&u->paths, 0, offsetof(struct stack_paths, paths));
+  paths_init(&u->paths);
 }
 
 void stack_walk_forget_pages(struct unwind_thread *u)
@@ -63,7 +65,7 @@ void stack_walk_forget_pages(struct unwind_thread *u)
     first = last = end;
   memset(&u->paths, 0, first - start);
   memset((void *)last, 0, end - last);
-  u->paths.credit = PATH_CREDIT;
+  paths_init(&u->paths);
 }
 
 /* What may be read without asking, and what to ask with: of one walk. */
@@ -335,9 +337,14 @@ static void put_path(struct stack_paths *all, struct path_site *site, struct pat
     mix = path_mix(site);
     there = path_of_mix(all, mix);
   }
-  at = there->tag == path_tag(mix) ? (unsigned)(there - all->paths) : (mix % PATHS) ^ (all->turn++ & 1);
+  at = there->tag == path_tag(mix) ? (unsigned)(there - all->paths) : (mix & all->mask) ^ (all->turn++ & 1);
   new->tag = path_tag(mix);
   new->next = (uint16_t)at;
+  if (all->paths[at].pc && ++all->replaced > all->mask / 2 && all->mask + 1 < PATHS_MOST) {
+    /* Those whose places are elsewhere from now on will be walked, and noted, again. */
+    all->mask = all->mask * 2 + 1;
+    all->replaced = 0;
+  }
   all->paths[at] = *new;
 }
 
