@@ -2,13 +2,16 @@
 # tests/run.sh [-v] PROGRAM...: runs Check programs, as many at once as there are CPUs, and sums up.
 # One line per program, in the order given; all its output when it fails.  -v: one after the other, with all output.
 # Lines "skip: NAME: REASON" that a program prints are listed at the end.  Ends with Check's own summary line over all
-# programs; exits 1 when anything failed.  TEST_UNDER names a command that runs each of them (an emulator).  Called by make.
+# programs; exits 1 when anything failed.  TEST_UNDER names a command that runs each of them (an emulator).
+# A test's time limit is for an idle machine, and means that it hangs: here it has five times as long, unless
+# CK_TIMEOUT_MULTIPLIER says otherwise.  Called by make.
 set -uo pipefail
 
 verbose='' jobs=$(nproc)
 [ "${1:-}" = -v ] && { verbose=1; shift; }
 [ $# -gt 0 ] || { echo "tests: no test of that name" >&2; exit 2; }
 
+export CK_TIMEOUT_MULTIPLIER=${CK_TIMEOUT_MULTIPLIER:-5}
 logs=${E2E_BUILD:-build}/log
 mkdir -p "$logs"
 read -ra under <<<"${TEST_UNDER:-}"

@@ -38,7 +38,7 @@ struct arena {
   uint64_t used_pages;   /* in runs */
   struct meta_spares spares;
   bool meta_resident;     /* the newest grain's metadata is made of a spare */
-  uint32_t buried;        /* segments that died, up to BURIED_MANY */
+  int32_t density;        /* what dead segments tell: segment_pages; from -DENSITY_SURE to DENSITY_SURE */
   uint64_t run_pages;     /* pages of all slab runs made so far */
   uint64_t free_dirty;    /* pages free but resident */
   uint32_t purge_ticks;   /* pages freed since the clock was read */

@@ -4,7 +4,9 @@
  * retire.c, under the region's lock.
  */
 #include <stddef.h>
+#include <sys/syscall.h>
 
+#include "base/sys.h"
 #include "heap/retire.h"
 #include "heap/segment.h"
 #include "heap/space.h"
@@ -63,6 +65,30 @@ void segment_leave_behind(struct arena *arena)
   drop_old_metadata(arena);
 }
 
+/* Whether a dead segment in small pages was in use nearly all over.  A filter of system calls may end the process over
+ * a question. */
+static bool was_dense(const struct segment *segment)
+{
+  uint8_t there[SEGMENT_PAGES];
+  unsigned present = 0;
+
+  if (sys_filtered() || sys_call(SYS_mincore, (long)segment->addr, SEGMENT_SIZE, (long)there, 0, 0, 0) != 0)
+    return false;
+  for (unsigned i = 0; i < SEGMENT_PAGES; i++)
+    present += there[i] & 1;
+  return present >= SEGMENT_PAGES / 8 * 7;
+}
+
+static void learn_density(struct arena *arena, const struct segment *segment)
+{
+  if (segment->pages != SPACE_FRESH)
+    return;
+  if (was_dense(segment))
+    arena->density += arena->density < DENSITY_SURE;
+  else
+    arena->density -= arena->density > -DENSITY_SURE;
+}
+
 void segment_bury(struct arena *arena, struct segment *segment)
 {
   segment_hide(arena, segment);
@@ -70,13 +96,12 @@ void segment_bury(struct arena *arena, struct segment *segment)
   arena->used_pages -= SEGMENT_PAGES - segment->given_up;
   __atomic_store_n(&segment->kind, SEGMENT_DEAD, __ATOMIC_RELEASE);
   retire_forget(segment);
+  learn_density(arena, segment);
   if (!is_recent(arena, segment->addr))
     meta_drop(segment->addr);
-  if (arena->buried < BURIED_MANY)
-    arena->buried++;
-  /* Memory in small pages is not worth keeping once huge ones are asked for. */
-  if (segment->huge_pages == segment_wants_huge(arena))
-    space_give(segment->addr, SEGMENT_SIZE, segment->huge_pages, segment->moved);
+  /* Only memory of the kind that is asked for is worth keeping. */
+  if (arena->density == (segment->pages == SPACE_HUGE ? DENSITY_SURE : -DENSITY_SURE))
+    space_give(segment->addr, SEGMENT_SIZE, segment->pages, segment->moved);
   else
     space_unmap(segment->addr, SEGMENT_SIZE, segment->moved);
 }

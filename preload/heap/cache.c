@@ -40,19 +40,19 @@ int cache_map(struct arena *arena, uint64_t addr, uint64_t size, bool *zero, boo
     arena->cached_bytes -= length;
     *zero = false;
     if (piece > at)
-      error = space_map(at, piece - at, false, &ignored);
+      error = space_map(at, piece - at, SPACE_SMALL, &ignored);
     if (error)
       sys_munmap((void *)piece, length);
     else
       at = piece + length;
   }
   if (!error && at == addr) {
-    error = space_map(addr, size, false, moved);
+    error = space_map(addr, size, SPACE_SMALL, moved);
     *zero = !*moved;
   } else if (!error && at < end) {
     bool ignored;
 
-    error = space_map(at, end - at, false, &ignored);
+    error = space_map(at, end - at, SPACE_SMALL, &ignored);
   }
   if (error) {
     if (at > addr)

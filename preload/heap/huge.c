@@ -138,7 +138,7 @@ void huge_retire(struct segment *segment)
   arena = arena_of(region_heap(region));
   arena->huge_bytes -= segment->huge_span;
   arena->huge_blocks--;
-  space_give(segment->addr, segment->huge_span, false, segment->moved);
+  space_give(segment->addr, segment->huge_span, SPACE_SMALL, segment->moved);
   if (!arena->huge_blocks)
     abandon_emptied(region);
   lock_release(&region->lock);

@@ -90,12 +90,13 @@ struct segment {
   uint64_t dirty_map[SEGMENT_PAGES / 64]; /* bit set: page may be resident and not zero */
   uint64_t used_map[SEGMENT_PAGES / 64];  /* bit set: page was in a run at some time */
   uint64_t void_map[SEGMENT_PAGES / 64];  /* bit set: page is in no run and never will be */
+  uint64_t given_map[SEGMENT_PAGES / 64]; /* bit set: all blocks there are gone, and the kernel has the page */
   uint16_t free_pages, free_dirty;
   uint16_t largest;    /* longest stretch of free pages */
   uint16_t given_up;   /* pages that closing took away */
   bool closed;         /* its holes were given up (segment_close) */
   bool moved;          /* memory came by mremap: a mapping of its own */
-  bool huge_pages;     /* asked for */
+  uint8_t pages;       /* enum space_kind: asked for */
   uint64_t freed_ns;   /* coarse time of the latest page freed */
   uint32_t dead_pages; /* pages whose blocks are all gone, or given up; atomic */
   uint64_t gone_bytes; /* blocks freed by others; atomic */

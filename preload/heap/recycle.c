@@ -102,6 +102,7 @@ static void take_back(struct arena *arena, struct run *run, unsigned class)
     return;
   recycle_report(start);
   retire_take_back(segment, (uint64_t)n * size);
+  pages_clear(segment->given_map, run->head, run->last + 1u);
   /* More may have gone meanwhile; they are for the next time. */
   for (unsigned i = 0; n; i++) {
     uintptr_t addr = start + (uintptr_t)i * size;

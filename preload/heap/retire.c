@@ -150,9 +150,13 @@ void retire_flush(struct arena *arena)
     settle(&arena->pending[i]);
 }
 
-/* Takes the pages out of idle that a block needs which is neither gone nor available, and adds up what is lost on them.
- */
-static void keep_needed(const struct run *run, unsigned class, uint64_t *idle, struct segment *segment, bool left)
+/* Pages of a segment that hold nothing: of blocks that are gone or available, and of gone ones alone. */
+struct idle {
+  uint64_t now[SEGMENT_PAGES / 64], for_good[SEGMENT_PAGES / 64];
+};
+
+/* Takes out the pages that a block needs which is neither gone nor available, and adds up what is lost on them. */
+static void keep_needed(const struct run *run, unsigned class, struct idle *idle, struct segment *segment, bool left)
 {
   uint32_t size = class_infos[class].size;
   uintptr_t start = run_addr(run);
@@ -161,35 +165,49 @@ static void keep_needed(const struct run *run, unsigned class, uint64_t *idle, s
 
   for (unsigned i = 0; i < total; i++) {
     uintptr_t addr = start + (uintptr_t)i * size;
-    unsigned first = (unsigned)((addr - start) / HEAP_PAGE), last = (unsigned)((addr + size - 1 - start) / HEAP_PAGE);
+    unsigned first = run->head + (unsigned)((addr - start) / HEAP_PAGE);
+    unsigned last = run->head + (unsigned)((addr + size - 1 - start) / HEAP_PAGE);
     bool gone = __atomic_load_n(&meta_pair(addr)->gone, __ATOMIC_ACQUIRE) & meta_bit(addr);
     bool avail = run[i / 256].avail[i / 64 % 4] >> i % 64 & 1;
 
     if (!gone && !avail)
-      pages_clear(idle, run->head + first, last - first + 1);
+      pages_clear(idle->now, first, last - first + 1);
+    if (!gone)
+      pages_clear(idle->for_good, first, last - first + 1);
     if (gone || (left && avail))
       lost += size;
     else
       used += size;
   }
-  kept = pages - pages_count(idle, run->head, pages);
+  kept = pages - pages_count(idle->now, run->head, pages);
   segment->lost += lost * kept / pages;
   segment->used += used;
 }
 
-static void sweep_run(struct run *run, struct segment *segment, bool left)
+static void find_idle(const struct run *run, struct idle *idle, struct segment *segment, bool left)
 {
-  uint64_t idle[SEGMENT_PAGES / 64] = {0};
   unsigned class = run_class(run);
 
-  pages_set(idle, run->head, run->last + 1u);
+  pages_set(idle->now, run->head, run->last + 1u);
+  pages_set(idle->for_good, run->head, run->last + 1u);
   if (class)
     keep_needed(run, class, idle, segment, left);
-  for (unsigned page = pages_next_set(idle, 0); page < SEGMENT_PAGES;) {
-    unsigned end = pages_next_clear(idle, page);
+}
+
+/* Each call makes all processors forget what they know of the pages: neighbours go together, and nothing goes twice. */
+static void give_idle(struct segment *segment, const struct idle *idle)
+{
+  uint64_t fresh[SEGMENT_PAGES / 64];
+
+  for (unsigned i = 0; i < SEGMENT_PAGES / 64; i++) {
+    fresh[i] = idle->now[i] & ~segment->given_map[i];
+    segment->given_map[i] |= idle->for_good[i];
+  }
+  for (unsigned page = pages_next_set(fresh, 0); page < SEGMENT_PAGES;) {
+    unsigned end = pages_next_clear(fresh, page);
 
     sys_madvise((void *)(segment->addr + page * HEAP_PAGE), (end - page) * HEAP_PAGE, MADV_DONTNEED);
-    page = pages_next_set(idle, end);
+    page = pages_next_set(fresh, end);
   }
 }
 
@@ -199,6 +217,7 @@ static uint64_t sweep_segment(struct segment *segment, bool ended, bool whole)
   uint64_t gone = __atomic_load_n(&segment->gone_bytes, __ATOMIC_RELAXED);
   uint64_t bytes = gone - segment->swept, least = SWEEP_SEGMENT;
   bool left = ended && region_is_left(segment->region);
+  struct idle idle = {0};
 
   if (ended)
     least = (SEGMENT_PAGES - segment->free_pages) * HEAP_PAGE / ENDED_PART;
@@ -207,7 +226,8 @@ static uint64_t sweep_segment(struct segment *segment, bool ended, bool whole)
   segment->lost = segment->used = 0;
   for (struct run *run = segment_next_run(segment, NULL); run; run = segment_next_run(segment, run))
     if (__atomic_load_n(&run->gone, __ATOMIC_ACQUIRE) || ((whole || left) && run_class(run)))
-      sweep_run(run, segment, left);
+      find_idle(run, &idle, segment, left);
+  give_idle(segment, &idle);
   segment->swept = gone;
   __atomic_fetch_sub(&gone_resident, (int64_t)bytes, __ATOMIC_RELAXED);
   return bytes;

@@ -138,7 +138,7 @@ static void close_behind(struct arena *arena)
 }
 
 /* Memory and metadata for a segment at addr.  0 or -errno. */
-static int back_segment(struct arena *arena, uint64_t addr, bool huge, bool *moved)
+static int back_segment(struct arena *arena, uint64_t addr, enum space_kind kind, bool *moved)
 {
   bool resident, begins = !meta_state(addr);
   int error = meta_map_full(addr, &arena->spares, &resident);
@@ -147,7 +147,7 @@ static int back_segment(struct arena *arena, uint64_t addr, bool huge, bool *mov
     return error;
   if (begins)
     arena->meta_resident = resident;
-  error = space_map(addr, SEGMENT_SIZE, huge, moved);
+  error = space_map(addr, SEGMENT_SIZE, kind, moved);
   if (!error && *moved && !arena->meta_resident) {
     space_populate((uintptr_t)meta_pair(addr), SEGMENT_SIZE >> 6);
     space_populate((uintptr_t)meta_run(addr), SEGMENT_PAGES * sizeof(struct run));
@@ -158,9 +158,10 @@ static int back_segment(struct arena *arena, uint64_t addr, bool huge, bool *mov
 /* Puts memory and metadata behind addr and enters the segment.  0 or -errno. */
 static int open_at(struct arena *arena, uint64_t addr)
 {
-  bool huge = segment_wants_huge(arena), moved;
+  enum space_kind kind = segment_pages(arena);
   struct segment *segment;
-  int error = back_segment(arena, addr, huge, &moved);
+  bool moved;
+  int error = back_segment(arena, addr, kind, &moved);
 
   if (error)
     return error;
@@ -168,7 +169,7 @@ static int open_at(struct arena *arena, uint64_t addr)
   segment->addr = addr;
   segment->region = arena->region;
   segment->moved = moved;
-  segment->huge_pages = huge;
+  segment->pages = (uint8_t)kind;
   if (addr >= arena->region->window_end && addr + SEGMENT_SIZE <= arena->region->own_end &&
       addr + SEGMENT_SIZE > arena->huge_end)
     arena->huge_end = addr + SEGMENT_SIZE;
@@ -185,6 +186,7 @@ static int open_at(struct arena *arena, uint64_t addr)
   memset(segment->dirty_map, moved ? 0xff : 0, sizeof segment->dirty_map);
   memset(segment->used_map, 0, sizeof segment->used_map);
   memset(segment->void_map, 0, sizeof segment->void_map);
+  memset(segment->given_map, 0, sizeof segment->given_map);
   arena->free_dirty += segment->free_dirty;
   arena->segments[segment->ordinal] = segment;
   set_largest(arena, segment, SEGMENT_PAGES);

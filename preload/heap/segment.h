@@ -7,6 +7,7 @@
 #define VMTRACE_SEGMENT_H
 
 #include "heap/arena.h"
+#include "heap/space.h"
 
 /*
  * Takes a run of pages, aligned to align pages (a power of two): want pages if any segment has
@@ -33,14 +34,22 @@ void segment_bury(struct arena *arena, struct segment *segment);
 
 /*
  * A heap whose blocks die elsewhere fills a segment soon and never comes back
- * to it.  Then huge pages cost nothing in resident memory, and save most of what going through fresh addresses
- * costs: page faults and misses of the TLB.  So many segments must have died.
+ * to it.  Where such segments were in use all over, huge pages cost nothing in resident memory, and save most of what
+ * going through fresh addresses costs: page faults and misses of the TLB.  Where blocks are large and hardly
+ * written to, clearing huge pages would be most of what the program does.  Only a segment of new small pages tells
+ * which it is, when it is dead: so the first ones are, until the dead ones agree, and one in DENSITY_PROBE after that.
  */
-#define BURIED_MANY 4
+#define DENSITY_SURE 3
+#define DENSITY_PROBE 256
 
-static inline bool segment_wants_huge(const struct arena *arena)
+/* In what pages the arena's next segment is to be. */
+static inline enum space_kind segment_pages(const struct arena *arena)
 {
-  return arena->buried >= BURIED_MANY;
+  bool sure = arena->density == DENSITY_SURE || arena->density == -DENSITY_SURE;
+
+  if (!sure || arena->segment_count % DENSITY_PROBE == 0)
+    return SPACE_FRESH;
+  return arena->density > 0 ? SPACE_HUGE : SPACE_SMALL;
 }
 
 /* A segment was opened: gives up metadata that lies far enough behind. */

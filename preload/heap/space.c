@@ -79,25 +79,25 @@ static bool pool_put(uint64_t addr, uint64_t size, bool huge)
   return kept;
 }
 
-static int map_fresh(uint64_t addr, uint64_t size, bool huge)
+static int map_fresh(uint64_t addr, uint64_t size, enum space_kind kind)
 {
   int error = sys_map_at(addr, size, PROT_READ | PROT_WRITE);
 
-  if (!error && huge)
+  if (!error && kind == SPACE_HUGE)
     sys_madvise((void *)addr, size, MADV_HUGEPAGE);
   return error;
 }
 
-int space_map(uint64_t addr, uint64_t size, bool huge, bool *moved)
+int space_map(uint64_t addr, uint64_t size, enum space_kind kind, bool *moved)
 {
-  uint64_t spare = may_move() ? pool_take(size, huge) : 0;
+  uint64_t spare = kind != SPACE_FRESH && may_move() ? pool_take(size, kind == SPACE_HUGE) : 0;
   int error;
   void *p;
 
   *moved = false;
   /* MREMAP_FIXED replaces whatever is there: claim the place first. */
   if (!spare)
-    return map_fresh(addr, size, huge);
+    return map_fresh(addr, size, kind);
   error = sys_map_at(addr, size, PROT_READ | PROT_WRITE);
   if (!error) {
     p = sys_mremap((void *)spare, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, (void *)addr);
@@ -108,19 +108,19 @@ int space_map(uint64_t addr, uint64_t size, bool huge, bool *moved)
     }
     /* The kernel may have unmapped the claim before it failed. */
     sys_munmap((void *)addr, size);
-    error = map_fresh(addr, size, huge);
+    error = map_fresh(addr, size, kind);
   }
   sys_munmap((void *)spare, size);
   if (error == -ENOMEM)
-    error = map_fresh(addr, size, huge);
+    error = map_fresh(addr, size, kind);
   return error;
 }
 
-void space_give(uint64_t addr, uint64_t size, bool huge, bool moved)
+void space_give(uint64_t addr, uint64_t size, enum space_kind kind, bool moved)
 {
   if (moved)
     __atomic_fetch_sub(&moved_count, 1, __ATOMIC_RELAXED);
-  if (!pool_put(addr, size, huge))
+  if (!pool_put(addr, size, kind == SPACE_HUGE))
     sys_munmap((void *)addr, size);
 }
 

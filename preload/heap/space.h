@@ -9,17 +9,22 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+enum space_kind {
+  SPACE_SMALL, /* small pages: somebody's old ones, where there are any, or new ones */
+  SPACE_FRESH, /* small pages, new */
+  SPACE_HUGE   /* huge pages, old or new, where the kernel has any */
+};
+
 /*
  * Maps [addr, addr + size), multiples of SEGMENT_SIZE.  0, -EEXIST when something is there, or
- * another -errno.  huge: of huge pages, where the kernel has any.  *moved: the memory is somebody's old pages (of the
- * kind asked for) and not zero.
+ * another -errno.  *moved: the memory is somebody's old pages and not zero.
  */
-int space_map(uint64_t addr, uint64_t size, bool huge, bool *moved);
+int space_map(uint64_t addr, uint64_t size, enum space_kind kind, bool *moved);
 
-/* Takes over memory that no live block is in: kept for space_map, or unmapped.  huge, moved: as space_map was asked and
+/* Takes over memory that no live block is in: kept for space_map, or unmapped.  kind, moved: as space_map was asked and
  * said.
  */
-void space_give(uint64_t addr, uint64_t size, bool huge, bool moved);
+void space_give(uint64_t addr, uint64_t size, enum space_kind kind, bool moved);
 
 /* Unmaps memory that space_map mapped. */
 void space_unmap(uint64_t addr, uint64_t size, bool moved);

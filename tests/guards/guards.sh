@@ -44,7 +44,7 @@ build_copy() {
 
 # run LOG: the test that parse found, in the copy.
 run() {
-  timeout 1800 env CK_RUN_CASE="$case" "${variables[@]}" make -C "$copy" -s check T="$program" >"$1" 2>&1
+  timeout 1800 env CK_TIMEOUT_MULTIPLIER=1 CK_RUN_CASE="$case" "${variables[@]}" make -C "$copy" -s check T="$program" >"$1" 2>&1
 }
 
 # Whether the function failed, by a log of run.

@@ -10,7 +10,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "heap/arena.h"
 #include "heap/heap_fast.h"
+#include "heap/segment.h"
 
 #include "emulated.h"
 #include "instrumented.h"
@@ -251,6 +253,39 @@ START_TEST(dead_segments_are_remembered)
 }
 END_TEST
 
+/* So many bytes go through blocks that another thread frees; `used` of each block are written to. */
+static void pipe_through(struct heap *heap, struct heap *other, uint64_t bytes, size_t size, size_t used)
+{
+  for (uint64_t i = 0; i < bytes / size; i++) {
+    void *p = heap_alloc(heap, size);
+
+    need(p);
+    memset(p, 1, used);
+    need(heap_free(other, p) == HEAP_OK);
+  }
+}
+
+/* What a heap's dead segments were like decides about the pages of its next ones, and is found out again when that
+ * changes. */
+START_TEST(pages_follow_use)
+{
+  enum { BLOCK = 60000 };
+  const uint64_t some = 16 * SEGMENT_SIZE, many = (DENSITY_PROBE + 16) * (uint64_t)SEGMENT_SIZE;
+  struct heap *heap = heap_main(), *other = heap_child(heap);
+  const struct arena *arena = arena_of(heap);
+
+  if (emulated_without("pages_follow_use", "resident pages of its own"))
+    return;
+  ck_assert_int_eq(segment_pages(arena), SPACE_FRESH);
+  pipe_through(heap, other, some, BLOCK, 64);
+  ck_assert_int_eq(arena->density, -DENSITY_SURE);
+  pipe_through(heap, other, many, BLOCK, BLOCK);
+  ck_assert_int_eq(arena->density, DENSITY_SURE);
+  pipe_through(heap, other, many, BLOCK, 64);
+  ck_assert_int_eq(arena->density, -DENSITY_SURE);
+}
+END_TEST
+
 int main(void)
 {
   Suite *suite = suite_create("heap_threads");
@@ -261,5 +296,6 @@ int main(void)
   tcase_add_test(tests, blocks_freed_by_others_do_not_come_back);
   tcase_add_loop_test(tests, sweeps_spare_live_blocks, 0, 5);
   tcase_add_test(tests, dead_segments_are_remembered);
+  tcase_add_test(tests, pages_follow_use);
   return unit_main(suite);
 }
