@@ -69,13 +69,17 @@ void segment_leave_behind(struct arena *arena)
  * a question. */
 static bool was_dense(const struct segment *segment)
 {
-  uint8_t there[SEGMENT_PAGES];
+  uint8_t there[SEGMENT_PAGES / 8]; /* a part at a time: this is the program's stack */
   unsigned present = 0;
 
-  if (sys_filtered() || sys_call(SYS_mincore, (long)segment->addr, SEGMENT_SIZE, (long)there, 0, 0, 0) != 0)
+  if (sys_filtered())
     return false;
-  for (unsigned i = 0; i < SEGMENT_PAGES; i++)
-    present += there[i] & 1;
+  for (uint64_t at = segment->addr; at < segment->addr + SEGMENT_SIZE; at += sizeof there * HEAP_PAGE) {
+    if (sys_call(SYS_mincore, (long)at, (long)(sizeof there * HEAP_PAGE), (long)there, 0, 0, 0) != 0)
+      return false;
+    for (unsigned i = 0; i < sizeof there; i++)
+      present += there[i] & 1;
+  }
   return present >= SEGMENT_PAGES / 8 * 7;
 }
 

@@ -10,8 +10,8 @@
 #include "base/sys.h"
 
 #define PAGE ((uintptr_t)4096)
-#define HUGE_FROM                                                                                                      \
-  ((size_t)2 << 20) /* entries lie all over a table: most lookups would need a page's translation anew */
+/* Entries lie all over a table: in small pages most lookups in a large one would need an address translation anew. */
+#define HUGE_FROM ((size_t)2 << 20)
 
 static size_t size_of(uint32_t slots)
 {

@@ -52,7 +52,7 @@ struct path {
 _Static_assert(sizeof(struct path) == 64 + PATH_CHECKS * sizeof(struct check), "no cache line for nothing");
 
 struct stack_paths {
-  uint32_t mask;     /* so many of paths[] less one are in use */
+  uint32_t mask;     /* paths[0] to paths[mask] are in use */
   uint32_t replaced; /* paths that others took the place of, since mask is what it is */
   /* Above 0: paths are looked up.  Spent by misses, restored by hits; where paths do not come back, looking for them
    * pauses. */

@@ -325,27 +325,27 @@ static struct path_site *note_site(struct unwind_thread *u, const struct frame_s
 }
 
 /* Puts the path where its mix leads to.  Another one that has the same tells that the mix is of too few places. */
-static void put_path(struct stack_paths *all, struct path_site *site, struct path *new)
+static void put_path(struct stack_paths *all, struct path_site *site, struct path *path)
 {
   uint32_t mix = path_mix(site);
   const struct path *there = path_of_mix(all, mix);
   unsigned at;
 
-  if (!site->deep && there->tag == path_tag(mix) && there->pc == new->pc &&
-      there->sp == new->sp &&memcmp(there->check, new->check, sizeof new->check) != 0) {
+  if (!site->deep && there->tag == path_tag(mix) && there->pc == path->pc && there->sp == path->sp &&
+      memcmp(there->check, path->check, sizeof path->check) != 0) {
     site->deep = true;
     mix = path_mix(site);
     there = path_of_mix(all, mix);
   }
   at = there->tag == path_tag(mix) ? (unsigned)(there - all->paths) : (mix & all->mask) ^ (all->turn++ & 1);
-  new->tag = path_tag(mix);
-  new->next = (uint16_t)at;
+  path->tag = path_tag(mix);
+  path->next = (uint16_t)at;
   if (all->paths[at].pc && ++all->replaced > all->mask / 2 && all->mask + 1 < PATHS_MOST) {
     /* Those whose places are elsewhere from now on will be walked, and noted, again. */
     all->mask = all->mask * 2 + 1;
     all->replaced = 0;
   }
-  all->paths[at] = *new;
+  all->paths[at] = *path;
 }
 
 void stack_walk_note_path(struct unwind_thread *u, const struct walk *w)
