@@ -26,7 +26,7 @@
 #define JUDGE_PART 8
 
 /* So many threads may go to the overflow range before regions are used again. */
-#define RUN_SHORT 256
+#define RUN_SHORT 128
 
 /* So many heaps are looked at for the best one to go on in. */
 #define LOOK_LEFT 32
