@@ -313,7 +313,7 @@ void trace_before_fork(void)
 void trace_after_fork(bool child)
 {
   struct trace_state *state = trace_state;
-  bool wiped = state->wiped;
+  bool told = state->wiped; /* in a child: that the page is wiped, and it is not (qemu's madvise says yes to all) */
 
   if (!child) {
     lock_release(&trace_lock);
@@ -323,10 +323,10 @@ void trace_after_fork(bool child)
   if (state == &no_state)
     return;
   /* Where the kernel did not wipe and unmap, it is done by hand. */
-  writer_forget_all();
+  writer_forget_all(!told);
   own_unmap(state->header, VT_HEADER_SIZE + (state->shared ? FIRST_STAGES : 0));
   memset(state, 0, sizeof *state);
-  state->wiped = wiped || sys_madvise(state, 4096, MADV_WIPEONFORK) == 0;
+  state->wiped = !told && sys_madvise(state, 4096, MADV_WIPEONFORK) == 0;
   output_forget();
   memcpy(parent_id, own_id, sizeof parent_id);
 }

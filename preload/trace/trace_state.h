@@ -65,7 +65,8 @@ bool writer_room(struct trace_writer *w, size_t need);
 void writer_report_all(void);
 /* Without shared mappings: what was written so far goes to the output. */
 void writer_sync_all(void);
-/* In a child: no writer was ever used, nothing of the parent's is mapped. */
-void writer_forget_all(void);
+/* In a child: no writer was ever used, nothing of the parent's is mapped.  wiped: the kernel wiped what it said it
+ * would. */
+void writer_forget_all(bool wiped);
 
 #endif

@@ -223,13 +223,13 @@ void writer_sync_all(void)
 }
 
 /* What the kernel wiped is left alone: each page that is only looked at would be a page fault in every child. */
-void writer_forget_all(void)
+void writer_forget_all(bool wiped)
 {
   for (struct slab *slab = slabs_first(); slab; slab = slab->next) {
     unsigned used = used_of(slab);
 
     __atomic_store_n(&slab->used, 0, __ATOMIC_RELAXED);
-    if (slab->wiped)
+    if (slab->wiped && wiped)
       continue;
     for (unsigned i = 0; i < used; i++)
       own_unmap(slab->writers[i].chunk, slab->writers[i].chunk_size);
