@@ -22,7 +22,7 @@ END
 }
 run() {
   local options=(--headless --no-sandbox --no-zygote --disable-gpu --disable-dev-shm-usage --no-first-run --user-data-dir="$PWD/profile"
-    --virtual-time-budget=3000 --disable-background-networking --disable-component-update --hide-scrollbars)
+    --virtual-time-budget=3000 --run-all-compositor-stages-before-draw --disable-background-networking --disable-component-update --hide-scrollbars)
   traced chromium "${options[@]}" --dump-dom "file://$PWD/page.html" 2>dom.err
   traced chromium "${options[@]}" --screenshot="$PWD/page.png" --window-size=800,600 "file://$PWD/page.html" 2>shot.err
   sha256sum page.png
