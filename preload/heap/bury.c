@@ -80,7 +80,7 @@ static bool was_dense(const struct segment *segment)
     for (unsigned i = 0; i < sizeof there; i++)
       present += there[i] & 1;
   }
-  return present >= SEGMENT_PAGES / 8 * 7;
+  return present >= (SEGMENT_PAGES - segment->given_up) / 8u * 7;
 }
 
 static void learn_density(struct arena *arena, const struct segment *segment)
