@@ -80,12 +80,13 @@ void process_open_trace(struct thread *t)
 {
   const struct options *o = options_get();
   bool pin = process.mode == PROCESS_PIN;
+  unsigned sample_ms = samples_possible() ? o->sample_ms : 0;
   struct trace_config config = {
       .path_template = o->out,
-      .flags = (pin ? 0 : VT_F_HEAP_NEXT | VT_F_EVERY_TIME) | (o->sample_ms ? VT_F_SAMPLER : 0) |
+      .flags = (pin ? 0 : VT_F_HEAP_NEXT | VT_F_EVERY_TIME) | (sample_ms ? VT_F_SAMPLER : 0) |
                (sampler_sees_frames() ? VT_F_PFN_VISIBLE : 0),
       .addr_shift = pin ? TRACE_PIN_SHIFT : 3,
-      .sample_ms = o->sample_ms,
+      .sample_ms = sample_ms,
       .stack_frames = o->stack_frames,
       .own_start = OWN_START,
       .own_end = META_END,

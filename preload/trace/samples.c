@@ -8,7 +8,9 @@
 #include <string.h>
 
 #include "base/layout.h"
+#include "base/log.h"
 #include "base/option.h"
+#include "base/valgrind.h"
 #include "frames/page_entry.h"
 #include "frames/sampler.h"
 #include "trace/trace.h"
@@ -22,6 +24,7 @@
 static struct {
   struct trace_writer *writer; /* NULL: none in this process image */
   void (*tick)(uint64_t now_ns);
+  bool said; /* why there are none */
 } samples;
 
 static void put_begin(enum vt_sample_reason reason, unsigned flags, uint64_t number)
@@ -110,6 +113,11 @@ static const struct sampler_sink sink = {
     .alive = alive,
 };
 
+bool samples_possible(void)
+{
+  return !valgrind_runs_us();
+}
+
 bool samples_start(const struct options *options)
 {
   struct sampler_config config = {
@@ -125,6 +133,13 @@ bool samples_start(const struct options *options)
 
   if (!trace_active())
     return false;
+  if (!samples_possible()) {
+    if (!samples.said)
+      log_warn(
+          "under valgrind no pages are sampled, because it allows no thread but libc's; everything else is traced");
+    samples.said = true;
+    return false;
+  }
   /* The helper is nobody's thread; its stream is opened here, so that streams have the same numbers in every run. */
   if (!samples.writer)
     samples.writer = trace_writer_open(VT_NO_THREAD, 0, 0, VT_ROLE_SAMPLER);

@@ -14,6 +14,9 @@
 
 struct options;
 
+/* Whether there can be samples at all: not under valgrind, which allows no thread that libc did not make. */
+bool samples_possible(void);
+
 /*
  * Opens the stream and starts the helper; after trace_start, by one thread.
  * Also after samples_stop (the stream goes on) and in the child of a fork after samples_after_fork (a new

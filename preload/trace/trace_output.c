@@ -21,6 +21,8 @@
 #include "base/sys.h"
 
 #define OPEN_FLAGS (O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY)
+#define TRACE_MODE                                                                                                     \
+  0600 /* what /proc/PID/maps keeps from other users, a trace tells: addresses, frames, values, commands */
 #define NAMES_MAX 100000 /* .1 to .99999 */
 #define MOVE_SPINS 20000 /* a transfer takes microseconds; a signal handler on top of one would wait for itself */
 
@@ -63,11 +65,11 @@ static uint64_t limit_of(int resource)
 static int create_new(void)
 {
   size_t length = strlen(output.path);
-  int fd = sys_open(output.path, OPEN_FLAGS | O_CREAT | O_EXCL, 0644);
+  int fd = sys_open(output.path, OPEN_FLAGS | O_CREAT | O_EXCL, TRACE_MODE);
 
   for (int i = 1; i < NAMES_MAX && fd == -EEXIST; i++) {
     text_format(output.path + length, sizeof output.path - length, ".%d", i);
-    fd = sys_open(output.path, OPEN_FLAGS | O_CREAT | O_EXCL, 0644);
+    fd = sys_open(output.path, OPEN_FLAGS | O_CREAT | O_EXCL, TRACE_MODE);
   }
   return fd;
 }
