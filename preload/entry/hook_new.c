@@ -155,20 +155,23 @@ static void own_delete(void *p)
 
 /* ---- the choice ---- */
 
-/* Whether the function lies in the object that malloc is called in: then it takes a way of its own to the same heap. */
-static bool is_the_allocators(operator_fn fn)
+/* Whether the function lies in the object that the next malloc is in: then it takes a way of its own to the same heap.
+ * Its malloc may be another's, though: jemalloc's aligned operators call what the program calls. */
+static bool is_the_allocators(operator_fn fn, const void *next_malloc)
 {
   Dl_info there, here;
 
-  return process_mode() == PROCESS_NEXT && dladdr((void *)(uintptr_t)fn, &there) &&
-         dladdr((void *)(uintptr_t)heap_next()->malloc, &here) && there.dli_fbase == here.dli_fbase;
+  return next_malloc && dladdr((void *)(uintptr_t)fn, &there) && dladdr(next_malloc, &here) &&
+         there.dli_fbase == here.dli_fbase;
 }
 
-static operator_fn choose(operator_fn next, operator_fn seen, operator_fn own)
+static operator_fn choose(operator_fn next, operator_fn seen, operator_fn own, const void *next_malloc)
 {
   if (!next)
     return own;
-  return is_the_allocators(next) ? seen : next;
+  if (process_mode() == PROCESS_PASS || !is_the_allocators(next, next_malloc))
+    return next;
+  return process_mode() == PROCESS_NEXT ? seen : own;
 }
 
 /*
@@ -179,13 +182,16 @@ static operator_fn choose(operator_fn next, operator_fn seen, operator_fn own)
 void operators_find(void)
 {
   struct thread *t = hook_thread();
+  void *next_malloc;
 
   internal_begin(t);
+  next_malloc = dlsym(RTLD_NEXT, "malloc");
 #define FIND(index, symbol, own)                                                                                       \
   next_operator[index] = (operator_fn)(uintptr_t)dlsym(RTLD_NEXT, #symbol);                                            \
-  __atomic_store_n(&operator_target[index],                                                                            \
-                   choose(next_operator[index], (operator_fn)(uintptr_t)seen##symbol, (operator_fn)(uintptr_t)own),    \
-                   __ATOMIC_RELEASE);
+  __atomic_store_n(                                                                                                    \
+      &operator_target[index],                                                                                         \
+      choose(next_operator[index], (operator_fn)(uintptr_t)seen##symbol, (operator_fn)(uintptr_t)own, next_malloc),    \
+      __ATOMIC_RELEASE);
 #define FIND_NEW(index, symbol, ...) FIND(index, symbol, own##symbol)
 #define FIND_DELETE(index, symbol, ...) FIND(index, symbol, own_delete)
   OPERATORS_NEW(FIND_NEW)

@@ -8,10 +8,10 @@
  *
  *  - to the next definition, where that calls malloc (libstdc++'s, or a
  *    program's own): the hook of malloc sees it;
- *  - to seen_*, where the next allocator's own operators bypass malloc
- *    (VMTRACE_HEAP=next over jemalloc, mimalloc, tcmalloc): calls it, and records the block;
- *  - to own_*, where there is no next one: C++ comes with a library that is
- *    loaded later and that this one cannot see.
+ *  - to seen_*, where the next definition is an allocator's own, which bypasses malloc (jemalloc, mimalloc, tcmalloc),
+ *    and that allocator is observed (VMTRACE_HEAP=next): calls it, and records the block;
+ *  - to own_*, which takes the block from the pinned heap: where the next definition is an allocator's own, or where
+ *    there is none, because C++ comes with a library that is loaded later and that this one cannot see.
  */
 #ifndef VMTRACE_HOOK_NEW_H
 #define VMTRACE_HOOK_NEW_H

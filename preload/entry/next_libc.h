@@ -65,7 +65,12 @@
   X(int, setns, (int, int))                                                                                            \
   X(int, prctl, (int, unsigned long, unsigned long, unsigned long, unsigned long))                                     \
   X(void *, dlopen, (const char *, int))                                                                               \
-  X(int, dlclose, (void *))
+  X(int, dlclose, (void *))                                                                                            \
+  X(void *, __libc_malloc, (size_t))                                                                                   \
+  X(void *, __libc_calloc, (size_t, size_t))                                                                           \
+  X(void *, __libc_realloc, (void *, size_t))                                                                          \
+  X(void *, __libc_memalign, (size_t, size_t))                                                                         \
+  X(void, __libc_free, (void *))
 
 struct next_libc {
 #define X(result, name, parameters) result(*name) parameters;

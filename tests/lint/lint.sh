@@ -36,13 +36,15 @@ layout() {
   clang-format --dry-run --Werror "${sources[@]}" 2>&1 | grep -E 'error|warning'
 }
 
-# Only libc's own names and vmtrace_* leave the library; the rest are names that other libcs or C standards have.
+# Only libc's own names and vmtrace_* leave the library; the rest are names that other libcs, C standards, allocators
+# (preload/entry/allocator_names.h) or sanitizers have.
 exports() {
   local libc
   libc=$(${CC:-cc} -print-file-name=libc.so.6)
   nm -D --defined-only "$build/libvmtrace.so" | awk '{ sub(/@.*/, "", $3); print $3 }' | sort -u |
     grep -vxFf <(nm -D --defined-only "$libc" | awk '{ sub(/@.*/, "", $3); print $3 }') |
-    grep -vxE 'vmtrace_[a-z_]+|cfree|free_sized|free_aligned_sized|_Z[nd][wal](m|Pv).*' | sed 's/$/ is exported, but is no name of libc/'
+    grep -vxE 'vmtrace_[a-z_]+|cfree|__libc_cfree|free_sized|free_aligned_sized|_Z[nd][wal](m|Pv).*|__asan_default_options' |
+    grep -vxFf <(sed -nE 's/^  X\(([A-Za-z_]+),.*/\1/p' preload/entry/allocator_names.h) | sed 's/$/ is exported, but is no name of libc/'
 }
 
 # Everything outside the room that interposes is hidden, so that it cannot collide with the program's own names.
