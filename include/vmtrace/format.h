@@ -222,6 +222,12 @@ enum vt_role { VT_ROLE_PROGRAM = 0, VT_ROLE_SAMPLER = 1, VT_ROLE_ADOPTED = 2 };
 /* VT_R_EXIT.how */
 enum vt_exit_how { VT_EXIT_EXIT = 0, VT_EXIT_UNDERSCORE = 1, VT_EXIT_QUICK = 2 };
 
+/* VT_R_UNTRACED.reason */
+enum vt_untraced {
+  VT_UNTRACED_MALLOC = 1, /* the program calls the malloc of the object named by text: what that serves is not seen */
+  VT_UNTRACED_MAX
+};
+
 /* VT_R_HEAP_ERROR.kind */
 enum vt_heap_error {
   VT_HEAP_DOUBLE_FREE = 1,

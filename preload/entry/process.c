@@ -23,9 +23,11 @@
 #include "base/sys.h"
 #include "entry/env.h"
 #include "entry/hook.h"
+#include "entry/malloc_binding.h"
 #include "entry/module_list.h"
 #include "entry/next_libc.h"
 #include "entry/process_state.h"
+#include "entry/sanitizer.h"
 #include "entry/stacks.h"
 #include "entry/threads.h"
 #include "frames/sampler.h"
@@ -44,6 +46,7 @@ struct process_state process = {.mode = PROCESS_NEW};
 static struct lock start_lock;
 static struct thread main_thread;
 static int quick_status;
+static uint64_t mask_before_start; /* the program's, while signals are blocked */
 
 enum process_mode process_mode(void)
 {
@@ -103,14 +106,40 @@ void process_open_trace(struct thread *t)
   process_open_stream(t, VT_NO_THREAD, VT_ROLE_PROGRAM);
 }
 
-/* There in programs under AddressSanitizer.  By reference, not by dlsym: a dlsym that fails allocates its message, and
- * the program's own malloc, if it has one, may be in the middle of the mmap that is the first hook. */
-extern void __asan_init(void) __attribute__((weak));
+/* Whether a page can be had where the library's own memory begins: asked when nothing could be had there. */
+static bool own_start_is_taken(void)
+{
+  int error = sys_map_at(OWN_START, 4096, PROT_NONE);
+
+  if (error == 0)
+    sys_munmap((void *)OWN_START, 4096);
+  return error == -EEXIST;
+}
+
+/*
+ * Leaves programs that a sanitizer owns.  One that is linked statically and exports nothing shows by its shadow memory,
+ * which takes all addresses of the library's own.  True: the program could not be started anew, and calls are passed
+ * on.
+ */
+static bool step_aside(void)
+{
+  const char *sanitizer = sanitizer_name();
+
+  if (sanitizer) {
+    log_warn("%s owns malloc in this program: nothing is traced", sanitizer);
+  } else {
+    process_mark_live();
+    if (process.live_pid || !own_start_is_taken())
+      return false;
+    log_warn("the tracer's addresses are in use, as by a sanitizer's shadow memory: nothing is traced");
+  }
+  sanitizer_leave(mask_before_start);
+  return true;
+}
 
 static enum process_mode choose_mode(void)
 {
-  if (__asan_init) {
-    log_warn("AddressSanitizer owns malloc in this program: nothing is traced");
+  if (step_aside()) {
     heap_next_find();
     return PROCESS_PASS;
   }
@@ -173,7 +202,6 @@ static void start(void)
     process.nondet_reason = VT_NONDET_NEXT;
   }
   if (process.mode != PROCESS_PASS) {
-    process_mark_live();
     env_read_parent();
     trace_set_surprise_fork(process_surprise_fork);
     if (options_get()->out[0])
@@ -221,6 +249,7 @@ COLD struct thread *process_know_thread(void)
 
   if (thread_self() == &thread_none) {
     lock_take(&start_lock);
+    mask_before_start = mask;
     if (process.mode == PROCESS_NEW)
       start();
     lock_release(&start_lock);
@@ -255,6 +284,10 @@ __attribute__((constructor)) static void construct(void)
     log_warn("VMTRACE_FAULTS=on: this version makes no exact fault records; everything else is traced");
   stacks_start(t);
   modules_update();
+  internal_begin(t);
+  malloc_binding_find();
+  internal_end(t);
+  malloc_binding_record();
   if (process.mode == PROCESS_PIN)
     samples_on_tick(trim);
   process.sampling = samples_start(options_get());

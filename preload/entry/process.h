@@ -4,7 +4,8 @@
  *   NEW --first hook--> STARTING --> PIN | NEXT | PASS
  *
  * PIN: the pinned heap.  NEXT: the program's own allocator, observed.  PASS:
- * another tool owns malloc (AddressSanitizer); every hook only calls on.
+ * a sanitizer owns malloc, and the program could not be started anew without this library (sanitizer.h); every hook
+ * only calls on.
  * The first hook starts everything, which may be before any constructor ran.
  */
 #ifndef VMTRACE_PROCESS_H

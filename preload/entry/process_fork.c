@@ -19,6 +19,7 @@
 #include "base/sys.h"
 #include "entry/free_sites.h"
 #include "entry/hook.h"
+#include "entry/malloc_binding.h"
 #include "entry/module_list.h"
 #include "entry/process_state.h"
 #include "entry/stacks.h"
@@ -93,6 +94,13 @@ static void renew_child(struct thread *t)
     process.sampling = samples_start(options_get());
 }
 
+/* What a new trace says of the process at its start. */
+static void record_origins(void)
+{
+  modules_update();
+  malloc_binding_record();
+}
+
 void process_after_fork(bool child)
 {
   struct thread *t = thread_self();
@@ -113,8 +121,8 @@ void process_after_fork(bool child)
     samples_after_fork(false);
   }
   hook_release(t);
-  if (child)
-    modules_update(); /* its records have tails, which do not wait while the guard is held */
+  if (child) /* records with tails do not wait while the guard is held */
+    record_origins();
   errno = error;
   if (!child && t->flags & THREAD_DAEMON)
     process_end(VT_ENDED_EXIT, 0, VT_EXIT_UNDERSCORE);
@@ -130,7 +138,7 @@ uint32_t process_surprise_fork(uint32_t stack)
   renew_child(t);
   /* In the middle of a hook they would lose their names; then the end of the process records them. */
   if (guard == GUARD_FREE)
-    modules_update();
+    record_origins();
   if (stack)
     stack = guard >= GUARD_FRAMES ? stack_of(t, guard & ~GUARD_PENDING) : VT_STACK_NONE;
   errno = error;
