@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # tests/run.sh [-v] PROGRAM...: runs Check programs, as many at once as there are CPUs, and sums up.
 # One line per program, in the order given; all its output when it fails.  -v: one after the other, with all output.
-# Lines "skip: NAME: REASON" that a program prints are listed at the end.  Ends with Check's own summary line over all
+# Lines "skip: NAME: REASON" that a program prints are summed up at the end, each reason once; which tests they were is
+# in the programs' logs.  Ends with Check's own summary line over all
 # programs; exits 1 when anything failed.  TEST_UNDER names a command that runs each of them (an emulator).
 # A test's time limit is for an idle machine, and means that it hangs: here it has five times as long, unless
 # CK_TIMEOUT_MULTIPLIER says otherwise.  Called by make.
@@ -16,7 +17,7 @@ logs=${E2E_BUILD:-build}/log
 mkdir -p "$logs"
 read -ra under <<<"${TEST_UNDER:-}"
 checks=0 failures=0 errors=0 passed=0 failed=()
-skips=()
+skips=()        # "NAME: REASON"
 
 # The name of a program's files in $logs: tests/unit and tests/e2e may have programs of one name.
 key() {
@@ -87,7 +88,7 @@ while [ -n "$(jobs -rp)" ]; do
 done
 report_ended
 
-[ ${#skips[@]} -gt 0 ] && printf 'skipped: %s\n' "${skips[@]}"
+[ ${#skips[@]} -gt 0 ] && printf '%s\n' "${skips[@]#*: }" | sort | uniq -c | sort -rn | sed -E 's/^ *([0-9]+) /skipped: \1 x /'
 [ ${#failed[@]} -gt 0 ] && echo "failed: ${failed[*]}"
 echo "$passed programs passed, ${#failed[@]} failed, ${#skips[@]} tests skipped"
 echo "$((checks ? 100 * (checks - failures - errors) / checks : 0))%: Checks: $checks, Failures: $failures, Errors: $errors"
