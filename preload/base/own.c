@@ -1,7 +1,8 @@
 /*
  * The library's own memory, all of it in [OWN_START, OWN_END): whole mappings
- * by own_map, small objects by own_alloc from per-size lists.  Addresses of
- * mappings are handed out once and never again: 2 TiB outlast any process.
+ * by own_map, small objects by own_alloc from per-size lists.  The addresses of
+ * a mapping that is given back serve the next one of the same size, so that a thread that ends leaves
+ * nothing behind, however many there are.
  */
 #include "base/own.h"
 
@@ -28,10 +29,26 @@ struct own_object {
   struct own_object *next;
 };
 
+/* Addresses of ours where nothing is mapped any more. */
+struct hole {
+  struct hole *next;
+  uint64_t start, size;
+};
+
+#define HOLE_BINS 64 /* by size in pages */
+#define HOLE_LOOK 16 /* holes of other sizes in the same bin that a search passes over */
+#define LOCK_TRIES 1000
+
 static uint64_t own_next = OWN_START;
 static struct lock own_lock;
 static struct own_object *own_lists[MAX_SHIFT + 1];
 static uint8_t *grain_cur, *grain_end;
+static struct hole *holes[HOLE_BINS];
+
+static uint64_t page_up(uint64_t size)
+{
+  return (size + PAGE - 1) & ~(PAGE - 1);
+}
 
 /* Maps at the next address of our range that is a multiple of align; addresses that are taken are passed over, in steps
  * that double. */
@@ -39,7 +56,6 @@ static void *map_next(size_t size, uint64_t align, int prot, int flags, int fd, 
 {
   uint64_t step;
 
-  size = (size + PAGE - 1) & ~(PAGE - 1);
   for (step = size + align - PAGE;; step *= 2) {
     uint64_t addr = __atomic_fetch_add(&own_next, step, __ATOMIC_RELAXED);
     void *p;
@@ -59,14 +75,146 @@ static void *map_next(size_t size, uint64_t align, int prot, int flags, int fd, 
   }
 }
 
+/* ---- small objects; the lock is held ---- */
+
+static void *object_cut(size_t size)
+{
+  void *p;
+
+  if ((size_t)(grain_end - grain_cur) < size) {
+    uint8_t *grain = map_next(GRAIN, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    if (!grain)
+      return NULL;
+    grain_cur = grain;
+    grain_end = grain + GRAIN;
+  }
+  p = grain_cur;
+  grain_cur += size;
+  return p;
+}
+
+/* *used: it was used before, and does not read as zero. */
+static void *object_take(unsigned shift, bool *used)
+{
+  struct own_object *object = own_lists[shift];
+
+  *used = object != NULL;
+  if (!object)
+    return object_cut((size_t)1 << shift);
+  own_lists[shift] = object->next;
+  return object;
+}
+
+static void object_give(void *p, unsigned shift)
+{
+  struct own_object *object = p;
+
+  object->next = own_lists[shift];
+  own_lists[shift] = object;
+}
+
+/* ---- holes ---- */
+
+/* Who forks holds the lock, and a signal handler in that thread may come here: nobody waits for long. */
+static bool holes_lock(uint64_t *mask)
+{
+  *mask = sys_block_signals();
+  for (int i = 0; i < LOCK_TRIES; i++)
+    if (lock_try(&own_lock))
+      return true;
+  sys_restore_signals(*mask);
+  return false;
+}
+
+static void holes_unlock(uint64_t mask)
+{
+  lock_release(&own_lock);
+  sys_restore_signals(mask);
+}
+
+static struct hole **hole_bin(uint64_t size)
+{
+  return &holes[size / PAGE % HOLE_BINS];
+}
+
+/* Addresses of exactly that size; 0: there are none. */
+static uint64_t hole_take(uint64_t size)
+{
+  struct hole **at = hole_bin(size), *hole;
+  uint64_t start = 0, mask;
+
+  if (!__atomic_load_n(at, __ATOMIC_RELAXED) || !holes_lock(&mask))
+    return 0;
+  for (int i = 0; *at && (*at)->size != size && i < HOLE_LOOK; i++)
+    at = &(*at)->next;
+  hole = *at;
+  if (hole && hole->size == size) {
+    start = hole->start;
+    __atomic_store_n(at, hole->next, __ATOMIC_RELAXED);
+    object_give(hole, MIN_SHIFT);
+  }
+  holes_unlock(mask);
+  return start;
+}
+
+static void hole_put(uint64_t start, uint64_t size)
+{
+  struct hole **bin = hole_bin(size), *hole;
+  uint64_t mask;
+  bool used;
+
+  if (!holes_lock(&mask))
+    return;
+  hole = object_take(MIN_SHIFT, &used);
+  if (hole) {
+    *hole = (struct hole){*bin, start, size};
+    __atomic_store_n(bin, hole, __ATOMIC_RELAXED);
+  }
+  holes_unlock(mask);
+}
+
+_Static_assert(sizeof(struct hole) <= 1u << MIN_SHIFT, "a hole is one of the smallest objects");
+
+/* ---- mappings ---- */
+
+static void *map_somewhere(size_t size, int flags, int fd, int64_t offset)
+{
+  const int prot = PROT_READ | PROT_WRITE;
+  uint64_t addr;
+  void *p;
+
+  size = page_up(size);
+  addr = hole_take(size);
+  if (!addr)
+    return map_next(size, PAGE, prot, flags, fd, offset);
+  p = sys_mmap((void *)addr, size, prot, flags | MAP_FIXED_NOREPLACE, fd, offset);
+  if ((uint64_t)p == addr)
+    return p;
+  if (!sys_failed(p)) {
+    sys_munmap(p, size);
+    return map_next(size, PAGE, prot, flags, fd, offset);
+  }
+  /* Something of the program's may be there by now; then the hole is forgotten. */
+  if (sys_errno(p) == EEXIST)
+    return map_next(size, PAGE, prot, flags, fd, offset);
+  hole_put(addr, size);
+  return NULL;
+}
+
 void *own_map(size_t size)
 {
-  return map_next(size, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  return map_somewhere(size, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+}
+
+void *own_map_aligned(size_t size, size_t align)
+{
+  return map_next(page_up(size), align, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 }
 
 void *own_map_huge(size_t size)
 {
-  void *p = map_next(size, HUGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  void *p = own_map_aligned(size, HUGE);
 
   if (p)
     sys_madvise(p, size, MADV_HUGEPAGE);
@@ -84,13 +232,20 @@ void *own_map_alone(size_t size)
 
 void *own_map_file(size_t size, int fd, int64_t offset)
 {
-  return map_next(size, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, offset);
+  return map_somewhere(size, MAP_SHARED, fd, offset);
 }
 
 void own_unmap(void *p, size_t size)
 {
-  if (p)
-    sys_munmap(p, (size + PAGE - 1) & ~(PAGE - 1));
+  if (p && sys_munmap(p, page_up(size)) == 0)
+    hole_put((uint64_t)p, page_up(size));
+}
+
+uint64_t own_end(void)
+{
+  uint64_t end = __atomic_load_n(&own_next, __ATOMIC_RELAXED);
+
+  return end < OWN_END ? end : OWN_END;
 }
 
 static unsigned shift_of(size_t size)
@@ -102,42 +257,18 @@ static unsigned shift_of(size_t size)
   return shift;
 }
 
-/* The lock is held. */
-static void *cut(size_t size)
-{
-  void *p;
-
-  if ((size_t)(grain_end - grain_cur) < size) {
-    uint8_t *grain = own_map(GRAIN);
-
-    if (!grain)
-      return NULL;
-    grain_cur = grain;
-    grain_end = grain + GRAIN;
-  }
-  p = grain_cur;
-  grain_cur += size;
-  return p;
-}
-
 void *own_alloc(size_t size)
 {
   unsigned shift = shift_of(size);
-  struct own_object *object;
-  bool used = false;
+  void *object;
   uint64_t mask;
+  bool used;
 
   if (shift > MAX_SHIFT)
     return own_map(size);
   mask = sys_block_signals();
   lock_take(&own_lock);
-  object = own_lists[shift];
-  if (object) {
-    own_lists[shift] = object->next;
-    used = true;
-  } else {
-    object = cut((size_t)1 << shift);
-  }
+  object = object_take(shift, &used);
   lock_release(&own_lock);
   sys_restore_signals(mask);
   /* What was just mapped is zero; its pages are left alone until they are needed. */
@@ -149,7 +280,6 @@ void *own_alloc(size_t size)
 void own_free(void *p, size_t size)
 {
   unsigned shift = shift_of(size);
-  struct own_object *object = p;
   uint64_t mask;
 
   if (!p)
@@ -160,8 +290,7 @@ void own_free(void *p, size_t size)
   }
   mask = sys_block_signals();
   lock_take(&own_lock);
-  object->next = own_lists[shift];
-  own_lists[shift] = object;
+  object_give(p, shift);
   lock_release(&own_lock);
   sys_restore_signals(mask);
 }

@@ -41,6 +41,7 @@ struct thread {
   uint64_t pthread;    /* entry: pthread_t, to find it again in pthread_join */
   uint32_t ordinal;    /* which of its parent's threads this is, from 1 */
   uint32_t flags;      /* entry */
+  uint32_t creation;   /* entry: THREAD_CREATING and so on; under the table's lock */
 };
 
 /* Defined by entry/, the only room that may name heap_none and trace_none in one initialiser: it starts as

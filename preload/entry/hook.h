@@ -47,6 +47,11 @@
 #define THREAD_GONE 16u     /* it ended and runs no more code */
 #define THREAD_CONFINED 32u /* strict seccomp: any system call may be its last */
 
+/* thread->creation */
+#define THREAD_CREATING 1u /* its creator's pthread_create has not returned */
+#define THREAD_LISTED 2u   /* in the table */
+#define THREAD_OVER 4u     /* joined before that: the creator frees it */
+
 /* Bytes mapped for thread->pending; pages of them that are never used cost nothing. */
 #define PENDING_BYTES (256u << 10)
 

@@ -54,7 +54,9 @@ EXPORT int pthread_create(pthread_t *pthread, const pthread_attr_t *attr, void *
   internal_begin(t);
   result = next_libc.pthread_create(pthread, attr, run, child);
   internal_end(t);
-  if (result != 0)
+  if (result == 0)
+    threads_created(child, pthread);
+  else
     threads_cancel(t, child);
   return result;
 }
@@ -74,7 +76,9 @@ EXPORT int thrd_create(thrd_t *thread, thrd_start_t start, void *arg)
   internal_begin(t);
   result = next_libc.thrd_create(thread, run_c11, child);
   internal_end(t);
-  if (result != thrd_success)
+  if (result == thrd_success)
+    threads_created(child, thread);
+  else
     threads_cancel(t, child);
   return result;
 }

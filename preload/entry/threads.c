@@ -40,14 +40,17 @@ static struct thread **bucket_of(uint64_t pthread)
   return &table[(pthread * UINT64_C(0x9e3779b97f4a7c15)) >> 54];
 }
 
-static void table_add(struct thread *t)
+/* The lock is held.  A new thread and its creator both come here, and the first one counts. */
+static void table_add(struct thread *t, uint64_t pthread)
 {
-  struct thread **bucket = bucket_of(t->pthread);
+  struct thread **bucket = bucket_of(pthread);
 
-  lock_take(&table_lock);
+  if (t->creation & THREAD_LISTED)
+    return;
+  t->creation |= THREAD_LISTED;
+  t->pthread = pthread;
   t->next = *bucket;
   *bucket = t;
-  lock_release(&table_lock);
 }
 
 /* The lock is held; false: somebody else took it out. */
@@ -108,7 +111,7 @@ static struct thread *take_gone(struct heap **heaps, unsigned *count)
   lock_take(&table_lock);
   for (struct thread *t = ending; t && left; t = next) {
     next = t->ending;
-    if (sys_call(SYS_tgkill, pid, t->tid, 0, 0, 0, 0) != -ESRCH)
+    if (t->creation & THREAD_CREATING || sys_call(SYS_tgkill, pid, t->tid, 0, 0, 0, 0) != -ESRCH)
       continue;
     left--;
     ending_remove(t);
@@ -191,6 +194,7 @@ struct thread *threads_new(struct thread *parent, bool detached)
   child->parent = parent;
   child->number = parent->number; /* until the child opens its own stream */
   child->flags = detached ? THREAD_DETACHED : 0;
+  child->creation = THREAD_CREATING;
   child->internal = 1; /* until threads_begin is done */
   child->guard = (void *)GUARD_INTERNAL;
   h = hook_begin(HOOK_FRAME);
@@ -220,6 +224,21 @@ void threads_cancel(struct thread *parent, struct thread *child)
   free_thread(child);
 }
 
+void threads_created(struct thread *child, const pthread_t *pthread)
+{
+  bool over;
+
+  lock_take(&table_lock);
+  over = child->creation & THREAD_OVER;
+  child->creation &= ~THREAD_CREATING;
+  /* Once it runs, what pthread points to may be gone: a thread may free its own record. */
+  if (!over && !(child->creation & THREAD_LISTED))
+    table_add(child, (uint64_t)*pthread);
+  lock_release(&table_lock);
+  if (over)
+    free_thread(child);
+}
+
 void threads_begin(struct thread *t)
 {
   uint32_t parent = t->number;
@@ -237,8 +256,11 @@ void threads_begin(struct thread *t)
 
 void threads_add_self(struct thread *t)
 {
-  t->pthread = (uint64_t)pthread_self();
-  table_add(t);
+  uint64_t pthread = (uint64_t)pthread_self();
+
+  lock_take(&table_lock);
+  table_add(t, pthread);
+  lock_release(&table_lock);
 }
 
 void threads_watch_end(struct thread *t)
@@ -293,7 +315,9 @@ int threads_tid(pthread_t pthread)
 
 void threads_detach(pthread_t pthread)
 {
+  struct heap *left = &heap_none;
   struct thread *t;
+  struct hook h;
 
   lock_take(&table_lock);
   t = find_locked((uint64_t)pthread);
@@ -301,22 +325,30 @@ void threads_detach(pthread_t pthread)
     t->flags |= THREAD_DETACHED;
     /* It is looked at once more, to be freed; its heap may be another thread's by now. */
     if (t->flags & THREAD_GONE) {
+      left = t->heap;
       t->heap = &heap_none;
       ending_add(t);
     }
   }
   lock_release(&table_lock);
+  if (left == &heap_none)
+    return;
+  h = hook_begin(HOOK_FRAME);
+  if (h.state == HOOK_READY)
+    heap_detached_late(left);
+  hook_end(&h);
 }
 
 void threads_joined(struct thread *self, struct thread *child)
 {
-  bool mine;
+  bool mine, creating;
   struct hook h;
 
   lock_take(&table_lock);
   mine = table_remove(child);
   if (mine)
     ending_remove(child);
+  creating = mine && child->creation & THREAD_CREATING;
   lock_release(&table_lock);
   if (!mine)
     return;
@@ -327,7 +359,14 @@ void threads_joined(struct thread *self, struct thread *child)
     (child->flags & THREAD_GONE ? heap_join_late : heap_join)(self->heap, child->heap);
   hook_end(&h);
   trace_writer_close(child->writer);
-  free_thread(child);
+  if (creating) {
+    lock_take(&table_lock);
+    creating = child->creation & THREAD_CREATING;
+    child->creation |= THREAD_OVER;
+    lock_release(&table_lock);
+  }
+  if (!creating)
+    free_thread(child);
 }
 
 void threads_before_fork(void)
@@ -362,5 +401,6 @@ void threads_after_fork(bool child, struct thread *self)
       t = next;
     }
   }
-  table_add(self);
+  self->creation &= ~(THREAD_LISTED | THREAD_CREATING);
+  table_add(self, self->pthread);
 }

@@ -22,6 +22,10 @@
 struct thread *threads_new(struct thread *parent, bool detached);
 void threads_cancel(struct thread *parent, struct thread *child);
 
+/* Thread *pthread was made for child, by the calling thread.  From here on, or from its first moment on, it is in the
+ * table.  child may be freed already afterwards. */
+void threads_created(struct thread *child, const pthread_t *pthread);
+
 /* The first thing that a new thread does: t is what threads_new made. */
 void threads_begin(struct thread *t);
 

@@ -165,3 +165,23 @@ struct region *abandon_record(void)
   ended_list_release(mask);
   return region;
 }
+
+#define LOOK_RECORDS 64
+#define LIKE_FACTOR 64 /* regions that are larger wait for the rule */
+
+struct region *abandon_record_like(uint64_t size)
+{
+  uint64_t mask = ended_list_take();
+  struct region **at = &records, *region;
+
+  for (int i = 0; *at && i < LOOK_RECORDS; i++, at = &(*at)->ended.left_next)
+    if ((*at)->end - (*at)->start >= size && (*at)->end - (*at)->start <= LIKE_FACTOR * size)
+      break;
+  region = *at;
+  if (region && (region->end - region->start < size || region->end - region->start > LIKE_FACTOR * size))
+    region = NULL;
+  if (region)
+    *at = region->ended.left_next;
+  ended_list_release(mask);
+  return region;
+}

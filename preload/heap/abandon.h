@@ -30,5 +30,8 @@ void abandon_emptied(struct region *region);
 
 /* The record of a region that died, for another region to use; NULL: none.  No lock held. */
 struct region *abandon_record(void);
+/* The same, of one of the latest that had at least size bytes of addresses, and not much more; its bounds are as they
+ * were. */
+struct region *abandon_record_like(uint64_t size);
 
 #endif

@@ -42,7 +42,7 @@ bool decay_is_pristine(const struct region *region)
 {
   const struct arena *arena = arena_of(region_heap(region));
 
-  return !region->first && !arena->huge_blocks && !arena->ranges && segment_all_free(arena) &&
+  return !region->first && !region->scattered && !arena->huge_blocks && !arena->ranges && segment_all_free(arena) &&
          arena->next_segment == region->start + arena->segment_count * SEGMENT_SIZE;
 }
 

@@ -123,11 +123,30 @@ void heap_thread_end(struct heap *heap)
   decay_to_limit();
 }
 
+/* What becomes of a heap whose thread is gone; it is marked as busy. */
+static void leave(struct region *region, bool joinable)
+{
+  bool dead = false;
+  uint64_t mask;
+
+  if (!joinable && !recycle_is_on())
+    dead = abandon_close(region);
+  lock_take(&region->lock);
+  mask = ended_list_take();
+  region->ended.busy = false;
+  if (dead || abandon_is_dead(region))
+    abandon_bury(region);
+  else
+    left_add(region);
+  ended_list_release(mask);
+  lock_release(&region->lock);
+}
+
 void heap_thread_gone(struct heap *heap, bool joinable)
 {
   struct region *region;
-  bool mine, dead = false;
   uint64_t mask;
+  bool mine;
 
   if (heap == &heap_none)
     return;
@@ -143,19 +162,29 @@ void heap_thread_gone(struct heap *heap, bool joinable)
     return;
   /* libc may have used the heap after heap_thread_end. */
   park(region);
-  if (!joinable && !recycle_is_on())
-    dead = abandon_close(region);
-  lock_take(&region->lock);
-  mask = ended_list_take();
-  region->ended.busy = false;
-  if (dead || abandon_is_dead(region))
-    abandon_bury(region);
-  else
-    left_add(region);
-  ended_list_release(mask);
-  lock_release(&region->lock);
+  leave(region, joinable);
   decay_to_limit();
   judge();
+}
+
+void heap_detached_late(struct heap *heap)
+{
+  struct region *region;
+  uint64_t mask;
+  bool mine;
+
+  if (heap == &heap_none)
+    return;
+  region = region_of(heap);
+  mask = ended_list_take();
+  mine = region->ended.left;
+  if (mine) {
+    left_remove(region);
+    region->ended.busy = true;
+  }
+  ended_list_release(mask);
+  if (mine)
+    leave(region, false);
 }
 
 /* late: only if nobody has taken the heap over since its thread was gone. */

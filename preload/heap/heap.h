@@ -81,6 +81,9 @@ void heap_thread_end(struct heap *heap);
  * thread yet to be made goes on in it (VT_NONDET_RECYCLED).  Any thread.
  */
 void heap_thread_gone(struct heap *heap, bool joinable);
+/* A thread that heap_thread_gone was told of as joinable was detached after all: as if it had been all the time, unless
+ * a thread has gone on in the heap. */
+void heap_detached_late(struct heap *heap);
 /* child's thread has ended and was joined by the owner of heap: the region is heap's to hand out again. */
 void heap_join(struct heap *heap, struct heap *child);
 /* As heap_join, of a thread that heap_thread_gone was told of: if no other thread has gone on in the heap. */

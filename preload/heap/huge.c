@@ -12,6 +12,7 @@
 #include "heap/abandon.h"
 #include "heap/cache.h"
 #include "heap/large.h"
+#include "heap/overflow.h"
 #include "heap/space.h"
 
 /* Pages that a block no longer needs are given back from this size on. */
@@ -23,7 +24,7 @@ static uint64_t claim_range(struct arena *arena, uint64_t span, uint64_t align)
   uint64_t addr = extent_fit(arena->free_ranges, span, align);
 
   if (!addr) {
-    uint64_t got, piece = region_overflow(VT_NONDET_REGION, align > GRAIN_SIZE ? span + align : span, &got);
+    uint64_t got, piece = region_extend(arena->region, align > GRAIN_SIZE ? span + align : span, &got);
 
     if (!piece || !extent_add(&arena->free_ranges, piece, got, 0))
       return 0;

@@ -5,6 +5,7 @@
 #include "heap/arena.h"
 #include "heap/cache.h"
 #include "heap/large.h"
+#include "heap/overflow.h"
 
 uint64_t heap_range_reserve(struct heap *heap, uint64_t size, uint64_t align)
 {
@@ -19,7 +20,7 @@ uint64_t heap_range_reserve(struct heap *heap, uint64_t size, uint64_t align)
   lock_take(&arena->region->lock);
   addr = extent_fit(arena->free_ranges, size, align);
   if (!addr) {
-    uint64_t got, piece = region_overflow(VT_NONDET_REGION, align > GRAIN_SIZE ? size + align : size, &got);
+    uint64_t got, piece = region_extend(arena->region, align > GRAIN_SIZE ? size + align : size, &got);
 
     if (piece && extent_add(&arena->free_ranges, piece, got, 0))
       addr = extent_fit(arena->free_ranges, size, align);

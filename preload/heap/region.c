@@ -15,6 +15,7 @@
 #include "heap/ended.h"
 #include "heap/ended_list.h"
 #include "heap/large.h"
+#include "heap/overflow.h"
 
 /*
  * Regions and heaps come from blocks of 1 MiB, aligned, so that one is found
@@ -25,29 +26,32 @@
 #define POOL_HEAPS ((POOL_SIZE - POOL_REGIONS) / HEAP_PAGE)
 #define REGION_STRIDE 256
 
-/* The first thread's region; the range above it is for overflow, except the grain that shares its metadata with the
- * low segment. */
+/* The first thread's region; overflow.c has the range above it. */
 #define FIRST_SIZE (HIGH_SIZE / 4 * 3)
-#define OVERFLOW_START (GRAIN_ALIAS + GRAIN_SIZE)
-#define OVERFLOW_CHILD (16 * GRAIN_SIZE)
 
-/* Carving of a region of size I: the first 16 children get I/2 / (k(k+1)), the next 1,024 get I/4096, the next 131,072
- * get I/2^20; 0.845 I together.  From SPLIT_MIN on a region keeps an eighth for itself, below all of it. */
+/* What threads of unknown creator get, and children for whom nothing is left in their creator's region. */
+#define ADOPTED_SIZE (16 * GRAIN_SIZE)
+#define LATE_CHILD (4 * GRAIN_SIZE)
+#define LATE_CHILDREN 128 /* of one creator by the rule */
+
+/* Carving of a region of size I: the first 16 children get I/2 / (k(k+1)), the next 1,024 get I/4096, all others
+ * I/2^20; but no less than these, as long as there is room.  From SPLIT_MIN on a region keeps an eighth for itself,
+ * below all of it. */
 #define CARVE_FIRST 16
 #define CARVE_SECOND 1024
-#define CARVE_THIRD 131072
+#define CARVE_SECOND_LEAST (4 * GRAIN_SIZE)
+#define CARVE_THIRD_LEAST GRAIN_SIZE
 #define SPLIT_MIN (UINT64_C(1) << 30)
 
 _Static_assert(sizeof(struct region) <= REGION_STRIDE && POOL_HEAPS * REGION_STRIDE <= POOL_REGIONS, "regions fit");
-_Static_assert(OVERFLOW_START - GRAIN_SIZE == HIGH_START + FIRST_SIZE, "the overflow range follows the first region");
+_Static_assert(GRAIN_ALIAS == HIGH_START + FIRST_SIZE, "the overflow range follows the first region");
 
 static struct lock pool_lock;
-static uint64_t pool_start;                     /* the block in use */
-static unsigned pool_used;                      /* heaps taken from it */
-static struct region *regions;                  /* atomic: the newest */
-static struct heap *first_heap;                 /* atomic */
-static uint64_t overflow_next = OVERFLOW_START; /* atomic */
-static heap_nondet_fn nondet_fn;                /* atomic */
+static uint64_t pool_start;      /* the block in use */
+static unsigned pool_used;       /* heaps taken from it */
+static struct region *regions;   /* atomic: the newest */
+static struct heap *first_heap;  /* atomic */
+static heap_nondet_fn nondet_fn; /* atomic */
 
 void heap_set_nondet(heap_nondet_fn fn)
 {
@@ -83,33 +87,14 @@ struct heap *region_heap(const struct region *region)
   return (struct heap *)(pool + POOL_REGIONS + index * HEAP_PAGE);
 }
 
-uint64_t region_overflow(enum vt_nondet reason, uint64_t size, uint64_t *got)
-{
-  uint64_t addr;
-
-  size = (size + GRAIN_SIZE - 1) & ~(GRAIN_SIZE - 1);
-  addr = __atomic_load_n(&overflow_next, __ATOMIC_RELAXED);
-  do {
-    if (size > NESTED_START - addr)
-      return 0;
-  } while (!__atomic_compare_exchange_n(&overflow_next, &addr, addr + size, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
-  *got = size;
-  region_nondet(reason, addr);
-  return addr;
-}
-
 /* A fresh aligned block of the pool; false: out of memory. */
 static bool pool_open(void)
 {
-  uint64_t start = (uintptr_t)own_map(2 * POOL_SIZE);
-  uint64_t aligned = (start + POOL_SIZE - 1) & ~(POOL_SIZE - 1);
+  uint64_t start = (uintptr_t)own_map_aligned(POOL_SIZE, POOL_SIZE);
 
   if (!start)
     return false;
-  if (aligned > start)
-    own_unmap((void *)start, aligned - start);
-  own_unmap((void *)(aligned + POOL_SIZE), start + POOL_SIZE - aligned);
-  pool_start = aligned;
+  pool_start = start;
   pool_used = 0;
   return true;
 }
@@ -147,10 +132,22 @@ static bool region_fill(struct region *region, uint64_t start, uint64_t size, bo
   region->own_end = start + (own & ~(GRAIN_SIZE - 1));
   region->children_start = region->end;
   region->children = 0;
+  region->scattered = region->late = 0;
   region->first = first;
   region->idle = region->idle_next = NULL;
   region->ended = (struct ended){.busy = true};
   return region_open(region);
+}
+
+/* Fills a record that served another region before.  False: out of memory, and the record is lost. */
+static bool region_refill(struct region *region, uint64_t start, uint64_t size)
+{
+  bool done;
+
+  lock_take(&region->lock);
+  done = region_fill(region, start, size, false);
+  lock_release(&region->lock);
+  return done;
 }
 
 /* A new region [start, start + size) with a heap that has nothing yet.  NULL: out of memory. */
@@ -160,13 +157,7 @@ static struct region *region_make(uint64_t start, uint64_t size, bool first)
   struct region *region = abandon_record();
 
   if (region) {
-    lock_take(&region->lock);
-    if (!region_fill(region, start, size, first)) {
-      lock_release(&region->lock);
-      region = NULL; /* its record is lost, and memory is short anyway */
-    } else {
-      lock_release(&region->lock);
-    }
+    region = region_refill(region, start, size) ? region : NULL;
     sys_restore_signals(mask);
     return region;
   }
@@ -180,6 +171,27 @@ static struct region *region_make(uint64_t start, uint64_t size, bool first)
     region = NULL;
   }
   lock_release(&pool_lock);
+  sys_restore_signals(mask);
+  return region;
+}
+
+/* Where the rule has no address: that of a region that died, else a piece of the shared range of size bytes.  Reported.
+ * NULL: out of memory or of addresses. */
+static struct region *region_again(enum vt_nondet reason, uint64_t size)
+{
+  struct region *region = abandon_record_like(size);
+  uint64_t got, start, mask;
+
+  if (!region) {
+    start = region_overflow(reason, size, &got);
+    return start ? region_make(start, got, false) : NULL;
+  }
+  region_nondet(reason, region->start);
+  for (uint64_t grain = region->start; grain < region->end; grain += GRAIN_SIZE)
+    if (meta_state(grain) == META_GONE)
+      meta_unmap(grain, 0);
+  mask = sys_block_signals();
+  region = region_refill(region, region->start, region->end - region->start) ? region : NULL;
   sys_restore_signals(mask);
   return region;
 }
@@ -201,6 +213,11 @@ struct heap *heap_main(void)
   return heap;
 }
 
+static uint64_t at_least(uint64_t size, uint64_t least)
+{
+  return size > least ? size : least;
+}
+
 /* Bytes for the next child of a region, in grains; 0: none of its own. */
 static uint64_t carve_size(const struct region *region)
 {
@@ -212,9 +229,9 @@ static uint64_t carve_size(const struct region *region)
   if (k <= CARVE_FIRST)
     size = size / 2 / (k * (k + 1));
   else if (k <= CARVE_FIRST + CARVE_SECOND)
-    size /= 4096;
+    size = at_least(size / 4096, CARVE_SECOND_LEAST);
   else
-    size = k <= CARVE_FIRST + CARVE_SECOND + CARVE_THIRD ? size >> 20 : 0;
+    size = at_least(size >> 20, CARVE_THIRD_LEAST);
   size &= ~(GRAIN_SIZE - 1);
   return region->children_start - size >= region->own_end ? size : 0;
 }
@@ -240,17 +257,28 @@ bool region_revive(struct heap *heap)
   return heap != &heap_none && resume(region_of(heap));
 }
 
+/* A region for a child whose creator's region has no room for it.  NULL: out of memory or of addresses. */
+static struct region *late_child(struct region *region)
+{
+  uint64_t got, start = 0;
+
+  if (region->late < LATE_CHILDREN)
+    start = region_scatter(region, LATE_CHILD, &got);
+  region->late += start != 0;
+  if (start)
+    return region_make(start, got, false);
+  ended_run_short();
+  return region_again(VT_NONDET_REGION, LATE_CHILD);
+}
+
 /* A region of its own for the next child.  NULL: out of memory or of addresses. */
 static struct region *carve(struct region *region)
 {
-  uint64_t size = carve_size(region), got, start;
+  uint64_t size = carve_size(region);
   struct region *child;
 
-  if (!size) {
-    ended_run_short();
-    start = region_overflow(VT_NONDET_REGION, OVERFLOW_CHILD, &got);
-    return start ? region_make(start, got, false) : NULL;
-  }
+  if (!size)
+    return late_child(region);
   child = region_make(region->children_start - size, size, false);
   if (child) {
     region->children_start -= size;
@@ -286,15 +314,11 @@ struct heap *heap_child(struct heap *parent)
 
 struct heap *heap_adopt(void)
 {
-  uint64_t size, start;
   struct region *region;
 
   if (heap_main() == &heap_none)
     return &heap_none;
-  start = region_overflow(VT_NONDET_THREAD, OVERFLOW_CHILD, &size);
-  if (!start)
-    return &heap_none;
-  region = region_make(start, size, false);
+  region = region_again(VT_NONDET_THREAD, ADOPTED_SIZE);
   return region ? region_heap(region) : &heap_none;
 }
 

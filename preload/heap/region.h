@@ -45,6 +45,8 @@ struct region {
   uint64_t window_end, own_end;
   uint64_t children_start; /* the lowest address given to a child */
   uint32_t children;       /* regions carved so far */
+  uint32_t scattered;      /* pieces taken by region_scatter so far, */
+  uint32_t late;           /* and those of them that are children's regions */
   bool first;              /* the first thread's: has the low segment */
   uint64_t parked_ns;      /* time of the thread's end */
   uint64_t waste;          /* as of the latest look, bytes resident in an ended heap that no live block needs; atomic */
@@ -86,10 +88,6 @@ struct heap *region_heap(const struct region *region);
 
 /* The newest region; go on with ->next.  Any thread. */
 struct region *region_first(void);
-
-/* A piece of the shared overflow range of size bytes (rounded up to grains), reported with the reason for it; 0: none
- * left. */
-uint64_t region_overflow(enum vt_nondet reason, uint64_t size, uint64_t *got);
 
 /* Reports through heap_set_nondet's function. */
 void region_nondet(enum vt_nondet reason, uint64_t addr);

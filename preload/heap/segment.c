@@ -12,6 +12,7 @@
 #include "base/own.h"
 #include "base/sys.h"
 #include "heap/cache.h"
+#include "heap/overflow.h"
 #include "heap/page_bits.h"
 #include "heap/retire.h"
 #include "heap/space.h"
@@ -202,7 +203,7 @@ static int open_outside(struct arena *arena)
     int error;
 
     if (!addr) {
-      uint64_t size, piece = region_overflow(VT_NONDET_REGION, GRAIN_SIZE, &size);
+      uint64_t size, piece = region_extend(arena->region, GRAIN_SIZE, &size);
 
       if (!piece || !extent_add(&arena->free_ranges, piece, size, 0))
         return -ENOMEM;

@@ -104,6 +104,14 @@ static uint8_t *stage_ready(uint64_t offset, uint32_t size)
   return ready ? trace_state->stages + (offset - VT_HEADER_SIZE) : NULL;
 }
 
+void stage_unmap(uint8_t *stage, uint32_t size)
+{
+  if (trace_state->stages && (uintptr_t)stage - (uintptr_t)trace_state->stages < trace_state->reserved)
+    sys_munmap(stage, size);
+  else
+    own_unmap(stage, size);
+}
+
 static int stage_new(const struct trace_writer *w, uint64_t offset, uint32_t size, uint8_t **stage)
 {
   struct output_use use;
@@ -206,7 +214,7 @@ static int stage_grow(struct trace_writer *w)
   if (!error)
     error = stage_make(w, STAGE_FULL);
   if (!error)
-    own_unmap(old, old_size);
+    stage_unmap(old, old_size);
   return error;
 }
 

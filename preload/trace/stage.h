@@ -20,6 +20,10 @@ static inline size_t stage_blocks(size_t size)
 /* Begins the first chunk of a stream.  A writer that has no stage gets a small one. */
 int stage_open(struct trace_writer *w);
 
+/* Unmaps a stage, or nothing (NULL).  The first ones are part of the header's mapping, which goes as a whole: their
+ * addresses serve nobody else. */
+void stage_unmap(uint8_t *stage, uint32_t size);
+
 /* The chunk at hand is done: begins the next one with room for need bytes.  By the owner, w->copying not held. */
 int stage_next(struct trace_writer *w, size_t need);
 

@@ -169,7 +169,7 @@ void trace_writer_close(struct trace_writer *w)
   lock_take(&w->copying);
   error = stopped ? 0 : stage_flush(w);
   if (error || stopped) {
-    own_unmap(w->chunk, w->chunk_size);
+    stage_unmap(w->chunk, w->chunk_size);
     w->chunk = NULL;
   }
   w->cur = w->end = w->limit = NULL;
@@ -232,7 +232,7 @@ void writer_forget_all(bool wiped)
     if (slab->wiped && wiped)
       continue;
     for (unsigned i = 0; i < used; i++)
-      own_unmap(slab->writers[i].chunk, slab->writers[i].chunk_size);
+      stage_unmap(slab->writers[i].chunk, slab->writers[i].chunk_size);
     memset(slab->writers, 0, used * sizeof(struct trace_writer));
   }
 }

@@ -249,6 +249,35 @@ START_TEST(lock_excludes)
 }
 END_TEST
 
+/* Addresses come back along with memory, for the same size at least; so a million rounds take none. */
+START_TEST(own_addresses_serve_again)
+{
+  static const size_t sizes[] = {4096, 8192, 65536, 262144, 12288};
+  uint64_t end;
+  void *p[5];
+
+  for (int round = 0; round < 2000; round++) {
+    for (int i = 0; i < 5; i++) {
+      p[i] = own_map(sizes[i]);
+      ck_assert_ptr_nonnull(p[i]);
+      memset(p[i], 1, 100);
+    }
+    for (int i = 0; i < 5; i++)
+      own_unmap(p[i], sizes[i]);
+    if (round == 0)
+      end = own_end();
+  }
+  ck_assert_uint_eq(own_end(), end);
+  /* Not over what is somebody else's by then. */
+  p[0] = own_map(20480);
+  own_unmap(p[0], 20480);
+  ck_assert_int_eq(sys_map_at((uintptr_t)p[0], 4096, PROT_READ), 0);
+  p[1] = own_map(20480);
+  ck_assert_ptr_nonnull(p[1]);
+  ck_assert_ptr_ne(p[1], p[0]);
+}
+END_TEST
+
 int main(void)
 {
   Suite *suite = suite_create("base");
@@ -265,5 +294,6 @@ int main(void)
   tcase_add_test(tc, map_at_never_replaces);
   tcase_add_test(tc, calls_return_minus_errno);
   tcase_add_test(tc, lock_excludes);
+  tcase_add_test(tc, own_addresses_serve_again);
   return unit_main(suite);
 }

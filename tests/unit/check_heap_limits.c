@@ -180,19 +180,69 @@ START_TEST(ranges_are_reused_and_apart)
 }
 END_TEST
 
-/* A region that is used up goes on in the overflow range, and says so. */
-START_TEST(used_up_regions_overflow)
+/* The first thread, which is the one that reserves terabytes, has more to itself. */
+START_TEST(first_region_goes_on)
 {
   struct heap *heap = heap_main();
   uint64_t all = region_of(heap)->own_end - region_of(heap)->window_end, p;
 
   heap_set_nondet(note_nondet);
   ck_assert_uint_ne(heap_range_reserve(heap, all, 4096), 0);
-  ck_assert_uint_eq(nondets[VT_NONDET_REGION], 0);
   p = heap_range_reserve(heap, 4096, 4096);
   ck_assert_uint_ge(p, GRAIN_ALIAS + GRAIN_SIZE);
   ck_assert_ptr_nonnull(heap_alloc(heap, 10 * MIB));
-  ck_assert_uint_ge(nondets[VT_NONDET_REGION], 1);
+  ck_assert_uint_ne(heap_range_reserve(heap, HIGH_SIZE / 8, 4096), 0);
+  ck_assert_uint_eq(nondets[VT_NONDET_REGION], 0);
+}
+END_TEST
+
+/* A grandchild with next to no addresses; its creator is the eighteenth child. */
+static struct heap *poor_heap(void)
+{
+  struct heap *creator = heap_main(), *heap;
+
+  for (int depth = 0; depth < 2; depth++) {
+    for (int i = 0; i < 17; i++)
+      ck_assert_ptr_nonnull(heap_child(creator));
+    heap = heap_child(creator);
+    ck_assert_ptr_nonnull(heap);
+    creator = heap;
+  }
+  return heap;
+}
+
+/* A small region goes on at places that depend on nobody else, for as long as nobody wants the same; else it says so.
+ */
+START_TEST(used_up_regions_go_on)
+{
+  struct heap *heap, *other;
+  uint64_t all, p[2][3];
+  int ends[2];
+
+  ck_assert_int_eq(pipe(ends), 0);
+  heap_set_nondet(note_nondet);
+  for (int run = 0; run < 2; run++) {
+    if (!fork()) {
+      if (run)
+        heap_adopt(); /* takes of the shared range */
+      heap = poor_heap();
+      all = region_of(heap)->end - region_of(heap)->window_end;
+      for (int i = 0; i < 3; i++)
+        p[0][i] = heap_range_reserve(heap, i == 1 ? 2 * GRAIN_SIZE : all, 4096);
+      if (nondets[VT_NONDET_REGION])
+        _exit(1);
+      _exit(write(ends[1], p[0], sizeof p[0]) != sizeof p[0]);
+    }
+    ck_assert_int_eq(read(ends[0], p[run], sizeof p[run]), sizeof p[run]);
+  }
+  ck_assert_mem_eq(p[0], p[1], sizeof p[0]);
+  ck_assert_uint_ne(p[0][1], p[0][2]);
+  heap = poor_heap();
+  ck_assert_uint_ne(heap_range_reserve(heap, HIGH_SIZE / 256, 4096), 0);
+  ck_assert_uint_eq(nondets[VT_NONDET_REGION], 1);
+  other = heap_child(heap); /* too small to be divided */
+  ck_assert_ptr_nonnull(other);
+  ck_assert_uint_eq(nondets[VT_NONDET_REGION], 1);
 }
 END_TEST
 
@@ -283,7 +333,8 @@ int main(void)
   tcase_add_test(tests, occupied_low_segment);
   tcase_add_test(tests, taken_addresses_are_passed_over);
   tcase_add_test(tests, ranges_are_reused_and_apart);
-  tcase_add_test(tests, used_up_regions_overflow);
+  tcase_add_test(tests, first_region_goes_on);
+  tcase_add_test(tests, used_up_regions_go_on);
   tcase_add_loop_test(tests, extents_match_an_array, 0, 3);
   tcase_add_test(tests, page_maps_match_an_array);
   return unit_main(suite);

@@ -191,6 +191,26 @@ START_TEST(many_detached_threads_cost_little)
 }
 END_TEST
 
+/* A pool's manager creates workers for as long as it runs.  Beyond what the rule has, ended ones' addresses serve
+ * again. */
+START_TEST(no_end_of_detached_threads)
+{
+  enum { COUNT = 60000 / ROUNDS_SHARE };
+  struct heap *manager = heap_child(heap_child(heap_main()));
+
+  for (unsigned i = 0; i < COUNT; i++) {
+    struct heap *child = heap_child(manager);
+    void *p = heap_alloc(child, 500);
+
+    need(p);
+    need(heap_free(child, p) == HEAP_OK);
+    heap_thread_end(child);
+    heap_thread_gone(child, false);
+  }
+  ck_assert_uint_lt(mappings(), 1000);
+}
+END_TEST
+
 int main(void)
 {
   Suite *suite = suite_create("heap_regions");
@@ -202,5 +222,6 @@ int main(void)
   tcase_add_test(tests, cancelled_children_leave_no_trace);
   tcase_add_test(tests, wiped_heaps_go_on_like_kept_ones);
   tcase_add_test(tests, many_detached_threads_cost_little);
+  tcase_add_test(tests, no_end_of_detached_threads);
   return unit_main(suite);
 }
