@@ -12,7 +12,7 @@
 #include <sys/mman.h>
 
 #include "base/layout.h"
-#include "base/lock.h"
+#include "base/lock_table.h"
 #include "base/sys.h"
 
 #define PAGE UINT64_C(4096)
@@ -37,10 +37,8 @@ struct hole {
 
 #define HOLE_BINS 64 /* by size in pages */
 #define HOLE_LOOK 16 /* holes of other sizes in the same bin that a search passes over */
-#define LOCK_TRIES 1000
 
 static uint64_t own_next = OWN_START;
-static struct lock own_lock;
 static struct own_object *own_lists[MAX_SHIFT + 1];
 static uint8_t *grain_cur, *grain_end;
 static struct hole *holes[HOLE_BINS];
@@ -116,23 +114,6 @@ static void object_give(void *p, unsigned shift)
 
 /* ---- holes ---- */
 
-/* Who forks holds the lock, and a signal handler in that thread may come here: nobody waits for long. */
-static bool holes_lock(uint64_t *mask)
-{
-  *mask = sys_block_signals();
-  for (int i = 0; i < LOCK_TRIES; i++)
-    if (lock_try(&own_lock))
-      return true;
-  sys_restore_signals(*mask);
-  return false;
-}
-
-static void holes_unlock(uint64_t mask)
-{
-  lock_release(&own_lock);
-  sys_restore_signals(mask);
-}
-
 static struct hole **hole_bin(uint64_t size)
 {
   return &holes[size / PAGE % HOLE_BINS];
@@ -144,8 +125,9 @@ static uint64_t hole_take(uint64_t size)
   struct hole **at = hole_bin(size), *hole;
   uint64_t start = 0, mask;
 
-  if (!__atomic_load_n(at, __ATOMIC_RELAXED) || !holes_lock(&mask))
+  if (!__atomic_load_n(at, __ATOMIC_RELAXED))
     return 0;
+  mask = masked_lock_take(&lock_own);
   for (int i = 0; *at && (*at)->size != size && i < HOLE_LOOK; i++)
     at = &(*at)->next;
   hole = *at;
@@ -154,24 +136,22 @@ static uint64_t hole_take(uint64_t size)
     __atomic_store_n(at, hole->next, __ATOMIC_RELAXED);
     object_give(hole, MIN_SHIFT);
   }
-  holes_unlock(mask);
+  masked_lock_release(&lock_own, mask);
   return start;
 }
 
 static void hole_put(uint64_t start, uint64_t size)
 {
   struct hole **bin = hole_bin(size), *hole;
-  uint64_t mask;
+  uint64_t mask = masked_lock_take(&lock_own);
   bool used;
 
-  if (!holes_lock(&mask))
-    return;
   hole = object_take(MIN_SHIFT, &used);
   if (hole) {
     *hole = (struct hole){*bin, start, size};
     __atomic_store_n(bin, hole, __ATOMIC_RELAXED);
   }
-  holes_unlock(mask);
+  masked_lock_release(&lock_own, mask);
 }
 
 _Static_assert(sizeof(struct hole) <= 1u << MIN_SHIFT, "a hole is one of the smallest objects");
@@ -266,11 +246,9 @@ void *own_alloc(size_t size)
 
   if (shift > MAX_SHIFT)
     return own_map(size);
-  mask = sys_block_signals();
-  lock_take(&own_lock);
+  mask = masked_lock_take(&lock_own);
   object = object_take(shift, &used);
-  lock_release(&own_lock);
-  sys_restore_signals(mask);
+  masked_lock_release(&lock_own, mask);
   /* What was just mapped is zero; its pages are left alone until they are needed. */
   if (used)
     memset(object, 0, (size_t)1 << shift);
@@ -288,22 +266,7 @@ void own_free(void *p, size_t size)
     own_unmap(p, size);
     return;
   }
-  mask = sys_block_signals();
-  lock_take(&own_lock);
+  mask = masked_lock_take(&lock_own);
   object_give(p, shift);
-  lock_release(&own_lock);
-  sys_restore_signals(mask);
-}
-
-void own_before_fork(void)
-{
-  lock_take(&own_lock);
-}
-
-void own_after_fork(bool child)
-{
-  if (child)
-    lock_reset(&own_lock);
-  else
-    lock_release(&own_lock);
+  masked_lock_release(&lock_own, mask);
 }

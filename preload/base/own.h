@@ -38,8 +38,4 @@ uint64_t own_end(void);
 void *own_alloc(size_t size);
 void own_free(void *p, size_t size);
 
-/* fork: the locks of this module are held across it. */
-void own_before_fork(void);
-void own_after_fork(bool child);
-
 #endif

@@ -42,6 +42,8 @@ struct thread {
   uint32_t ordinal;    /* which of its parent's threads this is, from 1 */
   uint32_t flags;      /* entry */
   uint32_t creation;   /* entry: THREAD_CREATING and so on; under the table's lock */
+  uint32_t fork;       /* entry: FORK_* */
+  uint64_t fork_mask;  /* entry: the signals that were blocked before the fork */
 };
 
 /* Defined by entry/, the only room that may name heap_none and trace_none in one initialiser: it starts as

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <sys/syscall.h>
 
+#include "base/lock_table.h"
 #include "base/own.h"
 #include "base/sys.h"
 #include "entry/allocation.h"
@@ -74,8 +75,9 @@ COLD enum hook_state hook_resolve(uintptr_t frame)
   }
   if (guard < GUARD_FRAMES || !guard_is_stale(guard, frame))
     return HOOK_NESTED;
-  /* It may have to wait for a lock.  Handlers would fill the list of pending events. */
+  /* What is half-done is repaired or given up, at once: a handler that came in between would find it so. */
   mask = sys_block_signals();
+  lock_table_recover();
   t->heap = heap_recover(t->heap);
   trace_writer_recover(t->writer);
   hook_release(t);
@@ -205,7 +207,10 @@ void hook_release(struct thread *t)
 {
   struct pending *p = t->pending;
 
-  t->guard = (void *)(p && p->count ? GUARD_PENDING : GUARD_FREE);
+  if (t->internal)
+    t->guard = (void *)GUARD_INTERNAL;
+  else
+    t->guard = (void *)(p && p->count ? GUARD_PENDING : GUARD_FREE);
 }
 
 static bool has_stack(enum vt_record_type type)

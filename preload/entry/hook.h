@@ -52,6 +52,11 @@
 #define THREAD_LISTED 2u   /* in the table */
 #define THREAD_OVER 4u     /* joined before that: the creator frees it */
 
+/* thread->fork: its own doing alone, without a race with others' changes of the flags. */
+#define FORK_BEGUN 1u   /* between process_before_fork and process_after_fork */
+#define FORK_LOCKS 2u   /* and holds all locks there */
+#define FORK_STREAMS 4u /* and libc's list of streams */
+
 /* Bytes mapped for thread->pending; pages of them that are never used cost nothing. */
 #define PENDING_BYTES (256u << 10)
 

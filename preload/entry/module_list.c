@@ -13,7 +13,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 
-#include "base/lock.h"
+#include "base/lock_table.h"
 #include "base/own.h"
 #include "base/sys.h"
 #include "entry/hook.h"
@@ -38,7 +38,6 @@ struct known {
   bool seen;
 };
 
-static struct lock list_lock;
 static struct known *known;
 static size_t known_count, known_room;
 
@@ -243,12 +242,14 @@ static void compare(struct snapshot *s)
 /* Whether nothing has changed since the latest snapshot, which is recorded then if it is not yet in this trace. */
 static bool is_latest(const struct snapshot *s)
 {
+  uint64_t mask;
+
   if (!latest.modules || s->adds != latest.adds || s->subs != latest.subs)
     return false;
   if (!known_count) {
-    lock_take(&list_lock);
+    mask = masked_lock_take(&lock_modules);
     compare(&latest);
-    lock_release(&list_lock);
+    masked_lock_release(&lock_modules, mask);
   }
   return true;
 }
@@ -261,6 +262,7 @@ static bool is_later(const struct snapshot *s)
 void modules_update(void)
 {
   struct snapshot s = {0}, old;
+  uint64_t mask;
   bool whole;
 
   if (!process_is_traced())
@@ -275,28 +277,18 @@ void modules_update(void)
     return;
   whole = dl_iterate_phdr(copy_module, &s) == 0;
   old = s;
-  lock_take(&list_lock);
+  mask = masked_lock_take(&lock_modules);
   /* Another thread may have been here with a later list: by this one, what has come since would be gone. */
   if (whole && is_later(&s)) {
     old = latest;
     latest = s;
     compare(&latest);
   }
-  lock_release(&list_lock);
+  masked_lock_release(&lock_modules, mask);
   own_unmap(old.modules, old.room * sizeof *old.modules);
 }
 
-void modules_before_fork(void)
+void modules_renew(void)
 {
-  lock_take(&list_lock);
-}
-
-void modules_after_fork(bool child)
-{
-  if (!child) {
-    lock_release(&list_lock);
-    return;
-  }
-  lock_reset(&list_lock);
   known_count = 0;
 }

@@ -11,8 +11,7 @@
 /* Records MODULE and MODULE_GONE for what changed.  Not in a signal handler, not while a hook runs. */
 void modules_update(void);
 
-void modules_before_fork(void);
-/* The child's trace has no modules yet. */
-void modules_after_fork(bool child);
+/* In the child of a fork: its trace has no modules yet. */
+void modules_renew(void);
 
 #endif

@@ -17,6 +17,7 @@
 #include <sys/syscall.h>
 
 #include "base/layout.h"
+#include "base/lock_table.h"
 #include "base/log.h"
 #include "base/option.h"
 #include "base/own.h"
@@ -43,7 +44,6 @@
 #define END_SAMPLE_NS (200 * UINT64_C(1000000))
 
 struct process_state process = {.mode = PROCESS_NEW};
-static struct lock start_lock;
 static struct thread main_thread;
 static int quick_status;
 static uint64_t mask_before_start; /* the program's, while signals are blocked */
@@ -244,15 +244,15 @@ static void adopt(void)
 
 COLD struct thread *process_know_thread(void)
 {
-  uint64_t mask = sys_block_signals();
+  uint64_t mask = sys_block_signals(), inner;
   int error = errno;
 
   if (thread_self() == &thread_none) {
-    lock_take(&start_lock);
+    inner = masked_lock_take(&lock_start);
     mask_before_start = mask;
     if (process.mode == PROCESS_NEW)
       start();
-    lock_release(&start_lock);
+    masked_lock_release(&lock_start, inner);
   }
   if (thread_self() == &thread_none)
     adopt();
@@ -301,15 +301,13 @@ bool process_pause_sampler(void)
 
   if (process_is_borrowed())
     return false;
-  mask = sys_block_signals();
-  lock_take(&process.pause_lock);
+  mask = masked_lock_take(&lock_pause);
   paused = process.sampling || process.pauses;
   process.pauses += paused;
   if (process.sampling)
     samples_stop();
   process.sampling = false;
-  lock_release(&process.pause_lock);
-  sys_restore_signals(mask);
+  masked_lock_release(&lock_pause, mask);
   return paused;
 }
 
@@ -320,12 +318,10 @@ void process_resume_sampler(bool paused)
 
   if (!paused)
     return;
-  mask = sys_block_signals();
-  lock_take(&process.pause_lock);
+  mask = masked_lock_take(&lock_pause);
   if (--process.pauses == 0)
     process.sampling = samples_start(options_get());
-  lock_release(&process.pause_lock);
-  sys_restore_signals(mask);
+  masked_lock_release(&lock_pause, mask);
   errno = error;
 }
 
@@ -352,8 +348,8 @@ void process_end(enum vt_ended how, int status, enum vt_exit_how detail)
   else if (how == VT_ENDED_SIGNAL)
     HOOK_RECORD(&h, SIGNAL, (uint64_t)(unsigned)status);
   hook_end(&h);
-  /* Out of a handler in the middle of a hook, that hook may hold the sampler's lock. */
-  if (h.state == HOOK_READY) {
+  /* Out of a handler in the middle of a hook, that hook may hold a lock; a handler of a fault, any. */
+  if (h.state == HOOK_READY && !lock_table_holds_any()) {
     modules_update();
     samples_take(VT_SAMPLE_EXIT, END_SAMPLE_NS);
   }

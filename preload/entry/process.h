@@ -52,7 +52,8 @@ void process_open_stream(struct thread *t, uint32_t parent, enum vt_role role);
 bool process_pause_sampler(void);
 void process_resume_sampler(bool paused);
 
-/* Around a fork, in the forking thread; between the two every lock of the library is held. */
+/* Around a fork, in the forking thread.  Between the two signals are blocked and every lock of the library is held, or,
+ * in a handler in the middle of a hook, none. */
 void process_before_fork(void);
 void process_after_fork(bool child);
 

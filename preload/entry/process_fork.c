@@ -3,9 +3,10 @@
  *
  * libc's fork runs our handlers: they are registered before any of the
  * program's, so the prepare handler runs last (the program's own may still
- * allocate) and the child handler first.  Order of locks: libc's list of
- * streams, sampler, heap, threads, modules, trace, own memory, because each may
- * be held while a later one is taken.
+ * allocate) and the child handler first.  The locks come from their table
+ * (base/lock_table.h), which libc's list of streams precedes.  Signals are
+ * blocked from the first lock to the last: a handler that came in between
+ * would find its own thread holding them all, in the parent as in the child.
  *
  * libc's fork takes the lock of its list of streams after all handlers.  Its
  * holder in another thread (fflush of all streams) waits for one stream, whose
@@ -14,8 +15,8 @@
 #include <errno.h>
 #include <pthread.h>
 
+#include "base/lock_table.h"
 #include "base/option.h"
-#include "base/own.h"
 #include "base/sys.h"
 #include "entry/free_sites.h"
 #include "entry/hook.h"
@@ -33,50 +34,43 @@
 extern void _IO_list_lock(void) __attribute__((weak));
 extern void _IO_list_unlock(void) __attribute__((weak));
 extern void _IO_list_resetlock(void) __attribute__((weak));
+extern char __libc_single_threaded __attribute__((weak));
 
-static bool streams_locked; /* under that lock */
-/* Who forks and holds all locks; NULL: nobody.  Written by that thread alone.  Others may look, in a handler that forks
- * in the middle of a hook while this one does. */
-static struct thread *forker; /* atomic */
-
-static void set_forker(struct thread *t)
+/* Of a handler that forks in the middle of a hook, that hook may hold any of the guarded locks, and others wait for it
+ * while they hold more: none is taken.  What a thread had half-done that is not there in the child is given up then. */
+static void fork_begins(struct thread *t, uint64_t mask)
 {
-  __atomic_store_n(&forker, t, __ATOMIC_RELAXED);
+  t->fork_mask = mask;
+  t->fork |= FORK_BEGUN;
+  unwind_announce_fork();
+  if (guard_of(t) >= GUARD_FRAMES || lock_table_holds_any())
+    return;
+  if (guard_of(t) == GUARD_PENDING)
+    hook_attend(t);
+  t->guard = (void *)GUARD_FORK;
+  t->fork |= FORK_LOCKS;
+  lock_table_take();
 }
 
 void process_before_fork(void)
 {
   struct thread *t = hook_thread();
 
-  /* A handler that forks in the middle of a hook: that hook may hold any of the locks. */
-  if (guard_of(t) >= GUARD_FRAMES)
-    return;
-  if (guard_of(t) == GUARD_PENDING)
-    hook_attend(t);
-  t->guard = (void *)GUARD_FORK;
-  unwind_announce_fork();
-  samples_before_fork();
-  heap_before_fork();
-  threads_before_fork();
-  modules_before_fork();
-  unwind_before_fork();
-  trace_before_fork();
-  own_before_fork();
-  set_forker(t);
+  fork_begins(t, sys_block_signals());
 }
 
-/* The child is one thread in a copy of the parent: nothing of the parent's tracing state is repaired, all is new. */
-static void renew_child(struct thread *t)
+/* The child is one thread in a copy of the parent: nothing of the parent's tracing state is repaired, all is new.
+ * taken: all locks were held across the fork. */
+static void renew_child(struct thread *t, bool taken)
 {
-  own_after_fork(true);
-  trace_after_fork(true);
+  lock_table_renew(taken);
+  trace_renew();
   unwind_after_fork(true);
   unwind_thread_after_fork(t->unwind);
-  modules_after_fork(true);
-  threads_after_fork(true, t);
-  heap_after_fork(true);
+  modules_renew();
+  threads_renew(t);
   free_sites_after_fork(t);
-  samples_after_fork(true);
+  samples_renew();
   t->writer = &trace_none;
   t->number = VT_NO_THREAD;
   t->tid = sys_gettid();
@@ -86,7 +80,6 @@ static void renew_child(struct thread *t)
   process_mark_live();
   process.sampling = false;
   process.pauses = 0;
-  lock_reset(&process.pause_lock);
   if (!process.traced)
     return;
   process_open_trace(t);
@@ -101,28 +94,43 @@ static void record_origins(void)
   malloc_binding_record();
 }
 
+static void fork_ends(struct thread *t, bool child)
+{
+  bool taken = t->fork & FORK_LOCKS;
+
+  t->fork &= ~(FORK_BEGUN | FORK_LOCKS);
+  if (child) {
+    renew_child(t, taken);
+  } else {
+    if (taken)
+      lock_table_release();
+    unwind_after_fork(false);
+  }
+  if (taken)
+    hook_release(t);
+  if (child && taken)
+    record_origins(); /* records with tails do not wait while the guard is held */
+}
+
+/* In the child of a process with several threads libc has made the lock anew, in others it is still held. */
+static void streams_release(struct thread *t, bool child)
+{
+  if (!(t->fork & FORK_STREAMS))
+    return;
+  t->fork &= ~FORK_STREAMS;
+  (child ? _IO_list_resetlock : _IO_list_unlock)();
+}
+
 void process_after_fork(bool child)
 {
   struct thread *t = thread_self();
   int error = errno;
 
-  if (__atomic_load_n(&forker, __ATOMIC_RELAXED) != t)
+  if (!(t->fork & FORK_BEGUN))
     return;
-  set_forker(NULL);
-  if (child) {
-    renew_child(t);
-  } else {
-    own_after_fork(false);
-    trace_after_fork(false);
-    unwind_after_fork(false);
-    modules_after_fork(false);
-    threads_after_fork(false, t);
-    heap_after_fork(false);
-    samples_after_fork(false);
-  }
-  hook_release(t);
-  if (child) /* records with tails do not wait while the guard is held */
-    record_origins();
+  fork_ends(t, child);
+  streams_release(t, child);
+  sys_restore_signals(t->fork_mask);
   errno = error;
   if (!child && t->flags & THREAD_DAEMON)
     process_end(VT_ENDED_EXIT, 0, VT_EXIT_UNDERSCORE);
@@ -132,10 +140,12 @@ uint32_t process_surprise_fork(uint32_t stack)
 {
   struct thread *t = thread_self();
   uintptr_t guard = guard_of(t);
+  uint64_t mask = sys_block_signals();
   int error = errno;
 
-  set_forker(NULL);
-  renew_child(t);
+  t->fork &= ~(FORK_BEGUN | FORK_LOCKS);
+  renew_child(t, false);
+  sys_restore_signals(mask);
   /* In the middle of a hook they would lose their names; then the end of the process records them. */
   if (guard == GUARD_FREE)
     record_origins();
@@ -145,37 +155,40 @@ uint32_t process_surprise_fork(uint32_t stack)
   return stack;
 }
 
-static void prepare(void)
+/* As libc's fork, which has nothing to wait for in a process with one thread. */
+static bool streams_take(void)
 {
-  if (process_is_borrowed())
-    return;
-  if (_IO_list_lock && _IO_list_unlock && _IO_list_resetlock) {
-    _IO_list_lock();
-    streams_locked = true;
-  }
-  process_before_fork();
+  if (!_IO_list_lock || !_IO_list_unlock || !_IO_list_resetlock)
+    return false;
+  if (&__libc_single_threaded && __libc_single_threaded)
+    return false;
+  _IO_list_lock();
+  return true;
 }
 
-/* In the child of a process with several threads libc has made the lock anew, in others it is still held. */
-static void after_fork(bool child)
+/* Signals are open while it waits for the streams, as they are in libc's fork. */
+static void prepare(void)
 {
-  bool unlock = streams_locked;
+  struct thread *t = hook_thread();
+  bool streams;
+  uint64_t mask;
 
-  process_after_fork(child);
-  if (!unlock)
+  if (process_is_borrowed())
     return;
-  streams_locked = false;
-  (child ? _IO_list_resetlock : _IO_list_unlock)();
+  streams = streams_take();
+  mask = sys_block_signals();
+  t->fork |= streams ? FORK_STREAMS : 0;
+  fork_begins(t, mask);
 }
 
 static void in_parent(void)
 {
-  after_fork(false);
+  process_after_fork(false);
 }
 
 static void in_child(void)
 {
-  after_fork(true);
+  process_after_fork(true);
 }
 
 void process_register_fork(void)

@@ -7,15 +7,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/lock.h"
 #include "entry/process.h"
 
 struct process_state {
   enum process_mode mode;
   bool traced;     /* a trace was started in this image */
   bool sampling;   /* samples_start succeeded */
-  uint32_t pauses; /* calls between process_pause_sampler and process_resume_sampler; pause_lock is over both */
-  struct lock pause_lock;
+  uint32_t pauses; /* calls between process_pause_sampler and process_resume_sampler; under lock_pause, both */
   enum vt_nondet nondet_reason;
   uint64_t nondet_addr;
   int *live_pid; /* in a page that the kernel wipes in a forked child: the pid, 0 in a child that no hook saw */

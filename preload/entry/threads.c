@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <sys/syscall.h>
 
-#include "base/lock.h"
+#include "base/lock_table.h"
 #include "base/own.h"
 #include "base/sys.h"
 #include "entry/free_sites.h"
@@ -25,12 +25,10 @@
 #define REAP_MOST 64u       /* looked after in one go */
 #define DESTRUCTOR_ROUNDS 4 /* PTHREAD_DESTRUCTOR_ITERATIONS: in the last round nothing of the program's follows */
 
-static struct lock table_lock;
 static struct thread *table[BUCKETS];
 static struct thread *ending; /* through their last destructor, but perhaps not gone yet */
 static unsigned ending_count;
 
-static struct lock key_lock;
 static bool key_made;
 static pthread_key_t end_key;
 
@@ -107,8 +105,8 @@ static struct thread *take_gone(struct heap **heaps, unsigned *count)
   struct thread *gone = NULL, *next;
   int pid = sys_getpid();
   unsigned left = REAP_MOST;
+  uint64_t mask = masked_lock_take(&lock_threads);
 
-  lock_take(&table_lock);
   for (struct thread *t = ending; t && left; t = next) {
     next = t->ending;
     if (t->creation & THREAD_CREATING || sys_call(SYS_tgkill, pid, t->tid, 0, 0, 0, 0) != -ESRCH)
@@ -124,7 +122,7 @@ static struct thread *take_gone(struct heap **heaps, unsigned *count)
       heaps[(*count)++] = t->heap;
     }
   }
-  lock_release(&table_lock);
+  masked_lock_release(&lock_threads, mask);
   return gone;
 }
 
@@ -150,6 +148,7 @@ static void thread_end(void *round)
 {
   uintptr_t n = (uintptr_t)round;
   struct thread *t = hook_thread();
+  uint64_t mask;
   struct hook h;
 
   if (n < DESTRUCTOR_ROUNDS) {
@@ -164,19 +163,20 @@ static void thread_end(void *round)
   if (h.state == HOOK_READY && t->heap != &heap_none)
     heap_thread_end(t->heap);
   hook_end(&h);
-  lock_take(&table_lock);
+  mask = masked_lock_take(&lock_threads);
   t->flags |= THREAD_ENDED;
   if (!(t->flags & THREAD_STATIC))
     ending_add(t);
-  lock_release(&table_lock);
+  masked_lock_release(&lock_threads, mask);
 }
 
 static void make_key(void)
 {
-  lock_take(&key_lock);
+  uint64_t mask = masked_lock_take(&lock_end_key);
+
   if (!key_made)
     key_made = pthread_key_create(&end_key, thread_end) == 0;
-  lock_release(&key_lock);
+  masked_lock_release(&lock_end_key, mask);
 }
 
 struct thread *threads_new(struct thread *parent, bool detached)
@@ -226,15 +226,15 @@ void threads_cancel(struct thread *parent, struct thread *child)
 
 void threads_created(struct thread *child, const pthread_t *pthread)
 {
+  uint64_t mask = masked_lock_take(&lock_threads);
   bool over;
 
-  lock_take(&table_lock);
   over = child->creation & THREAD_OVER;
   child->creation &= ~THREAD_CREATING;
   /* Once it runs, what pthread points to may be gone: a thread may free its own record. */
   if (!over && !(child->creation & THREAD_LISTED))
     table_add(child, (uint64_t)*pthread);
-  lock_release(&table_lock);
+  masked_lock_release(&lock_threads, mask);
   if (over)
     free_thread(child);
 }
@@ -256,11 +256,10 @@ void threads_begin(struct thread *t)
 
 void threads_add_self(struct thread *t)
 {
-  uint64_t pthread = (uint64_t)pthread_self();
+  uint64_t pthread = (uint64_t)pthread_self(), mask = masked_lock_take(&lock_threads);
 
-  lock_take(&table_lock);
   table_add(t, pthread);
-  lock_release(&table_lock);
+  masked_lock_release(&lock_threads, mask);
 }
 
 void threads_watch_end(struct thread *t)
@@ -293,34 +292,30 @@ static struct thread *find_locked(uint64_t pthread)
 
 struct thread *threads_find(pthread_t pthread)
 {
-  struct thread *t;
+  uint64_t mask = masked_lock_take(&lock_threads);
+  struct thread *t = find_locked((uint64_t)pthread);
 
-  lock_take(&table_lock);
-  t = find_locked((uint64_t)pthread);
-  lock_release(&table_lock);
+  masked_lock_release(&lock_threads, mask);
   return t;
 }
 
 int threads_tid(pthread_t pthread)
 {
-  struct thread *t;
-  int tid;
+  uint64_t mask = masked_lock_take(&lock_threads);
+  const struct thread *t = find_locked((uint64_t)pthread);
+  int tid = t ? t->tid : 0;
 
-  lock_take(&table_lock);
-  t = find_locked((uint64_t)pthread);
-  tid = t ? t->tid : 0;
-  lock_release(&table_lock);
+  masked_lock_release(&lock_threads, mask);
   return tid;
 }
 
 void threads_detach(pthread_t pthread)
 {
+  uint64_t mask = masked_lock_take(&lock_threads);
+  struct thread *t = find_locked((uint64_t)pthread);
   struct heap *left = &heap_none;
-  struct thread *t;
   struct hook h;
 
-  lock_take(&table_lock);
-  t = find_locked((uint64_t)pthread);
   if (t && !(t->flags & THREAD_DETACHED)) {
     t->flags |= THREAD_DETACHED;
     /* It is looked at once more, to be freed; its heap may be another thread's by now. */
@@ -330,7 +325,7 @@ void threads_detach(pthread_t pthread)
       ending_add(t);
     }
   }
-  lock_release(&table_lock);
+  masked_lock_release(&lock_threads, mask);
   if (left == &heap_none)
     return;
   h = hook_begin(HOOK_FRAME);
@@ -341,15 +336,14 @@ void threads_detach(pthread_t pthread)
 
 void threads_joined(struct thread *self, struct thread *child)
 {
-  bool mine, creating;
+  uint64_t mask = masked_lock_take(&lock_threads);
+  bool mine = table_remove(child), creating;
   struct hook h;
 
-  lock_take(&table_lock);
-  mine = table_remove(child);
   if (mine)
     ending_remove(child);
   creating = mine && child->creation & THREAD_CREATING;
-  lock_release(&table_lock);
+  masked_lock_release(&lock_threads, mask);
   if (!mine)
     return;
   h = hook_begin(HOOK_FRAME);
@@ -360,30 +354,17 @@ void threads_joined(struct thread *self, struct thread *child)
   hook_end(&h);
   trace_writer_close(child->writer);
   if (creating) {
-    lock_take(&table_lock);
+    mask = masked_lock_take(&lock_threads);
     creating = child->creation & THREAD_CREATING;
     child->creation |= THREAD_OVER;
-    lock_release(&table_lock);
+    masked_lock_release(&lock_threads, mask);
   }
   if (!creating)
     free_thread(child);
 }
 
-void threads_before_fork(void)
+void threads_renew(struct thread *self)
 {
-  lock_take(&key_lock);
-  lock_take(&table_lock);
-}
-
-void threads_after_fork(bool child, struct thread *self)
-{
-  if (!child) {
-    lock_release(&table_lock);
-    lock_release(&key_lock);
-    return;
-  }
-  lock_reset(&table_lock);
-  lock_reset(&key_lock);
   ending = NULL;
   ending_count = 0;
   for (unsigned i = 0; i < BUCKETS; i++) {

@@ -43,8 +43,7 @@ void threads_detach(pthread_t pthread);
 /* child, which is gone, was joined by the calling thread self; child is freed. */
 void threads_joined(struct thread *self, struct thread *child);
 
-void threads_before_fork(void);
-/* In the child every thread but self is forgotten. */
-void threads_after_fork(bool child, struct thread *self);
+/* In the child of a fork every thread but self is forgotten. */
+void threads_renew(struct thread *self);
 
 #endif

@@ -12,13 +12,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <signal.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <time.h>
 
-#include "base/lock.h"
+#include "base/lock_table.h"
 #include "base/log.h"
 #include "base/own.h"
 #include "base/sys.h"
@@ -38,9 +37,7 @@
 
 static struct {
   struct sampler_config config;
-  struct sampling *sampling;
-  struct lock lock;        /* over sampling; see sampler.h */
-  struct lock descriptors; /* held while a thread of the program has files of ours open: no fork then */
+  struct sampling *sampling; /* under lock_sampling; see sampler.h */
   struct helper helper;
   struct proc_files files; /* in the helper's descriptor table */
   uint32_t wake;           /* counted up to wake the helper */
@@ -51,8 +48,7 @@ static struct {
   uint64_t deadline;      /* when its caller gives up */
   uint64_t program_cpu;   /* when a tick last saw it grow, ran_at */
   uint64_t ran_at, sampled_at;
-  bool forking; /* descriptors is held by the thread that forks */
-  bool said;    /* what is missing was told */
+  bool said; /* what is missing was told */
 } sampler;
 
 static void wake_helper(void)
@@ -89,13 +85,13 @@ static void helper_open(void)
 static uint64_t helper_sample(enum vt_sample_reason reason, uint64_t limit_ns)
 {
   struct sample_request request = {reason, limit_ns, limit_ns ? is_late : is_stopping};
-  uint64_t start = sys_now(), cost;
+  uint64_t start = sys_now(), cost, mask;
 
   if (sampler.files.pagemap < 0)
     return start;
-  lock_take(&sampler.lock);
+  mask = masked_lock_take(&lock_sampling);
   cost = sample_take(sampler.sampling, &sampler.files, &request);
-  lock_release(&sampler.lock);
+  masked_lock_release(&lock_sampling, mask);
   return start + DUTY * cost;
 }
 
@@ -122,14 +118,14 @@ static bool is_idle(uint64_t now)
 
 static void helper_tick(uint64_t now, uint64_t *not_before)
 {
+  uint64_t mask = masked_lock_take(&lock_sampling);
   bool due;
 
-  lock_take(&sampler.lock);
   sampler.config.sink->alive(now);
   due = now >= *not_before && (sampler.sampling->cursor || !is_idle(now));
   if (!due)
     sample_values(sampler.sampling, &sampler.files);
-  lock_release(&sampler.lock);
+  masked_lock_release(&lock_sampling, mask);
   if (!due)
     return;
   *not_before = helper_sample(VT_SAMPLE_TICK, 0);
@@ -340,36 +336,21 @@ static bool take_by_helper(enum vt_sample_reason reason, uint64_t limit_ns)
   return true;
 }
 
-static bool lock_take_until(struct lock *lock, uint64_t until_ns)
-{
-  if (lock_try(lock))
-    return true;
-  while (__atomic_exchange_n(&lock->word, 2, __ATOMIC_ACQUIRE) != 0) {
-    if (sys_now() >= until_ns)
-      return false;
-    helper_sleep(&lock->word, 2, until_ns);
-  }
-  return true;
-}
-
-/* Signals are blocked, so that no handler finds the locks held by its own thread. */
 static void take_here(enum vt_sample_reason reason, uint64_t limit_ns)
 {
   struct sample_request request = {reason, limit_ns, NULL};
-  uint64_t all = ~UINT64_C(0), mask, until = sys_now() + limit_ns + LOCK_PATIENCE;
+  uint64_t until = sys_now() + limit_ns + LOCK_PATIENCE, mask, inner;
   struct proc_files files;
 
-  sys_call(SYS_rt_sigprocmask, SIG_SETMASK, (long)&all, (long)&mask, sizeof mask, 0, 0);
-  if (lock_take_until(&sampler.descriptors, until)) {
-    if (lock_take_until(&sampler.lock, until)) {
+  if (masked_lock_take_until(&lock_descriptors, until, &mask)) {
+    if (masked_lock_take_until(&lock_sampling, until, &inner)) {
       if (proc_files_open(&files))
         sample_take(sampler.sampling, &files, &request);
       proc_files_close(&files);
-      lock_release(&sampler.lock);
+      masked_lock_release(&lock_sampling, inner);
     }
-    lock_release(&sampler.descriptors);
+    masked_lock_release(&lock_descriptors, mask);
   }
-  sys_call(SYS_rt_sigprocmask, SIG_SETMASK, (long)&mask, 0, sizeof mask, 0, 0);
 }
 
 void sampler_take(enum vt_sample_reason reason, uint64_t limit_ns)
@@ -397,23 +378,8 @@ bool sampler_sees_frames(void)
   return proc_sees_frames();
 }
 
-/* A take in another thread holds it for milliseconds; one that is stuck must not keep the program from forking. */
-void sampler_before_fork(void)
+void sampler_renew(void)
 {
-  if (lock_take_until(&sampler.descriptors, sys_now() + LOCK_PATIENCE))
-    sampler.forking = true;
-}
-
-void sampler_after_fork(bool child)
-{
-  if (sampler.forking) {
-    sampler.forking = false;
-    lock_release(&sampler.descriptors);
-  }
-  if (!child)
-    return;
-  lock_reset(&sampler.descriptors);
-  lock_reset(&sampler.lock);
   helper_forget(&sampler.helper);
   sampler.pokes = 0;
   sampler.urgent = 0;

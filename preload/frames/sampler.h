@@ -74,9 +74,8 @@ unsigned sampler_probe(void);
 /* VT_SAMPLE_PFN alone, at a quarter of the cost: each process asks for it at its start. */
 bool sampler_sees_frames(void);
 
-/* fork: in the parent and child, around it.  In the child the picture is forgotten (it is the parent's) and the helper
- * is not running.  A sample that the helper is in the middle of goes on in the parent: no fork waits for one. */
-void sampler_before_fork(void);
-void sampler_after_fork(bool child);
+/* In the child of a fork: the picture is forgotten (it is the parent's) and the helper is not running.  A sample that
+ * the helper is in the middle of goes on in the parent: no fork waits for one. */
+void sampler_renew(void);
 
 #endif

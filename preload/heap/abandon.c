@@ -57,12 +57,12 @@ bool abandon_close(struct region *region)
 {
   bool dead;
 
-  lock_take(&region->lock);
+  guarded_lock_take(&region->lock);
   decay_now(region);
   if (region->state == REGION_PARKED)
     close_heap(region);
   dead = region->state == REGION_RESET || abandon_is_dead(region);
-  lock_release(&region->lock);
+  guarded_lock_release(&region->lock);
   return dead;
 }
 

@@ -131,9 +131,12 @@ static enum heap_verdict find_paged(uintptr_t addr, struct segment *segment, str
     describe(addr, segment, block);
     return HEAP_OK;
   }
-  lock_take(&segment->region->lock);
+  /* In a handler in the middle of a call on that heap there is only a guess. */
+  if (guarded_lock_is_mine(&segment->region->lock))
+    return explain_paged(addr, segment);
+  guarded_lock_take(&segment->region->lock);
   verdict = explain_paged(addr, segment);
-  lock_release(&segment->region->lock);
+  guarded_lock_release(&segment->region->lock);
   return verdict;
 }
 

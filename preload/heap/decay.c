@@ -100,23 +100,23 @@ void decay_now(struct region *region)
 
 static void decay_locked(struct region *region)
 {
-  lock_take(&region->lock);
+  guarded_lock_take(&region->lock);
   decay_now(region);
-  lock_release(&region->lock);
+  guarded_lock_release(&region->lock);
 }
 
 void decay_to_limit(void)
 {
   for (;;) {
-    uint64_t mask = ended_list_take();
+    uint64_t all = sys_block_signals(), mask = ended_list_take();
     struct region *region = warm_above(WARM_BYTES);
 
     if (region)
       warm_remove(region);
-    ended_list_unlock();
+    ended_list_release(mask);
     if (region)
       decay_locked(region);
-    sys_restore_signals(mask);
+    sys_restore_signals(all);
     if (!region)
       return;
   }
@@ -126,7 +126,7 @@ void decay_trim(struct region *region, uint64_t before_ns)
 {
   bool due;
 
-  lock_take(&region->lock);
+  guarded_lock_take(&region->lock);
   due = region->state == REGION_PARKED && region->parked_ns <= before_ns;
   if (due) {
     uint64_t mask = ended_list_take();
@@ -137,5 +137,5 @@ void decay_trim(struct region *region, uint64_t before_ns)
   }
   if (due)
     decay_now(region);
-  lock_release(&region->lock);
+  guarded_lock_release(&region->lock);
 }

@@ -43,10 +43,10 @@ static uint64_t bytes_used(void)
   for (struct region *region = region_first(); region; region = region->next) {
     if (region_state(region) != REGION_USED)
       continue;
-    lock_take(&region->lock);
+    guarded_lock_take(&region->lock);
     if (region->state == REGION_USED)
       pages += arena_of(region_heap(region))->used_pages;
-    lock_release(&region->lock);
+    guarded_lock_release(&region->lock);
   }
   return pages * HEAP_PAGE;
 }
@@ -90,7 +90,7 @@ static void park(struct region *region)
 
   retire_flush(arena);
   magazine_flush_all(arena);
-  lock_take(&region->lock);
+  guarded_lock_take(&region->lock);
   if (region->state != REGION_RESET) {
     slab_release(arena);
     meta_drop_spares(&arena->spares);
@@ -103,7 +103,7 @@ static void park(struct region *region)
     region->parked_ns = sys_now();
     bytes = decay_kept(region);
   }
-  lock_release(&region->lock);
+  guarded_lock_release(&region->lock);
   mask = ended_list_take();
   if (bytes)
     warm_add(region, bytes);
@@ -131,7 +131,7 @@ static void leave(struct region *region, bool joinable)
 
   if (!joinable && !recycle_is_on())
     dead = abandon_close(region);
-  lock_take(&region->lock);
+  guarded_lock_take(&region->lock);
   mask = ended_list_take();
   region->ended.busy = false;
   if (dead || abandon_is_dead(region))
@@ -139,7 +139,7 @@ static void leave(struct region *region, bool joinable)
   else
     left_add(region);
   ended_list_release(mask);
-  lock_release(&region->lock);
+  guarded_lock_release(&region->lock);
 }
 
 void heap_thread_gone(struct heap *heap, bool joinable)

@@ -1,13 +1,11 @@
 /*
  * The lists of heaps whose threads have ended.  Keeps them and nothing else:
- * decides nothing and does not touch what is in a heap.  Called by decay.c, abandon.c and ended.c, and by region.c
- * around a fork.
+ * decides nothing and does not touch what is in a heap.  Called by decay.c, abandon.c and ended.c.
  */
 #include "heap/ended_list.h"
 
-#include "base/sys.h"
+#include <stddef.h>
 
-static struct lock list_lock;
 static struct region *warm_front, *warm_back;
 static uint64_t warm_total;
 static struct region *left_front, *left_back;
@@ -15,21 +13,12 @@ static uint32_t left_total;
 
 uint64_t ended_list_take(void)
 {
-  uint64_t mask = sys_block_signals();
-
-  lock_take(&list_lock);
-  return mask;
-}
-
-void ended_list_unlock(void)
-{
-  lock_release(&list_lock);
+  return masked_lock_take(&lock_ended);
 }
 
 void ended_list_release(uint64_t mask)
 {
-  lock_release(&list_lock);
-  sys_restore_signals(mask);
+  masked_lock_release(&lock_ended, mask);
 }
 
 void warm_remove(struct region *region)
@@ -102,15 +91,12 @@ uint32_t left_count(void)
   return left_total;
 }
 
-void ended_list_before_fork(void)
+void ended_list_orphaned(struct lock_state *lock)
 {
-  lock_take(&list_lock);
-}
-
-void ended_list_after_fork(bool child)
-{
-  if (child)
-    lock_reset(&list_lock);
-  else
-    lock_release(&list_lock);
+  (void)lock;
+  for (struct region *region = region_first(); region; region = region->next)
+    region->ended.warm = region->ended.left = false;
+  warm_front = warm_back = left_front = left_back = NULL;
+  warm_total = 0;
+  left_total = 0;
 }

@@ -17,9 +17,6 @@
 uint64_t ended_list_take(void);
 void ended_list_release(uint64_t mask);
 
-/* Releases the lock alone: signals stay blocked until the caller restores the mask. */
-void ended_list_unlock(void);
-
 /* All below are called under the lock; none allocates. */
 
 /* Puts the region last on the list of warm heaps, holding so many bytes; it may be there already. */
@@ -40,8 +37,8 @@ struct region *left_first(void);
 struct region *left_last(void);
 uint32_t left_count(void);
 
-/* The lock across a fork: taken before it, released in the parent and free again in the child after it. */
-void ended_list_before_fork(void);
-void ended_list_after_fork(bool child);
+/* For lock_table_on_orphan: nobody knows what is in the lists.  They are empty afterwards; what was in them is left
+ * alone from then on. */
+void ended_list_orphaned(struct lock_state *lock);
 
 #endif

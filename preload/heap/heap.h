@@ -68,7 +68,7 @@ struct heap *heap_adopt(void);
 
 /*
  * A signal handler has left a call on heap half-way by longjmp; called by the
- * owner before its next call.  Returns the heap to go on with: the same, or,
+ * owner before its next call, after lock_table_recover.  Returns the heap to go on with: the same, or,
  * if that call held a lock, an adopted one.  Blocks of the old one stay as they are.
  */
 struct heap *heap_recover(struct heap *heap);
@@ -168,9 +168,5 @@ struct heap_stats {
   uint64_t free_blocks;                         /* small blocks that were cut and are free for their owner */
 };
 void heap_get_stats(struct heap_stats *stats);
-
-/* fork: every lock of the heap is held across it, so that the child can go on in any state of the other threads. */
-void heap_before_fork(void);
-void heap_after_fork(bool child);
 
 #endif

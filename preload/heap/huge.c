@@ -107,17 +107,17 @@ void *huge_alloc(struct arena *arena, size_t align, size_t size, bool *zero)
 
   if (!span || align > HIGH_SIZE / 4)
     return NULL;
-  lock_take(&arena->region->lock);
+  guarded_lock_take(&arena->region->lock);
   segment = open_range(arena, span, align > SEGMENT_SIZE ? align : SEGMENT_SIZE, zero);
   if (segment)
     make_live(segment, size);
-  lock_release(&arena->region->lock);
+  guarded_lock_release(&arena->region->lock);
   return segment ? (void *)segment->addr : NULL;
 }
 
 void huge_free(struct arena *arena, struct segment *segment)
 {
-  lock_take(&arena->region->lock);
+  guarded_lock_take(&arena->region->lock);
   arena->huge_bytes -= segment->huge_span;
   arena->huge_blocks--;
   /* A moved piece kept here merges with others or is unmapped before long: no longer counted apart. */
@@ -127,7 +127,7 @@ void huge_free(struct arena *arena, struct segment *segment)
     cache_put(arena, segment->addr, segment->huge_span);
   else
     sys_munmap((void *)segment->addr, segment->huge_span);
-  lock_release(&arena->region->lock);
+  guarded_lock_release(&arena->region->lock);
 }
 
 void huge_retire(struct segment *segment)
@@ -135,14 +135,14 @@ void huge_retire(struct segment *segment)
   struct region *region = segment->region;
   struct arena *arena;
 
-  lock_take(&region->lock);
+  guarded_lock_take(&region->lock);
   arena = arena_of(region_heap(region));
   arena->huge_bytes -= segment->huge_span;
   arena->huge_blocks--;
   space_give(segment->addr, segment->huge_span, SPACE_SMALL, segment->moved);
   if (!arena->huge_blocks)
     abandon_emptied(region);
-  lock_release(&region->lock);
+  guarded_lock_release(&region->lock);
 }
 
 /* Lets go of the end of a block's range. */
@@ -187,7 +187,7 @@ bool huge_resize(struct arena *arena, struct segment *segment, size_t size)
 
   if (!span)
     return false;
-  lock_take(&arena->region->lock);
+  guarded_lock_take(&arena->region->lock);
   if (span > segment->huge_span)
     done = add_tail(arena, segment, span);
   else if (span < segment->huge_span)
@@ -200,7 +200,7 @@ bool huge_resize(struct arena *arena, struct segment *segment, size_t size)
   }
   if (done)
     __atomic_store_n(&segment->huge_size, used, __ATOMIC_RELAXED);
-  lock_release(&arena->region->lock);
+  guarded_lock_release(&arena->region->lock);
   return done;
 }
 
@@ -234,11 +234,11 @@ void *huge_move(struct arena *arena, uintptr_t from, size_t keep, size_t size, b
 
   if (!span)
     return NULL;
-  lock_take(&arena->region->lock);
+  guarded_lock_take(&arena->region->lock);
   segment = open_range(arena, span, SEGMENT_SIZE, &zero);
   if (segment)
     make_live(segment, size);
-  lock_release(&arena->region->lock);
+  guarded_lock_release(&arena->region->lock);
   if (!segment)
     return NULL;
   move_pages(from, segment->addr, keep, stay);
@@ -261,7 +261,7 @@ void huge_moved(struct arena *arena, bool own, struct segment *segment)
 {
   struct region *region = segment->region;
 
-  lock_take(&region->lock);
+  guarded_lock_take(&region->lock);
   if (!own)
     arena = arena_of(region_heap(region));
   arena->huge_bytes -= segment->huge_span;
@@ -272,5 +272,5 @@ void huge_moved(struct arena *arena, bool own, struct segment *segment)
     extent_add(&arena->free_ranges, segment->addr, segment->huge_span, 0);
   else if (!arena->huge_blocks)
     abandon_emptied(region);
-  lock_release(&region->lock);
+  guarded_lock_release(&region->lock);
 }

@@ -57,11 +57,11 @@ void *magazine_refill(struct arena *arena, unsigned class)
 
   magazine_grow(magazine, class);
   count = slab_batch(arena, class, (unsigned)(magazine->limit - magazine->bottom) / 2);
-  lock_take(&arena->region->lock);
+  guarded_lock_take(&arena->region->lock);
   if (unlikely(recycle_is_on()) && !arena->bins[class].runs)
     recycle_for(arena, class);
   count = slab_take(arena, class, blocks, count);
-  lock_release(&arena->region->lock);
+  guarded_lock_release(&arena->region->lock);
   if (!count)
     return NULL;
   /* The lowest block goes out first: it is on top, and the first of all is the caller's. */
@@ -87,9 +87,9 @@ void magazine_overflow(struct arena *arena, unsigned class, void *block)
     magazine_set_top(magazine, magazine->bottom);
     memmove(magazine->bottom, magazine->bottom + half, (filled - half) * sizeof *magazine->bottom);
     magazine_set_top(magazine, magazine->bottom + (filled - half));
-    lock_take(&arena->region->lock);
+    guarded_lock_take(&arena->region->lock);
     slab_put(arena, class, half ? blocks : &block, half ? half : 1);
-    lock_release(&arena->region->lock);
+    guarded_lock_release(&arena->region->lock);
     if (!half)
       return;
   }
@@ -103,9 +103,9 @@ void magazine_flush_all(struct arena *arena)
     struct magazine *magazine = &arena->fast.magazines[class];
 
     if (magazine->top != magazine->bottom) {
-      lock_take(&arena->region->lock);
+      guarded_lock_take(&arena->region->lock);
       slab_put(arena, class, magazine->bottom, (unsigned)(magazine->top - magazine->bottom));
-      lock_release(&arena->region->lock);
+      guarded_lock_release(&arena->region->lock);
     }
     if (magazine->bottom)
       own_free(magazine->bottom, (size_t)(magazine->limit - magazine->bottom) * sizeof *magazine->bottom);

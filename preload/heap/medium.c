@@ -13,14 +13,14 @@ void *medium_alloc(struct arena *arena, size_t align, size_t size, bool *zero)
   struct run *run;
   void *p = NULL;
 
-  lock_take(&arena->region->lock);
+  guarded_lock_take(&arena->region->lock);
   run = segment_take(arena, pages, pages, align_pages, zero);
   if (run) {
     run->free = RUN_MEDIUM;
     p = (void *)run_addr(run);
     heap_mark_live(p);
   }
-  lock_release(&arena->region->lock);
+  guarded_lock_release(&arena->region->lock);
   return p;
 }
 
@@ -30,12 +30,12 @@ void medium_free(struct arena *arena, void *p)
   struct state_pair *pair = meta_pair((uintptr_t)p);
   uint64_t live;
 
-  lock_take(&arena->region->lock);
+  guarded_lock_take(&arena->region->lock);
   live = __atomic_load_n(&pair->live, __ATOMIC_RELAXED);
   __atomic_store_n(&pair->live, live & ~meta_bit((uintptr_t)p), __ATOMIC_RELAXED);
   run->free = 0;
   segment_give(arena, run_segment(run), run->head, run->last + 1u);
-  lock_release(&arena->region->lock);
+  guarded_lock_release(&arena->region->lock);
 }
 
 bool medium_resize(struct arena *arena, void *p, size_t size)
@@ -45,13 +45,13 @@ bool medium_resize(struct arena *arena, void *p, size_t size)
   unsigned pages = (unsigned)(page_round(size) / HEAP_PAGE);
   bool done = true, clean;
 
-  lock_take(&arena->region->lock);
+  guarded_lock_take(&arena->region->lock);
   if (pages > have) {
     done = segment_extend(arena, run, pages - have, &clean);
   } else if (pages < have) {
     run->last = (uint8_t)(pages - 1);
     segment_give(arena, run_segment(run), run->head + pages, have - pages);
   }
-  lock_release(&arena->region->lock);
+  guarded_lock_release(&arena->region->lock);
   return done;
 }

@@ -17,7 +17,7 @@ uint64_t heap_range_reserve(struct heap *heap, uint64_t size, uint64_t align)
   if (align < HEAP_PAGE)
     align = HEAP_PAGE;
   size = page_round(size);
-  lock_take(&arena->region->lock);
+  guarded_lock_take(&arena->region->lock);
   addr = extent_fit(arena->free_ranges, size, align);
   if (!addr) {
     uint64_t got, piece = region_extend(arena->region, align > GRAIN_SIZE ? size + align : size, &got);
@@ -33,7 +33,7 @@ uint64_t heap_range_reserve(struct heap *heap, uint64_t size, uint64_t align)
   }
   if (addr)
     cache_unmap(arena, addr, size);
-  lock_release(&arena->region->lock);
+  guarded_lock_release(&arena->region->lock);
   return addr;
 }
 
@@ -48,11 +48,11 @@ static void let_go(struct heap *heap, uint64_t addr, uint64_t size, bool again)
   if (heap == &heap_none)
     return;
   region = region_of(heap);
-  lock_take(&region->lock);
+  guarded_lock_take(&region->lock);
   while (region_is_whole(region) && extent_cut(&arena->ranges, addr, end, &piece, &length))
     if (again)
       extent_add(&arena->free_ranges, piece, length, 0);
-  lock_release(&region->lock);
+  guarded_lock_release(&region->lock);
 }
 
 void heap_range_release(struct heap *heap, uint64_t addr, uint64_t size)

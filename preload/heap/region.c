@@ -5,6 +5,7 @@
  */
 #include "heap/region.h"
 
+#include <stddef.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -16,6 +17,7 @@
 #include "heap/ended_list.h"
 #include "heap/large.h"
 #include "heap/overflow.h"
+#include "heap/space.h"
 
 /*
  * Regions and heaps come from blocks of 1 MiB, aligned, so that one is found
@@ -44,9 +46,9 @@
 #define SPLIT_MIN (UINT64_C(1) << 30)
 
 _Static_assert(sizeof(struct region) <= REGION_STRIDE && POOL_HEAPS * REGION_STRIDE <= POOL_REGIONS, "regions fit");
+_Static_assert(offsetof(struct region, lock) == 0, "a region's lock is found from its record and back");
 _Static_assert(GRAIN_ALIAS == HIGH_START + FIRST_SIZE, "the overflow range follows the first region");
 
-static struct lock pool_lock;
 static uint64_t pool_start;      /* the block in use */
 static unsigned pool_used;       /* heaps taken from it */
 static struct region *regions;   /* atomic: the newest */
@@ -139,40 +141,46 @@ static bool region_fill(struct region *region, uint64_t start, uint64_t size, bo
   return region_open(region);
 }
 
-/* Fills a record that served another region before.  False: out of memory, and the record is lost. */
+/* Fills a record that served another region before.  False: out of memory, or somebody has its lock; the record is
+ * lost. It is only tried: in a handler this thread may hold its own region's. */
 static bool region_refill(struct region *region, uint64_t start, uint64_t size)
 {
   bool done;
 
-  lock_take(&region->lock);
+  if (!guarded_lock_try(&region->lock))
+    return false;
   done = region_fill(region, start, size, false);
-  lock_release(&region->lock);
+  guarded_lock_release(&region->lock);
   return done;
 }
 
 /* A new region [start, start + size) with a heap that has nothing yet.  NULL: out of memory. */
 static struct region *region_make(uint64_t start, uint64_t size, bool first)
 {
-  uint64_t mask = sys_block_signals();
-  struct region *region = abandon_record();
+  uint64_t mask = masked_lock_take(&lock_regions);
+  struct region *region = record_new();
 
-  if (region) {
-    region = region_refill(region, start, size) ? region : NULL;
-    sys_restore_signals(mask);
-    return region;
-  }
-  lock_take(&pool_lock);
-  region = record_new();
   if (region && region_fill(region, start, size, first)) {
+    guarded_lock_init(&region->lock, LOCK_REGION);
     pool_used++;
     region->next = regions;
     __atomic_store_n(&regions, region, __ATOMIC_RELEASE);
   } else {
     region = NULL;
   }
-  lock_release(&pool_lock);
-  sys_restore_signals(mask);
+  masked_lock_release(&lock_regions, mask);
   return region;
+}
+
+/* The same for a thread other than the first, in a record that is free if there is one. */
+static struct region *region_make_again(uint64_t start, uint64_t size)
+{
+  uint64_t mask = sys_block_signals();
+  struct region *region = abandon_record();
+
+  region = region && region_refill(region, start, size) ? region : NULL;
+  sys_restore_signals(mask);
+  return region ? region : region_make(start, size, false);
 }
 
 /* Where the rule has no address: that of a region that died, else a piece of the shared range of size bytes.  Reported.
@@ -181,19 +189,42 @@ static struct region *region_again(enum vt_nondet reason, uint64_t size)
 {
   struct region *region = abandon_record_like(size);
   uint64_t got, start, mask;
+  bool done;
 
   if (!region) {
     start = region_overflow(reason, size, &got);
-    return start ? region_make(start, got, false) : NULL;
+    return start ? region_make_again(start, got) : NULL;
   }
   region_nondet(reason, region->start);
   for (uint64_t grain = region->start; grain < region->end; grain += GRAIN_SIZE)
     if (meta_state(grain) == META_GONE)
       meta_unmap(grain, 0);
   mask = sys_block_signals();
-  region = region_refill(region, region->start, region->end - region->start) ? region : NULL;
+  done = region_refill(region, region->start, region->end - region->start);
   sys_restore_signals(mask);
-  return region;
+  return done ? region : NULL;
+}
+
+/* lock_table.h: the lock of each region; LOST where nobody knows what its holder has left half-done. */
+static struct lock_state *next_region_lock(struct lock_state *lock)
+{
+  struct region *region = lock ? (struct region *)lock : NULL;
+
+  region = region ? region->next : region_first();
+  return region ? &region->lock.state : NULL;
+}
+
+static void region_orphaned(struct lock_state *lock)
+{
+  region_set_state((struct region *)lock, REGION_LOST);
+}
+
+static void lock_regions_known(void)
+{
+  lock_table_set_family(LOCK_REGION, next_region_lock);
+  lock_table_on_orphan(LOCK_REGION, region_orphaned);
+  lock_table_on_orphan(LOCK_ENDED, ended_list_orphaned);
+  lock_table_on_orphan(LOCK_SPARES, space_orphaned);
 }
 
 struct heap *heap_main(void)
@@ -204,6 +235,7 @@ struct heap *heap_main(void)
   if (likely(heap != NULL))
     return heap;
   class_init();
+  lock_regions_known();
   if (meta_init())
     region = region_make(HIGH_START, FIRST_SIZE, true);
   if (!region)
@@ -241,14 +273,14 @@ static bool resume(struct region *region)
 {
   bool done = true;
 
-  lock_take(&region->lock);
+  guarded_lock_take(&region->lock);
   if (region->state == REGION_RESET)
     done = region_open(region);
   if (done) {
     region_set_state(region, REGION_USED);
     abandon_reopen(region);
   }
-  lock_release(&region->lock);
+  guarded_lock_release(&region->lock);
   return done;
 }
 
@@ -266,7 +298,7 @@ static struct region *late_child(struct region *region)
     start = region_scatter(region, LATE_CHILD, &got);
   region->late += start != 0;
   if (start)
-    return region_make(start, got, false);
+    return region_make_again(start, got);
   ended_run_short();
   return region_again(VT_NONDET_REGION, LATE_CHILD);
 }
@@ -279,7 +311,7 @@ static struct region *carve(struct region *region)
 
   if (!size)
     return late_child(region);
-  child = region_make(region->children_start - size, size, false);
+  child = region_make_again(region->children_start - size, size);
   if (child) {
     region->children_start -= size;
     region->children++;
@@ -294,6 +326,8 @@ struct heap *heap_child(struct heap *parent)
   if (parent == &heap_none)
     return NULL;
   region = region_of(parent);
+  while (region->idle && region_state(region->idle) == REGION_LOST)
+    region->idle = region->idle->idle_next;
   child = region->idle;
   if (child) {
     if (!resume(child))
@@ -303,6 +337,8 @@ struct heap *heap_child(struct heap *parent)
     return region_heap(child);
   }
   child = ended_heir();
+  if (child && region_state(child) == REGION_LOST)
+    child = NULL;
   if (child && !resume(child)) {
     ended_refused(child);
     return NULL;
@@ -330,28 +366,4 @@ void heap_child_cancel(struct heap *parent, struct heap *child)
     return;
   heap_thread_end(child);
   heap_join(parent, child);
-}
-
-void region_before_fork(void)
-{
-  lock_take(&pool_lock);
-  for (struct region *region = region_first(); region; region = region->next)
-    lock_take(&region->lock);
-  ended_list_before_fork();
-}
-
-static void unlock(struct lock *lock, bool child)
-{
-  if (child)
-    lock_reset(lock);
-  else
-    lock_release(lock);
-}
-
-void region_after_fork(bool child)
-{
-  ended_list_after_fork(child);
-  for (struct region *region = region_first(); region; region = region->next)
-    unlock(&region->lock, child);
-  unlock(&pool_lock, child);
 }

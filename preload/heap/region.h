@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/lock.h"
+#include "base/lock_table.h"
 #include "heap/heap.h"
 #include "heap/meta.h"
 
@@ -38,7 +38,7 @@ struct ended {
 
 /* What outlives the heap of a thread that ended.  lock guards the heap's slow-path state. */
 struct region {
-  struct lock lock;
+  struct guarded_lock lock;
   uint32_t state; /* enum region_state; written under lock */
   bool closed;    /* nothing will be allocated in it any more, but by reopening it (abandon.c) */
   uint64_t start, end;
@@ -102,8 +102,5 @@ bool region_open(struct region *region);
 /* Where heap_nested_alloc takes its blocks. */
 #define NESTED_SIZE (HIGH_SIZE >> 14)
 #define NESTED_START (HIGH_END - NESTED_SIZE)
-
-void region_before_fork(void);
-void region_after_fork(bool child);
 
 #endif

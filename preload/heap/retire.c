@@ -33,7 +33,6 @@
 #define ENDED_PART 8
 #define ENDED_STEP_SHIFT 14
 
-static struct lock sweep_lock;
 static int64_t gone_resident; /* atomic: bytes gone, not in buried segments and not swept */
 static int64_t swept_apart;   /* atomic: of that, what was swept in heaps of ended threads since the latest sweep */
 static int64_t sweep_at =
@@ -66,23 +65,27 @@ static void sweep_left_behind(struct region *region)
 {
   uint64_t mask = sys_block_signals();
 
-  lock_take(&region->lock);
+  guarded_lock_take(&region->lock);
   if (region->state == REGION_PARKED)
     decay_sweep(region, false);
-  lock_release(&region->lock);
+  guarded_lock_release(&region->lock);
   sys_restore_signals(mask);
 }
 
-static void bury(struct segment *segment)
+/* waits: a caller that may hold a region's lock does not, and the segment's memory stays. */
+static void bury(struct segment *segment, bool waits)
 {
   struct region *region = segment->region;
 
-  lock_take(&region->lock);
+  if (waits)
+    guarded_lock_take(&region->lock);
+  else if (!guarded_lock_try(&region->lock))
+    return;
   if (region_is_whole(region)) {
     segment_bury(arena_of(region_heap(region)), segment);
     abandon_emptied(region);
   }
-  lock_release(&region->lock);
+  guarded_lock_release(&region->lock);
 }
 
 static bool sweep_is_due(void)
@@ -95,8 +98,9 @@ static bool sweep_is_due(void)
 /*
  * When the last block of a run is counted the run is dead, and nothing of it
  * may be read any more: another thread may be burying the segment.
+ * waits: this is not in a handler in the middle of a call on a heap.
  */
-static void count(struct run *run, unsigned n)
+static void count(struct run *run, unsigned n, bool waits)
 {
   struct segment *segment = run_segment(run);
   struct region *region = segment->region;
@@ -109,7 +113,9 @@ static void count(struct run *run, unsigned n)
   look = region_state(region) == REGION_PARKED && gone >> ENDED_STEP_SHIFT != (gone + n * size) >> ENDED_STEP_SHIFT;
   __atomic_fetch_add(&gone_resident, (int64_t)(n * size), __ATOMIC_RELAXED);
   if (__atomic_add_fetch(&run->gone, n, __ATOMIC_ACQ_REL) == total && retire_pages(segment, pages))
-    bury(segment);
+    bury(segment, waits);
+  if (!waits)
+    return;
   if (unlikely(look))
     sweep_left_behind(region);
   if (unlikely(sweep_is_due()))
@@ -124,7 +130,7 @@ static void settle(struct pending *pending)
   pending->run = NULL;
   pending->count = 0;
   if (n)
-    count(run, n);
+    count(run, n, true);
 }
 
 void retire_block(struct arena *arena, struct run *run)
@@ -132,7 +138,7 @@ void retire_block(struct arena *arena, struct run *run)
   struct pending *pending;
 
   if (!arena) {
-    count(run, 1);
+    count(run, 1, false);
     return;
   }
   pending = &arena->pending[((uintptr_t)run * UINT64_C(0x9e3779b97f4a7c15) >> 32) % PENDING_COUNT];
@@ -282,36 +288,20 @@ static int64_t sweep_step(const struct swept *swept)
 uint64_t retire_sweep(bool all)
 {
   struct swept swept = {0};
-  uint64_t mask = sys_block_signals();
+  uint64_t mask;
 
-  if (!lock_try(&sweep_lock)) {
-    sys_restore_signals(mask);
+  if (!masked_lock_try(&lock_sweep, &mask))
     return 0;
-  }
   for (struct region *region = region_first(); region; region = region->next) {
-    lock_take(&region->lock);
+    guarded_lock_take(&region->lock);
     if (region_is_whole(region))
       sweep_arena(arena_of(region_heap(region)), all, &swept);
-    lock_release(&region->lock);
+    guarded_lock_release(&region->lock);
   }
   /* What is left lies on pages with live blocks, a little in each segment: not worth another look before long. */
   __atomic_store_n(&swept_apart, 0, __ATOMIC_RELAXED);
   __atomic_store_n(&sweep_at, __atomic_load_n(&gone_resident, __ATOMIC_RELAXED) + sweep_step(&swept), __ATOMIC_RELAXED);
   recycle_judge(swept.lost, swept.used);
-  lock_release(&sweep_lock);
-  sys_restore_signals(mask);
+  masked_lock_release(&lock_sweep, mask);
   return swept.bytes;
-}
-
-void retire_before_fork(void)
-{
-  lock_take(&sweep_lock);
-}
-
-void retire_after_fork(bool child)
-{
-  if (child)
-    lock_reset(&sweep_lock);
-  else
-    lock_release(&sweep_lock);
 }

@@ -33,7 +33,4 @@ uint64_t retire_sweep_ended(struct arena *arena, bool whole);
  * no region's lock is held.  Bytes looked at. */
 uint64_t retire_sweep(bool all);
 
-void retire_before_fork(void);
-void retire_after_fork(bool child);
-
 #endif

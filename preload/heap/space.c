@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "base/lock.h"
+#include "base/lock_table.h"
 #include "base/sys.h"
 #include "heap/meta.h"
 
@@ -28,7 +28,6 @@ struct spare {
   bool huge;
 };
 
-static struct lock pool_lock;
 static struct spare pool[POOL_ENTRIES]; /* the latest last */
 static unsigned pool_count;
 static uint64_t pool_bytes;
@@ -46,8 +45,7 @@ static uint64_t pool_take(uint64_t size, bool huge)
 
   if (__atomic_load_n(&pool_bytes, __ATOMIC_RELAXED) < size)
     return 0;
-  mask = sys_block_signals();
-  lock_take(&pool_lock);
+  mask = masked_lock_take(&lock_spares);
   for (unsigned i = pool_count; i-- > 0 && !addr;) {
     if (pool[i].size < size || pool[i].huge != huge)
       continue;
@@ -58,24 +56,21 @@ static uint64_t pool_take(uint64_t size, bool huge)
     if (!pool[i].size)
       memmove(&pool[i], &pool[i + 1], (--pool_count - i) * sizeof *pool);
   }
-  lock_release(&pool_lock);
-  sys_restore_signals(mask);
+  masked_lock_release(&lock_spares, mask);
   return addr;
 }
 
 static bool pool_put(uint64_t addr, uint64_t size, bool huge)
 {
-  uint64_t mask = sys_block_signals();
+  uint64_t mask = masked_lock_take(&lock_spares);
   bool kept;
 
-  lock_take(&pool_lock);
   kept = pool_count < POOL_ENTRIES && pool_bytes + size <= POOL_BYTES;
   if (kept) {
     pool[pool_count++] = (struct spare){addr, size, huge};
     __atomic_store_n(&pool_bytes, pool_bytes + size, __ATOMIC_RELAXED);
   }
-  lock_release(&pool_lock);
-  sys_restore_signals(mask);
+  masked_lock_release(&lock_spares, mask);
   return kept;
 }
 
@@ -138,30 +133,22 @@ void space_populate(uint64_t addr, uint64_t size)
 
 uint64_t space_trim(void)
 {
-  uint64_t bytes, mask = sys_block_signals();
+  uint64_t bytes, mask = masked_lock_take(&lock_spares);
 
-  lock_take(&pool_lock);
   for (unsigned i = 0; i < pool_count; i++)
     sys_munmap((void *)pool[i].addr, pool[i].size);
   bytes = pool_bytes;
   __atomic_store_n(&pool_bytes, 0, __ATOMIC_RELAXED);
   pool_count = 0;
-  lock_release(&pool_lock);
-  sys_restore_signals(mask);
+  masked_lock_release(&lock_spares, mask);
   return bytes;
 }
 
-void space_before_fork(void)
+void space_orphaned(struct lock_state *lock)
 {
-  lock_take(&pool_lock);
-}
-
-void space_after_fork(bool child)
-{
-  if (child)
-    lock_reset(&pool_lock);
-  else
-    lock_release(&pool_lock);
+  (void)lock;
+  pool_count = 0;
+  __atomic_store_n(&pool_bytes, 0, __ATOMIC_RELAXED);
 }
 
 void space_forget_moved(void)

@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/lock.h"
+
 enum space_kind {
   SPACE_SMALL, /* small pages: somebody's old ones, where there are any, or new ones */
   SPACE_FRESH, /* small pages, new */
@@ -38,7 +40,7 @@ void space_populate(uint64_t addr, uint64_t size);
 /* Unmaps everything kept; bytes. */
 uint64_t space_trim(void);
 
-void space_before_fork(void);
-void space_after_fork(bool child);
+/* For lock_table_on_orphan: nobody knows what is in the pool; it is empty afterwards. */
+void space_orphaned(struct lock_state *lock);
 
 #endif

@@ -71,10 +71,10 @@ void heap_get_stats(struct heap_stats *stats)
 {
   memset(stats, 0, sizeof *stats);
   for (struct region *region = region_first(); region; region = region->next) {
-    lock_take(&region->lock);
+    guarded_lock_take(&region->lock);
     if (region_is_whole(region))
       add_arena(stats, arena_of(region_heap(region)));
-    lock_release(&region->lock);
+    guarded_lock_release(&region->lock);
   }
   stats->free_bytes = stats->mapped_bytes > stats->live_bytes ? stats->mapped_bytes - stats->live_bytes : 0;
 }

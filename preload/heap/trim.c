@@ -1,5 +1,5 @@
 /*
- * Giving memory back to the kernel on request, and the locks around fork.
+ * Giving memory back to the kernel on request.
  * Addresses never depend on it.  Called by entry/ and by the sampler's thread.
  */
 #include "base/sys.h"
@@ -20,13 +20,13 @@ static size_t trim_segments(struct region *region, uint64_t before_ns)
   size_t bytes = 0;
 
   for (uint32_t i = 0; more; i += TRIM_SEGMENTS) {
-    lock_take(&region->lock);
+    guarded_lock_take(&region->lock);
     more = region_is_whole(region) && arena->free_dirty && i < arena->segment_count;
     for (uint32_t j = i; more && j < i + TRIM_SEGMENTS && j < arena->segment_count; j++) {
       if (arena->segments[j])
         bytes += segment_purge(arena, arena->segments[j], before_ns);
     }
-    lock_release(&region->lock);
+    guarded_lock_release(&region->lock);
   }
   return bytes;
 }
@@ -35,10 +35,10 @@ static size_t trim_cache(struct region *region, uint64_t before_ns)
 {
   size_t bytes = 0;
 
-  lock_take(&region->lock);
+  guarded_lock_take(&region->lock);
   if (region_is_whole(region))
     bytes = cache_trim(arena_of(region_heap(region)), before_ns);
-  lock_release(&region->lock);
+  guarded_lock_release(&region->lock);
   return bytes;
 }
 
@@ -56,18 +56,4 @@ size_t heap_trim(uint64_t age_ns)
   if (!age_ns)
     bytes += retire_sweep(true) + space_trim();
   return bytes;
-}
-
-void heap_before_fork(void)
-{
-  retire_before_fork();
-  region_before_fork();
-  space_before_fork();
-}
-
-void heap_after_fork(bool child)
-{
-  space_after_fork(child);
-  region_after_fork(child);
-  retire_after_fork(child);
 }

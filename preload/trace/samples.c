@@ -163,16 +163,10 @@ void samples_poke(enum vt_sample_reason reason)
     sampler_poke(reason);
 }
 
-void samples_before_fork(void)
+void samples_renew(void)
 {
-  sampler_before_fork();
-}
-
-void samples_after_fork(bool child)
-{
-  sampler_after_fork(child);
-  if (child)
-    samples.writer = NULL;
+  sampler_renew();
+  samples.writer = NULL;
 }
 
 void samples_on_tick(void (*fn)(uint64_t now_ns))

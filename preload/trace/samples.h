@@ -19,7 +19,7 @@ bool samples_possible(void);
 
 /*
  * Opens the stream and starts the helper; after trace_start, by one thread.
- * Also after samples_stop (the stream goes on) and in the child of a fork after samples_after_fork (a new
+ * Also after samples_stop (the stream goes on) and in the child of a fork after samples_renew (a new
  * stream in the child's trace).  False: no helper; samples_take still works.
  */
 bool samples_start(const struct options *options);
@@ -31,9 +31,8 @@ void samples_take(enum vt_sample_reason reason, uint64_t limit_ns);
 /* Has one taken soon, without waiting (fork). */
 void samples_poke(enum vt_sample_reason reason);
 
-/* Around fork, in the thread that forks; before the locks of trace are taken and after they are released. */
-void samples_before_fork(void);
-void samples_after_fork(bool child);
+/* In the child of a fork. */
+void samples_renew(void);
 
 /*
  * Has fn called at every tick (not with VMTRACE_SAMPLE_MS=0), in the helper:

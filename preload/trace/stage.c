@@ -222,10 +222,9 @@ static int stage_grow(struct trace_writer *w)
 int stage_next(struct trace_writer *w, size_t need)
 {
   bool fits = need <= w->chunk_size - sizeof(struct vt_chunk_header);
-  uint64_t mask = sys_block_signals();
+  uint64_t mask = masked_lock_take(&w->copying);
   int error = -ENOMEM;
 
-  lock_take(&w->copying);
   if (w->chunk_size < STAGE_FULL && !w->small)
     error = stage_grow(w);
   /* No memory for more (RLIMIT_AS): the small stage goes on. */
@@ -237,7 +236,6 @@ int stage_next(struct trace_writer *w, size_t need)
     w->chunk_number++;
     chunk_begin(w);
   }
-  lock_release(&w->copying);
-  sys_restore_signals(mask);
+  masked_lock_release(&w->copying, mask);
   return error;
 }

@@ -24,7 +24,6 @@
 
 static struct trace_state no_state;
 struct trace_state *trace_state = &no_state;
-struct lock trace_lock;
 
 /* What a child of fork must know of its parent: not wiped. */
 static uint8_t own_id[16], parent_id[16];
@@ -305,21 +304,11 @@ void trace_move_fd(void)
 
 /* ---- fork ---- */
 
-void trace_before_fork(void)
-{
-  lock_take(&trace_lock);
-}
-
-void trace_after_fork(bool child)
+void trace_renew(void)
 {
   struct trace_state *state = trace_state;
   bool told = state->wiped; /* in a child: that the page is wiped, and it is not (qemu's madvise says yes to all) */
 
-  if (!child) {
-    lock_release(&trace_lock);
-    return;
-  }
-  lock_reset(&trace_lock);
   if (state == &no_state)
     return;
   /* Where the kernel did not wipe and unmap, it is done by hand. */

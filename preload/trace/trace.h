@@ -45,12 +45,12 @@ struct trace_writer {
   uint64_t chunk_offset;
   uint32_t chunk_size;
   uint32_t chunk_number;
-  uint64_t lost;       /* events lost, not yet added to the header */
-  uint32_t magic;      /* 0 after the wipe */
-  bool coded;          /* the codec has been in use: it is no longer what it was in fresh memory */
-  bool small;          /* no memory for a larger stage */
-  bool foreign;        /* may run in a descriptor table that is not the program's */
-  struct lock copying; /* without shared mappings: the stage is being written to the file */
+  uint64_t lost;              /* events lost, not yet added to the header */
+  uint32_t magic;             /* 0 after the wipe */
+  bool coded;                 /* the codec has been in use: it is no longer what it was in fresh memory */
+  bool small;                 /* no memory for a larger stage */
+  bool foreign;               /* may run in a descriptor table that is not the program's */
+  struct masked_lock copying; /* without shared mappings: the stage is being written to the file */
   struct trace_writer *next_idle;
 } __attribute__((aligned(2 * CACHE_LINE))); /* processors fetch lines in pairs */
 
@@ -138,10 +138,8 @@ bool trace_owns_fd(int fd);
 int trace_fd(void); /* the number it had when it was last used; -1: none */
 void trace_move_fd(void);
 
-/* fork.  before: in the parent, takes the module's locks.  after in the child: forgets the parent's file without
- * touching it. */
-void trace_before_fork(void);
-void trace_after_fork(bool child);
+/* In the child of a fork: forgets the parent's file without touching it. */
+void trace_renew(void);
 /*
  * The child of a fork that no hook saw (raw clone) was noticed; called once in it before anything is written.  stack is
  * that of the event at hand, in the parent's numbers, or none; the result is the same stack in the child's.

@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/lock.h"
+#include "base/lock_table.h"
 #include "trace/trace.h"
 #include "vmtrace/format.h"
 
@@ -37,8 +37,6 @@ struct trace_state {
 
 /* Never NULL: zeros before trace_start. */
 extern struct trace_state *trace_state __attribute__((visibility("hidden")));
-/* Guards the lists of writers, start and stop.  Not held across a call out of this room. */
-extern struct lock trace_lock __attribute__((visibility("hidden")));
 
 /* No more chunks: the header and one line on stderr say why.  error is -errno.  The first call counts. */
 void trace_stop(int error);

@@ -117,28 +117,31 @@ static struct trace_writer *take_idle(void)
 
 static void give_back(struct trace_writer *w)
 {
-  lock_take(&trace_lock);
+  uint64_t mask = masked_lock_take(&lock_streams);
+
   w->next_idle = trace_state->idle;
   trace_state->idle = w;
-  lock_release(&trace_lock);
+  masked_lock_release(&lock_streams, mask);
 }
 
 struct trace_writer *trace_writer_open(uint32_t parent, uint32_t ordinal, int tid, enum vt_role role)
 {
   struct trace_writer *w;
+  uint64_t mask;
   int error;
 
   if (!trace_active())
     return &trace_none;
-  lock_take(&trace_lock);
+  mask = masked_lock_take(&lock_streams);
   w = take_idle();
   if (w) {
+    masked_lock_init(&w->copying, LOCK_STAGE);
     w->magic = WRITER_MAGIC;
     w->thread = trace_state->threads++;
     if (role != VT_ROLE_SAMPLER)
       trace_state->latest = w;
   }
-  lock_release(&trace_lock);
+  masked_lock_release(&lock_streams, mask);
   if (!w) {
     trace_stop(-ENOMEM);
     return &trace_none;
@@ -161,19 +164,20 @@ struct trace_writer *trace_writer_open(uint32_t parent, uint32_t ordinal, int ti
 void trace_writer_close(struct trace_writer *w)
 {
   bool stopped = __atomic_load_n(&trace_state->stopped, __ATOMIC_RELAXED);
+  uint64_t mask;
   int error;
 
   if (w->magic != WRITER_MAGIC || !trace_state->header)
     return;
   __atomic_fetch_add(&trace_state->header->lost, __atomic_exchange_n(&w->lost, 0, __ATOMIC_RELAXED), __ATOMIC_RELAXED);
-  lock_take(&w->copying);
+  mask = masked_lock_take(&w->copying);
   error = stopped ? 0 : stage_flush(w);
   if (error || stopped) {
     stage_unmap(w->chunk, w->chunk_size);
     w->chunk = NULL;
   }
   w->cur = w->end = w->limit = NULL;
-  lock_release(&w->copying);
+  masked_lock_release(&w->copying, mask);
   if (error)
     trace_stop(error);
   give_back(w);
@@ -213,12 +217,13 @@ void writer_sync_all(void)
   for (struct slab *slab = slabs_first(); slab; slab = slab->next)
     for (unsigned i = 0; i < used_of(slab); i++) {
       struct trace_writer *w = &slab->writers[i];
+      uint64_t mask;
 
-      if (!w->chunk || !lock_try(&w->copying))
+      if (!w->chunk || !masked_lock_try(&w->copying, &mask))
         continue;
       if (w->cur)
         stage_write(w, true);
-      lock_release(&w->copying);
+      masked_lock_release(&w->copying, mask);
     }
 }
 

@@ -7,10 +7,11 @@
 
 #include <stddef.h>
 
+#include "base/lock_table.h"
+
 #define FIRST_SLOTS 256u /* 4 KiB: entries lie all over a table, and each page of it is a fault in a short process */
 
 struct slot_table *frame_rules_current;
-static struct lock writers;
 
 _Static_assert(sizeof(struct frame_rule) == sizeof(uint64_t), "a rule is one word");
 
@@ -34,11 +35,11 @@ static bool move_rules(const struct slot_table *from, struct slot_table *to)
 
 void frame_rule_add(uint64_t pc, bool exact, struct frame_rule rule)
 {
-  uint64_t key = frame_rule_key(pc, exact), word;
+  uint64_t key = frame_rule_key(pc, exact), word, mask;
   struct slot_table *t;
 
   __builtin_memcpy(&word, &rule, sizeof word);
-  lock_take(&writers);
+  mask = masked_lock_take(&lock_rules);
   t = slot_table_grown(&frame_rules_current, move_rules);
   if (t) {
     uint32_t at = frame_rule_hash(key);
@@ -49,12 +50,13 @@ void frame_rule_add(uint64_t pc, bool exact, struct frame_rule rule)
       t->used++;
     slot_put(&t->slots[at & t->mask], key, word);
   }
-  lock_release(&writers);
+  masked_lock_release(&lock_rules, mask);
 }
 
 void frame_rules_forget(uint64_t start, uint64_t end)
 {
-  lock_take(&writers);
+  uint64_t mask = masked_lock_take(&lock_rules);
+
   if (frame_rules_current) {
     for (uint32_t i = 0; i <= frame_rules_current->mask; i++) {
       struct slot *s = &frame_rules_current->slots[i];
@@ -64,18 +66,5 @@ void frame_rules_forget(uint64_t start, uint64_t end)
         __atomic_store_n(&s->value, 0, __ATOMIC_RELAXED);
     }
   }
-  lock_release(&writers);
-}
-
-void frame_rules_before_fork(void)
-{
-  lock_take(&writers);
-}
-
-void frame_rules_after_fork(bool child)
-{
-  if (child)
-    lock_reset(&writers);
-  else
-    lock_release(&writers);
+  masked_lock_release(&lock_rules, mask);
 }

@@ -46,9 +46,6 @@ void frame_rule_add(uint64_t pc, bool exact, struct frame_rule rule);
 /* Forgets the rules of [start, end). */
 void frame_rules_forget(uint64_t start, uint64_t end);
 
-void frame_rules_before_fork(void);
-void frame_rules_after_fork(bool child);
-
 /* ---- the readers' side: no lock, any thread ---- */
 
 extern struct slot_table *frame_rules_current __attribute__((visibility("hidden")));

@@ -6,7 +6,7 @@
 
 #include <stddef.h>
 
-#include "base/lock.h"
+#include "base/lock_table.h"
 #include "base/own.h"
 
 /* At the low end of a stack, while nobody uses it. */
@@ -14,27 +14,27 @@ struct loan {
   struct loan *next;
 };
 
-static struct lock lock; /* held for a few instructions */
 static struct loan *idle;
 
 static struct loan *take(void)
 {
+  uint64_t mask = masked_lock_take(&lock_loans);
   struct loan *loan;
 
-  lock_take(&lock);
   loan = idle;
   if (loan)
     idle = loan->next;
-  lock_release(&lock);
+  masked_lock_release(&lock_loans, mask);
   return loan ? loan : own_map(LOAN_STACK_SIZE);
 }
 
 static void give_back(struct loan *loan)
 {
-  lock_take(&lock);
+  uint64_t mask = masked_lock_take(&lock_loans);
+
   loan->next = idle;
   idle = loan;
-  lock_release(&lock);
+  masked_lock_release(&lock_loans, mask);
 }
 
 bool loan_stack_run(void (*work)(void *), void *arg)

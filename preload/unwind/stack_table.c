@@ -5,6 +5,7 @@
 
 #include <stddef.h>
 
+#include "base/lock_table.h"
 #include "base/own.h"
 #include "vmtrace/format.h"
 
@@ -13,7 +14,6 @@
 #define DEAD_PC UINT64_MAX
 
 struct slot_table *stack_table_current;
-static struct lock writers;
 static uint32_t next_id = VT_STACK_FIRST;  /* never reused, not even after fork */
 static uint32_t first_id = VT_STACK_FIRST; /* of the present table */
 
@@ -72,7 +72,7 @@ struct stack_node stack_table_add(struct stack_node caller, uint64_t pc, bool *m
   struct stack_node node = {0, stack_table_way(caller.way, pc)};
   struct slot_table *t;
 
-  lock_take(&writers);
+  guarded_lock_take(&lock_stacks);
   t = slot_table_grown(&stack_table_current, move_nodes);
   if (t) {
     uint32_t at = node.way;
@@ -88,7 +88,7 @@ struct stack_node stack_table_add(struct stack_node caller, uint64_t pc, bool *m
       *made = true;
     }
   }
-  lock_release(&writers);
+  guarded_lock_release(&lock_stacks);
   return node;
 }
 
@@ -110,7 +110,7 @@ void stack_table_forget(uint64_t start, uint64_t end)
 {
   struct slot_table *t;
 
-  lock_take(&writers);
+  guarded_lock_take(&lock_stacks);
   t = stack_table_current;
   for (uint32_t i = 0; t && i <= t->mask; i++) {
     struct slot *s = &t->slots[i];
@@ -120,27 +120,15 @@ void stack_table_forget(uint64_t start, uint64_t end)
       __atomic_store_n(&s->value, 0, __ATOMIC_RELAXED);
     }
   }
-  lock_release(&writers);
+  guarded_lock_release(&lock_stacks);
 }
 
-void stack_table_before_fork(void)
+void stack_table_renew(void)
 {
-  lock_take(&writers);
-}
+  struct slot_table *fresh = stack_table_current ? slot_table_new(FIRST_SLOTS) : NULL;
 
-void stack_table_after_fork(bool child)
-{
-  struct slot_table *fresh;
-
-  if (!child) {
-    lock_release(&writers);
-    return;
-  }
-  lock_reset(&writers);
-  /* The child's trace is a file of its own: it must hold every node that its stacks use. */
-  fresh = stack_table_current ? slot_table_new(FIRST_SLOTS) : NULL;
   if (!fresh)
     return;
-  stack_table_current = fresh;
+  __atomic_store_n(&stack_table_current, fresh, __ATOMIC_RELEASE);
   first_id = next_id;
 }

@@ -26,9 +26,9 @@ bool stack_table_start(void);
 /* Nodes of pcs in [start, end] are never found again: the code there is another now. */
 void stack_table_forget(uint64_t start, uint64_t end);
 
-/* In the child the table starts anew: its trace has none of the parent's nodes. */
-void stack_table_before_fork(void);
-void stack_table_after_fork(bool child);
+/* The table starts anew: the trace has none of its nodes, as in the child of a fork, or may lack one.  Without the
+ * writers' lock, by the only thread that could hold it. */
+void stack_table_renew(void);
 
 /* stack_table_intern for a pair that a reader did not find. */
 struct stack_node stack_table_add(struct stack_node caller, uint64_t pc, bool *made);

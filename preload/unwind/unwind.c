@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <stddef.h>
 
-#include "base/lock.h"
+#include "base/lock_table.h"
 #include "base/log.h"
 #include "base/own.h"
 #include "unwind/frame_probe.h"
@@ -32,10 +32,25 @@ static uint32_t mappings_generation = 1;
 static struct unwind_stats stats;
 static uint32_t *compared; /* atomic: compare mode: nodes that were compared by steps, by their low bits */
 
+/* The child's trace is a file of its own: it must hold every node that its stacks use. */
+static void renew_nodes(void)
+{
+  stack_table_renew();
+  __atomic_fetch_add(&unwind_generation, 1, __ATOMIC_RELAXED);
+}
+
+/* Whoever made a node has not come to announce it. */
+static void nodes_orphaned(struct lock_state *lock)
+{
+  (void)lock;
+  renew_nodes();
+}
+
 int unwind_start(const struct unwind_config *c)
 {
   int rc;
 
+  lock_table_on_orphan(LOCK_STACKS, nodes_orphaned);
   config = *c;
   if (config.max_frames > FRAMES_MAX)
     config.max_frames = FRAMES_MAX;
@@ -413,19 +428,11 @@ void unwind_announce_fork(void)
   libunwind_before_fork();
 }
 
-void unwind_before_fork(void)
-{
-  frame_rules_before_fork();
-  stack_table_before_fork();
-}
-
 void unwind_after_fork(bool child)
 {
-  stack_table_after_fork(child);
-  frame_rules_after_fork(child);
   libunwind_after_fork(child);
   if (child)
-    __atomic_fetch_add(&unwind_generation, 1, __ATOMIC_RELAXED);
+    renew_nodes();
 }
 
 void unwind_thread_after_fork(struct unwind_thread *u)

@@ -98,7 +98,6 @@ void unwind_get_stats(struct unwind_stats *stats);
 
 /* Around a fork.  announce comes before any lock is taken: it waits until no thread is inside libunwind. */
 void unwind_announce_fork(void);
-void unwind_before_fork(void);
 void unwind_after_fork(bool child);
 /* For the thread that is left in the child, after that: what it kept is forgotten.  u may be NULL. */
 void unwind_thread_after_fork(struct unwind_thread *u);

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "base/layout.h"
-#include "base/lock.h"
+#include "base/lock_table.h"
 #include "base/log.h"
 #include "base/option.h"
 #include "base/own.h"
@@ -222,15 +222,15 @@ START_TEST(calls_return_minus_errno)
 END_TEST
 
 #define ROUNDS 100000
-static struct lock counter_lock;
+static struct guarded_lock counter_lock = {{0, LOCK_OWN}};
 static long counter;
 
 static void *count_up(void *unused)
 {
   for (int i = 0; i < ROUNDS; i++) {
-    lock_take(&counter_lock);
+    guarded_lock_take(&counter_lock);
     counter++;
-    lock_release(&counter_lock);
+    guarded_lock_release(&counter_lock);
   }
   return unused;
 }
@@ -244,8 +244,8 @@ START_TEST(lock_excludes)
   for (int i = 0; i < 4; i++)
     pthread_join(threads[i], NULL);
   ck_assert_int_eq(counter, 4 * ROUNDS);
-  ck_assert(lock_try(&counter_lock));
-  ck_assert(!lock_try(&counter_lock));
+  ck_assert(guarded_lock_try(&counter_lock));
+  ck_assert(!guarded_lock_try(&counter_lock));
 }
 END_TEST
 

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/layout.h"
+#include "base/lock_table.h"
 #include "base/sys.h"
 #include "frames/page_entry.h"
 #include "frames_sink.h"
@@ -46,7 +47,8 @@ static int forked_child(void)
 {
   int tid = 0;
 
-  sampler_after_fork(true);
+  lock_table_renew(true);
+  sampler_renew();
   if (sampler_running() || other_threads(&tid) != 0)
     return 2;
   sink_reset();
@@ -67,11 +69,11 @@ START_TEST(fork_while_sampling)
     pid_t child;
     int status;
 
-    sampler_before_fork();
+    lock_table_take();
     child = fork();
     if (child == 0)
       _exit(forked_child());
-    sampler_after_fork(false);
+    lock_table_release();
     ck_assert_int_eq(waitpid(child, &status, 0), child);
     ck_assert_int_eq(status, 0);
     ck_assert(sampler_running());
@@ -107,7 +109,7 @@ static void *outlive(void *arg)
     read_status(getpid(), "State", state, sizeof state);
   sampler_stop();
   sink_reset();
-  sampler_after_fork(true); /* everything is to be found anew */
+  sampler_renew(); /* everything is to be found anew */
   if (!sampler_start(&config) || !sink_wait(5) || !sampler_running())
     _exit(1);
   _exit(sink_last()->present > 10 && sink_sample(0)->vmas > 5 ? 0 : 2);
@@ -193,7 +195,7 @@ START_TEST(takers_exclude_each_other)
     pid_t child;
     int status;
 
-    sampler_before_fork();
+    lock_table_take();
     child = fork();
     if (child == 0) {
       char link[64];
@@ -210,7 +212,7 @@ START_TEST(takers_exclude_each_other)
       }
       _exit(0);
     }
-    sampler_after_fork(false);
+    lock_table_release();
     ck_assert_int_eq(waitpid(child, &status, 0), child);
     ck_assert_int_eq(status, 0);
   }

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/lock_table.h"
 #include "heap/heap_fast.h"
 #include "heap/region.h"
 
@@ -24,21 +25,22 @@ static void note_nondet(enum vt_nondet reason, uint64_t addr)
 
 /* Somebody who is in the middle of a change of a region. */
 struct holder {
-  struct lock *lock;
+  struct guarded_lock *lock;
   int has_begun, fork_goes_on, was_passed; /* atomic */
 };
 
-/* Until fork either waits for the lock (2, lock.h) or has passed it. */
+/* Until fork either waits for the lock (lock.h) or has passed it. */
 static void *hold(void *arg)
 {
   struct holder *h = arg;
 
-  lock_take(h->lock);
+  guarded_lock_take(h->lock);
   __atomic_store_n(&h->has_begun, 1, __ATOMIC_RELEASE);
-  while (__atomic_load_n(&h->lock->word, __ATOMIC_RELAXED) != 2 && !__atomic_load_n(&h->fork_goes_on, __ATOMIC_ACQUIRE))
+  while (!(__atomic_load_n(&h->lock->state.word, __ATOMIC_RELAXED) & LOCK_WAITED) &&
+         !__atomic_load_n(&h->fork_goes_on, __ATOMIC_ACQUIRE))
     sched_yield();
   h->was_passed = __atomic_load_n(&h->fork_goes_on, __ATOMIC_ACQUIRE);
-  lock_release(h->lock);
+  guarded_lock_release(h->lock);
   return NULL;
 }
 
@@ -52,9 +54,9 @@ START_TEST(fork_waits_for_who_works_in_a_region)
   ck_assert_int_eq(pthread_create(&thread, NULL, hold, &h), 0);
   while (!__atomic_load_n(&h.has_begun, __ATOMIC_ACQUIRE))
     sched_yield();
-  heap_before_fork();
+  lock_table_take();
   __atomic_store_n(&h.fork_goes_on, 1, __ATOMIC_RELEASE);
-  heap_after_fork(false);
+  lock_table_release();
   pthread_join(thread, NULL);
   ck_assert_msg(!h.was_passed, "fork did not wait");
 }
@@ -67,10 +69,12 @@ START_TEST(a_region_left_half_way_is_given_up)
 
   heap_set_nondet(note_nondet);
   strcpy(kept, "kept");
+  lock_table_recover();
   ck_assert_ptr_eq(heap_recover(heap), heap);
   ck_assert_uint_eq(nondets[VT_NONDET_SIGNAL], 0);
   /* Its holder's frame is gone. */
-  lock_take(&region_of(heap)->lock);
+  guarded_lock_take(&region_of(heap)->lock);
+  lock_table_recover();
   again = heap_recover(heap);
   ck_assert_ptr_ne(again, heap);
   ck_assert_uint_eq(nondets[VT_NONDET_SIGNAL], 1);
@@ -83,8 +87,8 @@ START_TEST(a_region_left_half_way_is_given_up)
     ck_assert_int_eq(heap_free(again, fresh), HEAP_OK);
   }
   heap_trim(0);
-  heap_before_fork();
-  heap_after_fork(false);
+  lock_table_take();
+  lock_table_release();
   ck_assert_ptr_eq(heap_recover(again), again);
   ck_assert_str_eq(kept, "kept");
   ck_assert_int_eq(heap_free(again, kept), HEAP_OK);

@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/lock_table.h"
 #include "heap/heap_fast.h"
 
 #include "emulated.h"
@@ -288,9 +289,12 @@ START_TEST(parent_and_child_of_fork_go_on_alike)
   for (unsigned i = 0, rounds = workload(20000); i < rounds; i++)
     step(m);
   ck_assert_int_eq(pipe(ends), 0);
-  heap_before_fork();
+  lock_table_take();
   pid = fork();
-  heap_after_fork(!pid);
+  if (pid)
+    lock_table_release();
+  else
+    lock_table_renew(true);
   for (unsigned i = 0, rounds = workload(20000); i < rounds; i++)
     step(m);
   if (!pid)

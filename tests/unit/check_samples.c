@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/layout.h"
+#include "base/lock_table.h"
 #include "base/option.h"
 #include "base/sys.h"
 #include "capture.h"
@@ -219,12 +220,14 @@ START_TEST(fork_starts_anew)
   ck_assert(trace_begin(temp_path("trace"), 0));
   ck_assert(samples_start(&options));
   samples_take(VT_SAMPLE_MARK, SECOND);
-  samples_before_fork();
-  trace_before_fork();
+  lock_table_take();
   child = fork();
-  trace_after_fork(child == 0);
-  samples_after_fork(child == 0);
+  if (child)
+    lock_table_release();
   if (child == 0) {
+    lock_table_renew(true);
+    trace_renew();
+    samples_renew();
     samples_take(VT_SAMPLE_EXIT, SECOND); /* no trace yet: nothing happens */
     ck_assert(trace_begin(temp_path("child"), 0));
     ck_assert(samples_start(&options));
@@ -311,8 +314,7 @@ START_TEST(without_a_trace_nothing_happens)
   samples_take(VT_SAMPLE_EXIT, SECOND);
   samples_poke(VT_SAMPLE_FORK);
   samples_stop();
-  samples_before_fork();
-  samples_after_fork(false);
+  samples_renew();
 }
 END_TEST
 

@@ -16,6 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/lock_table.h"
 #include "capture.h"
 #include "emulated.h"
 #include "must.h"
@@ -81,12 +82,15 @@ START_TEST(a_child_of_fork_has_its_own_trace)
   w = trace_first_writer();
   write_ops(&ops, w, _i);
   memcpy(id, trace_id(), 16);
-  trace_before_fork();
+  lock_table_take();
   pid = fork();
-  trace_after_fork(pid == 0);
+  if (pid)
+    lock_table_release();
   if (pid == 0) {
     struct ops own = {2};
 
+    lock_table_renew(true);
+    trace_renew();
     ck_assert(!trace_active());
     ck_assert_str_eq(trace_path(), "");
     /* The parent's descriptor is closed: nothing else is open here but what Check and capture.h opened. */
@@ -109,7 +113,7 @@ static int surprises;
 static uint32_t on_surprise(uint32_t stack)
 {
   surprises++;
-  trace_after_fork(true);
+  trace_renew();
   trace_begin(paths, 0);
   child_writer = trace_first_writer();
   return stack;

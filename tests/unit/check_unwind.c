@@ -17,6 +17,7 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include "base/lock_table.h"
 #include "unit.h"
 #include "unwind/machine.h"
 #include "unwind/unwind.h"
@@ -420,16 +421,18 @@ START_TEST(child_of_fork_announces_its_nodes)
 
   start(UNWIND_COMPARE);
   recurse(5);
-  unwind_before_fork();
+  lock_table_take();
   pid = fork();
   if (pid == 0) {
     unsigned before = announced;
 
+    lock_table_renew(true);
     unwind_after_fork(true);
     memset(nodes, 0, sizeof nodes);
     recurse(5);
     _exit(announced - before > 8 && depth_of(latest) > 6 ? 0 : 1);
   }
+  lock_table_release();
   unwind_after_fork(false);
   ck_assert_int_eq(waitpid(pid, &status, 0), pid);
   ck_assert_int_eq(status, 0);
