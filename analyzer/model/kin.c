@@ -1,11 +1,14 @@
 /*
- * Groups processes by boot and by descent.  Called by model/page_set.c.
+ * Groups processes by boot and by descent.  Called by model/page_set.c and
+ * model/heap_pages.c.
  */
 #include "model/kin.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "vmtrace/format.h"
 
 static bool id_known(const uint8_t id[16])
 {
@@ -19,6 +22,12 @@ static bool same_id(const uint8_t a[16], const uint8_t b[16])
   return id_known(a) && memcmp(a, b, 16) == 0;
 }
 
+/* A process image that was executed has none of its predecessor's memory, whoever its ids name as its parent. */
+static bool is_fresh(const struct picture *p, const struct picture *before)
+{
+  return p->origin == VT_ORIGIN_IMAGE || (p->origin == VT_ORIGIN_UNKNOWN && before->pid == p->pid);
+}
+
 /* A child that no hook saw names no parent trace, but the kernel does: by pid, which means something while the parent
  * lives.  Two that have the same parent outside the traces are siblings. */
 static bool parent_by_pid(const struct picture *parent, const struct picture *child)
@@ -26,11 +35,20 @@ static bool parent_by_pid(const struct picture *parent, const struct picture *ch
   return child->ppid == parent->pid && child->start_ns >= parent->start_ns && child->start_ns <= parent->end_ns;
 }
 
+static bool is_parent(const struct picture *parent, const struct picture *child)
+{
+  return (same_id(parent->trace_id, child->parent_id) || parent_by_pid(parent, child)) && !is_fresh(child, parent);
+}
+
+static bool are_siblings(const struct picture *a, const struct picture *b)
+{
+  return (same_id(a->parent_id, b->parent_id) || (a->ppid == b->ppid && a->ppid > 1)) && !is_fresh(a, b) &&
+         !is_fresh(b, a);
+}
+
 static bool related(const struct picture *a, const struct picture *b)
 {
-  return same_id(a->trace_id, b->parent_id) || same_id(b->trace_id, a->parent_id) ||
-         same_id(a->parent_id, b->parent_id) || parent_by_pid(a, b) || parent_by_pid(b, a) ||
-         (a->ppid == b->ppid && a->ppid > 1);
+  return is_parent(a, b) || is_parent(b, a) || are_siblings(a, b);
 }
 
 static uint32_t family_of(struct kin *kin, uint32_t i)

@@ -12,7 +12,7 @@
 #include "model/process_picture.h"
 
 /* Two processes with the same boot ran on the same machine since it was started; with the same family, they descend
- * from one process (traced or not) by fork or exec. */
+ * from one process (traced or not) by fork alone, so that they may have inherited the same pages. */
 struct kin {
   uint32_t boot;
   uint32_t family;

@@ -16,7 +16,7 @@ struct walk {
   const struct page_set *set;
   struct sweep *sweep;
   struct sighting *sightings;
-  const struct sighting **order;
+  struct verdict_room verdict;
   size_t room;
   struct elsewhere *elsewhere;
   size_t elsewhere_room;
@@ -155,17 +155,17 @@ static int make_room(struct walk *w, const struct segment *segment)
   }
   if (pages > w->room) {
     free(w->sightings);
-    free(w->order);
+    free(w->verdict.order);
     w->room = pages * 2;
     w->sightings = calloc(w->room, sizeof *w->sightings);
-    w->order = calloc(w->room, sizeof *w->order);
+    w->verdict.order = calloc(w->room, sizeof *w->verdict.order);
   }
   if (elsewhere > w->elsewhere_room) {
     free(w->elsewhere);
     w->elsewhere_room = elsewhere * 2;
     w->elsewhere = calloc(w->elsewhere_room, sizeof *w->elsewhere);
   }
-  return (w->room && (!w->sightings || !w->order)) || (w->elsewhere_room && !w->elsewhere) ? -1 : 0;
+  return (w->room && (!w->sightings || !w->verdict.order)) || (w->elsewhere_room && !w->elsewhere) ? -1 : 0;
 }
 
 static size_t add_elsewhere(const struct walk *w, uint32_t lane, uint64_t page, size_t at)
@@ -198,6 +198,7 @@ static void gather(struct walk *w, const struct segment *segment, uint64_t page,
     run->sighting_count += picture_history(w->set->pictures[process], process, page, pages, page_count, vmas, vma_count,
                                            w->sightings + run->sighting_count);
   }
+  verdict_drop_given_up(w->set->kin, w->sightings, run->sighting_count);
   run->sightings = w->sightings;
   run->elsewhere = w->elsewhere;
 }
@@ -219,7 +220,7 @@ static int walk_segment(struct walk *w, const struct segment *segment, uint64_t 
   if (!run.sighting_count)
     return 0;
   run.claim =
-      verdict_page(w->set->kin, run.sightings, run.sighting_count, run.elsewhere, run.elsewhere_count, w->order);
+      verdict_page(w->set->kin, run.sightings, run.sighting_count, run.elsewhere, run.elsewhere_count, &w->verdict);
   return visit(context, &run);
 }
 
@@ -229,7 +230,9 @@ int page_set_walk(const struct page_set *set, uint64_t first, uint64_t end, page
   struct segment segment;
   int result = 0, more = -1;
 
-  while (walk.sweep && !result && (more = sweep_next(walk.sweep, &segment)) > 0 && segment.start < end)
+  walk.verdict.chain = calloc(set->count + 1, sizeof *walk.verdict.chain);
+  while (walk.sweep && walk.verdict.chain && !result && (more = sweep_next(walk.sweep, &segment)) > 0 &&
+         segment.start < end)
     result = walk_segment(&walk, &segment, first, end, visit, context);
   if (more < 0) {
     complain("out of memory");
@@ -237,7 +240,8 @@ int page_set_walk(const struct page_set *set, uint64_t first, uint64_t end, page
   }
   sweep_free(walk.sweep);
   free(walk.sightings);
-  free(walk.order);
+  free(walk.verdict.order);
+  free(walk.verdict.chain);
   free(walk.elsewhere);
   return result;
 }

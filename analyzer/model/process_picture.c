@@ -69,6 +69,7 @@ struct picture *picture_new(const struct vt_file_header *h)
   }
   p->pid = h->pid;
   p->ppid = h->ppid;
+  p->origin = h->origin;
   memcpy(p->trace_id, h->trace_id, sizeof p->trace_id);
   memcpy(p->parent_id, h->parent_id, sizeof p->parent_id);
   memcpy(p->boot_id, h->boot_id, sizeof p->boot_id);

@@ -47,6 +47,7 @@ struct value_seen {
 
 struct picture {
   int32_t pid, ppid;
+  uint64_t origin; /* enum vt_origin */
   uint8_t trace_id[16], parent_id[16], boot_id[16];
   uint64_t start_ns;
   uint64_t end_ns;  /* the last moment at which the process is known to have lived */
@@ -92,13 +93,24 @@ struct sighting {
   uint32_t process; /* whose: an index that the caller gives */
   uint32_t state;   /* VT_PG_*, never 0 */
   uint64_t pfn;     /* 0: hidden */
+  uint64_t page;    /* its number in that process */
+  uint64_t offset;  /* bytes into what is mapped there */
   uint64_t first_ns;
-  uint64_t last_ns;  /* seen like this for the last time, or the process's end */
-  uint64_t until_ns; /* the sample that found it changed, or the process's end */
+  uint64_t look_ns;        /* when it was looked at for the last time, and found like this */
+  uint64_t last_ns;        /* the same, or the process's end when nothing else was found since */
+  uint64_t until_ns;       /* the sample that found it changed, or the process's end */
+  uint64_t tenure_ns;      /* since when it has had this (visible) frame, in whatever state */
+  uint64_t tenure_look_ns; /* when it was seen there for the last time */
+  uint64_t tenure_last_ns; /* the same, or the process's end when nothing else was found since */
   const struct vma *vma;
   bool current;  /* the last that is known of this page */
   bool standing; /* current, or since then only the state changed and not the (visible) frame */
+  bool given_up; /* current, and found gone while the process lived */
 };
+
+/* The state of a page, as its mapping explains it: of memory that belongs to no file, a "page of a file" is the huge
+ * zero page. */
+uint32_t picture_state(const struct vma *vma, uint32_t state);
 
 /*
  * The history of the pages from page on, all alike but that frame numbers

@@ -3,7 +3,10 @@
  * until when, and in which mapping.  Called by model/page_set.c and
  * model/elsewhere.c for every segment of a sweep, so it must not allocate.
  */
+#include <string.h>
+
 #include "model/process_picture.h"
+#include "vmtrace/format.h"
 
 const struct vma *picture_vma(const struct picture *p, const struct range *range)
 {
@@ -45,17 +48,51 @@ static bool same_state(uint32_t a, uint32_t b)
 }
 
 /* That a neighbour came or went changes bit 56, but not what stands at the address. */
-static void mark_last(struct sighting *sightings, size_t n)
+static bool same_tenure(const struct sighting *s, const struct sighting *next)
 {
-  if (!n)
-    return;
-  sightings[n - 1].current = sightings[n - 1].standing = true;
-  for (size_t i = n - 1; i-- > 0;) {
-    if (!sightings[i].pfn || sightings[i].pfn != sightings[i + 1].pfn ||
-        sightings[i].until_ns != sightings[i + 1].first_ns)
-      break;
-    sightings[i].standing = true;
+  return s->pfn && s->pfn == next->pfn && s->until_ns == next->first_ns;
+}
+
+static void find_tenures(struct sighting *sightings, size_t n)
+{
+  for (size_t i = 0; i < n; i++) {
+    struct sighting *s = &sightings[i];
+
+    s->tenure_ns = i && same_tenure(s - 1, s) ? s[-1].tenure_ns : s->first_ns;
   }
+  for (size_t i = n; i-- > 0;) {
+    struct sighting *s = &sightings[i];
+    bool goes_on = i + 1 < n && same_tenure(s, s + 1);
+
+    s->tenure_look_ns = goes_on ? s[1].tenure_look_ns : s->look_ns;
+    s->tenure_last_ns = goes_on ? s[1].tenure_last_ns : s->last_ns;
+    s->standing = i + 1 == n || (goes_on && s[1].standing);
+  }
+}
+
+uint32_t picture_state(const struct vma *vma, uint32_t state)
+{
+  const uint32_t zero = VT_PG_ZERO | VT_PG_ZERO_KNOWN;
+
+  if (!(state & VT_PG_PRESENT) || !(state & VT_PG_FILE) || !vma || vma->flags & VT_VMA_SHARED || vma->inode)
+    return state;
+  if (!vma->path[0] || !strncmp(vma->path, "[heap]", 6) || !strncmp(vma->path, "[anon:", 6) ||
+      !strncmp(vma->path, "[stack", 6))
+    return (state | zero) & ~VT_PG_FILE;
+  return state;
+}
+
+/* A sighting of r's pages that begins with the sample of r. */
+static struct sighting sighting_begin(const struct picture *p, uint32_t process, uint64_t page, const struct range *r,
+                                      const struct vma *vma)
+{
+  struct sighting s = {.process = process, .page = page, .vma = vma, .first_ns = p->samples[r->sample].begin_ns};
+
+  s.state = picture_state(vma, PICTURE_STATE(r->value));
+  s.pfn = PICTURE_PFN(r->value) && s.state & VT_PG_PRESENT ? PICTURE_PFN(r->value) + (page - r->start) : 0;
+  if (vma)
+    s.offset = vma->offset + ((page - vma->start) << p->page_shift);
+  return s;
 }
 
 size_t picture_history(const struct picture *p, uint32_t process, uint64_t page, const struct range *const *pages,
@@ -66,32 +103,29 @@ size_t picture_history(const struct picture *p, uint32_t process, uint64_t page,
 
   for (size_t i = 0; i < page_count; i++) {
     const struct range *r = pages[i];
-    uint32_t state = PICTURE_STATE(r->value);
-    uint64_t pfn = PICTURE_PFN(r->value) ? PICTURE_PFN(r->value) + (page - r->start) : 0;
-    uint32_t next = i + 1 < page_count ? pages[i + 1]->sample : (uint32_t)p->sample_count;
+    bool last = i + 1 == page_count;
+    uint32_t next = last ? (uint32_t)p->sample_count : pages[i + 1]->sample;
+    struct sighting s;
 
-    if (!(state & VT_PG_PRESENT))
-      pfn = 0;
-    if (next == r->sample && i + 1 < page_count)
+    if (next == r->sample && !last)
       continue; /* found twice in one sample: the later record holds */
-    if (!state) {
+    if (!PICTURE_STATE(r->value)) {
       open = false;
       continue;
     }
-    if (!open || !same_state(out[n - 1].state, state) || out[n - 1].pfn != pfn) {
-      out[n++] =
-          (struct sighting){.process = process, .state = state, .pfn = pfn, .first_ns = p->samples[r->sample].begin_ns};
-      out[n - 1].vma = mapping_at(p, vmas, vma_count, r->sample, next);
-      open = true;
-    }
-    out[n - 1].state |= state & VT_PG_ZERO_KNOWN;
-    if (i + 1 < page_count) {
-      out[n - 1].last_ns = last_seen(p, r->sample, next);
-      out[n - 1].until_ns = p->samples[next].begin_ns;
-    } else {
-      out[n - 1].last_ns = out[n - 1].until_ns = p->seen_ns;
-    }
+    s = sighting_begin(p, process, page, r, mapping_at(p, vmas, vma_count, r->sample, next));
+    if (!open || !same_state(out[n - 1].state, s.state) || out[n - 1].pfn != s.pfn)
+      out[n++] = s;
+    open = true;
+    out[n - 1].state |= s.state & VT_PG_ZERO_KNOWN;
+    out[n - 1].look_ns = last_seen(p, r->sample, next);
+    out[n - 1].last_ns = last ? p->seen_ns : out[n - 1].look_ns;
+    out[n - 1].until_ns = last ? p->seen_ns : p->samples[next].begin_ns;
   }
-  mark_last(out, n);
+  find_tenures(out, n);
+  if (n) {
+    out[n - 1].current = true;
+    out[n - 1].given_up = !open;
+  }
   return n;
 }

@@ -1,6 +1,7 @@
 /*
- * The rules by which a page gets its verdict.  Called by model/page_set.c for
- * every run of pages and by model/elsewhere.c for frames at two addresses.
+ * The rules by which a page gets its verdict, see verdict.h.  Called by
+ * model/page_set.c for every run of pages, so that processes are compared with
+ * those that last longest and not each with each.
  */
 #include "model/verdict.h"
 
@@ -31,102 +32,33 @@ const char *evidence_name(enum evidence evidence)
   return names[evidence];
 }
 
-/* A sighting holds in [first_ns, its end). */
-static uint64_t hold_end(const struct sighting *s)
+static bool is_kept_by_other(const struct kin *kin, const struct sighting *sightings, size_t count,
+                             const struct sighting *s)
 {
-  return s->until_ns > s->first_ns ? s->until_ns : s->first_ns + 1;
+  for (size_t i = 0; i < count; i++) {
+    const struct sighting *other = &sightings[i];
+
+    if (other->current && !other->given_up && other->process != s->process &&
+        kin[other->process].boot == kin[s->process].boot && other->last_ns >= s->until_ns)
+      return true;
+  }
+  return false;
 }
 
-/*
- * How long a sighting may stand for sharing.  A page that was mapped exactly
- * once when it was looked at was shared in between at most (a child that came
- * and went), so it counts from its first to its last look and not a moment longer:
- * after that the frame may have become another process's.
- */
-static uint64_t share_end(const struct sighting *s)
+void verdict_drop_given_up(const struct kin *kin, struct sighting *sightings, size_t count)
 {
-  uint64_t end = hold_end(s);
+  for (size_t i = 0; i < count; i++) {
+    struct sighting *s = &sightings[i];
 
-  return s->state & VT_PG_EXCLUSIVE && s->last_ns + 1 < end ? s->last_ns + 1 : end;
-}
-
-static uint64_t later(uint64_t a, uint64_t b)
-{
-  return a > b ? a : b;
-}
-
-static uint64_t earlier(uint64_t a, uint64_t b)
-{
-  return a < b ? a : b;
-}
-
-bool sightings_overlap(const struct kin *kin, const struct sighting *a, const struct sighting *b)
-{
-  return kin[a->process].boot == kin[b->process].boot &&
-         later(a->first_ns, b->first_ns) < earlier(hold_end(a), hold_end(b));
-}
-
-static bool begins(const char *text, const char *start)
-{
-  return strncmp(text, start, strlen(start)) == 0;
-}
-
-/* Shared mappings of what lives in memory alone are memory, even where nobody may write. */
-static bool is_memory(const struct vma *vma)
-{
-  if (!vma || !(vma->flags & VT_VMA_SHARED))
-    return false;
-  return vma->flags & VT_VMA_W || begins(vma->path, "/dev/shm/") || begins(vma->path, "/memfd:") ||
-         begins(vma->path, "/SYSV") || begins(vma->path, "/dev/zero") || !*vma->path;
-}
-
-/* The vDSO is a shared object that the kernel brings along: to a program it is a file. */
-static bool is_file(const struct vma *vma)
-{
-  return vma && (vma->inode || begins(vma->path, "[vdso]") || begins(vma->path, "[vvar"));
-}
-
-static enum verdict kind_of_share(const struct kin *kin, const struct sighting *a, const struct sighting *b)
-{
-  if ((a->state | b->state) & VT_PG_KSM)
-    return VERDICT_KSM;
-  if (is_memory(a->vma) || is_memory(b->vma))
-    return VERDICT_SHARED_MEMORY;
-  if ((a->state | b->state) & VT_PG_FILE)
-    return is_file(a->vma) || is_file(b->vma) ? VERDICT_SHARED_FILE : VERDICT_UNKNOWN;
-  if (!((a->state | b->state) & VT_PG_ZERO_KNOWN))
-    return VERDICT_UNKNOWN; /* it may be the zero page, which is nobody's */
-  return kin[a->process].family == kin[b->process].family ? VERDICT_SHARED_COW : VERDICT_UNKNOWN;
-}
-
-struct share sightings_share(const struct kin *kin, const struct sighting *a, const struct sighting *b)
-{
-  struct share share = {.from_ns = later(a->first_ns, b->first_ns), .until_ns = earlier(share_end(a), share_end(b))};
-
-  share.found = kin[a->process].boot == kin[b->process].boot && share.from_ns < share.until_ns &&
-                !(a->state & b->state & VT_PG_EXCLUSIVE);
-  share.in_force = a->standing && b->standing;
-  share.kind = kind_of_share(kin, a, b);
-  return share;
-}
-
-static int rank_of_share(enum verdict kind)
-{
-  static const int ranks[VERDICT_COUNT] = {
-      [VERDICT_SHARED_MEMORY] = 4, [VERDICT_SHARED_FILE] = 3, [VERDICT_SHARED_COW] = 2, [VERDICT_KSM] = 1};
-
-  return ranks[kind];
-}
-
-bool share_is_better(const struct share *a, const struct share *b)
-{
-  if (!a->found || !b->found)
-    return a->found;
-  if (a->in_force != b->in_force)
-    return a->in_force;
-  if (a->in_force && rank_of_share(a->kind) != rank_of_share(b->kind))
-    return rank_of_share(a->kind) > rank_of_share(b->kind);
-  return a->until_ns > b->until_ns;
+    if (!s->current || !s->given_up || !is_kept_by_other(kin, sightings, count, s))
+      continue;
+    s->current = false;
+    for (struct sighting *past = s;; past--) {
+      past->standing = false;
+      if (past == sightings || past[-1].process != s->process)
+        break;
+    }
+  }
 }
 
 /* Of the sightings so far, the one that lasts longest, and the longest of those with another key. */
@@ -160,9 +92,10 @@ static const struct sighting *lasting_other(const struct lasting *l, uint64_t ke
   return l->best && l->best_key == key ? l->second : l->best;
 }
 
-/* Both kinds of answer about the frames at this address: what is in force, and what was before. */
+/* What the frames at this address say: what is in force, what was before, and how many frames stand. */
 struct shares {
   struct share present, past;
+  size_t chains; /* groups of processes that have one frame, each at the time of the next */
 };
 
 static void shares_add(struct shares *shares, const struct share *share)
@@ -173,52 +106,58 @@ static void shares_add(struct shares *shares, const struct share *share)
     *kept = *share;
 }
 
-static bool has_frame(const struct sighting *s)
+/* By what sightings are told apart when the longest-lasting are looked for: standing, exclusive, and by which end. */
+enum { LASTING_STANDING = 1, LASTING_EXCLUSIVE = 2, LASTING_LOOK = 4, LASTING_WAYS = 8 };
+
+static uint32_t chain_of(uint32_t *chain, uint32_t process)
 {
-  return s->pfn && s->state & VT_PG_PRESENT && !(s->state & VT_PG_ZERO);
+  while (chain[process] != process) {
+    chain[process] = chain[chain[process]];
+    process = chain[process];
+  }
+  return process;
 }
 
-/*
- * Looks for two processes that held the frame of this group (sorted by time) at
- * the same time.  It is enough to compare each with those before it that last
- * longest, of pages mapped once and of others, since the two are held to
- * different ends; and, for what is in force, among those that stand.
- */
-static void share_in_group(const struct kin *kin, const struct sighting *const *group, size_t count,
-                           struct shares *shares)
+/* Adds what s has in common with the longest-lasting before it, and joins the chains of those that share now. */
+static void share_with_earlier(const struct kin *kin, const struct lasting *held, const struct sighting *s,
+                               struct shares *shares, uint32_t *chain)
 {
-  struct lasting held[2][2] = {0}; /* by standing, by exclusive */
+  for (unsigned way = 0; way < LASTING_WAYS; way++) {
+    const struct sighting *other = lasting_other(&held[way], s->process);
+    struct share share;
 
+    if (!other)
+      continue;
+    share = sightings_share(kin, other, s);
+    shares_add(shares, &share);
+    if (share.found && share.in_force)
+      chain[chain_of(chain, s->process)] = chain_of(chain, other->process);
+  }
+}
+
+/* Looks for processes that held the frame of this group (sorted by time) at one time. */
+static void share_in_group(const struct kin *kin, const struct sighting *const *group, size_t count,
+                           struct shares *shares, uint32_t *chain)
+{
+  struct lasting held[LASTING_WAYS] = {0};
+
+  for (size_t i = 0; i < count; i++)
+    chain[group[i]->process] = group[i]->process;
   for (size_t i = 0; i < count; i++) {
     const struct sighting *s = group[i];
+    unsigned way = (s->standing ? LASTING_STANDING : 0) | (s->state & VT_PG_EXCLUSIVE ? LASTING_EXCLUSIVE : 0);
 
-    for (unsigned which = 0; which < 4; which++) {
-      const struct sighting *other = lasting_other(&held[which >> 1][which & 1], s->process);
-      struct share share;
-
-      if (!other)
-        continue;
-      share = sightings_share(kin, other, s);
-      shares_add(shares, &share);
-    }
-    lasting_add(&held[s->standing][!!(s->state & VT_PG_EXCLUSIVE)], s, share_end(s), s->process);
+    share_with_earlier(kin, held, s, shares, chain);
+    lasting_add(&held[way], s, s->last_ns, s->process);
+    lasting_add(&held[way | LASTING_LOOK], s, s->look_ns, s->process);
   }
+  for (size_t i = 0; i < count; i++)
+    shares->chains += group[i]->current && chain_of(chain, group[i]->process) == group[i]->process;
 }
 
 static int compare(uint64_t a, uint64_t b)
 {
   return (a > b) - (a < b);
-}
-
-static int compare_by_frame(const void *a, const void *b, void *kin_arg)
-{
-  const struct sighting *x = *(const struct sighting *const *)a, *y = *(const struct sighting *const *)b;
-  const struct kin *kin = kin_arg;
-  int order = compare(kin[x->process].boot, kin[y->process].boot);
-
-  if (!order)
-    order = compare(x->pfn, y->pfn);
-  return order ? order : compare(x->first_ns, y->first_ns);
 }
 
 static int compare_by_time(const void *a, const void *b, void *kin_arg)
@@ -230,13 +169,25 @@ static int compare_by_time(const void *a, const void *b, void *kin_arg)
   return order ? order : compare(x->first_ns, y->first_ns);
 }
 
-static void find_shares(const struct kin *kin, const struct sighting *sightings, size_t count, struct shares *shares,
-                        const struct sighting **order)
+static int compare_by_frame(const void *a, const void *b, void *kin_arg)
 {
+  const struct sighting *x = *(const struct sighting *const *)a, *y = *(const struct sighting *const *)b;
+  const struct kin *kin = kin_arg;
+  int order = compare(kin[x->process].boot, kin[y->process].boot);
+
+  if (!order)
+    order = compare(x->pfn, y->pfn);
+  return order ? order : compare_by_time(a, b, kin_arg);
+}
+
+static void find_shares(const struct kin *kin, const struct sighting *sightings, size_t count, struct shares *shares,
+                        const struct verdict_room *room)
+{
+  const struct sighting **order = room->order;
   size_t n = 0;
 
   for (size_t i = 0; i < count; i++) {
-    if (has_frame(&sightings[i]))
+    if (sighting_has_frame(&sightings[i]))
       order[n++] = &sightings[i];
   }
   qsort_r(order, n, sizeof *order, compare_by_frame, (void *)kin);
@@ -244,8 +195,7 @@ static void find_shares(const struct kin *kin, const struct sighting *sightings,
     for (end = start + 1; end < n && order[end]->pfn == order[start]->pfn &&
                           kin[order[end]->process].boot == kin[order[start]->process].boot;)
       end++;
-    if (end - start > 1)
-      share_in_group(kin, order + start, end - start, shares);
+    share_in_group(kin, order + start, end - start, shares, room->chain);
   }
 }
 
@@ -256,17 +206,11 @@ struct present {
   bool vague;     /* one that overlaps others may be the same frame as theirs */
 };
 
-/* Hidden, and bit 56 does not tell it from the others either.  A page merged by KSM is nobody's own. */
-static bool is_vague(const struct sighting *s)
-{
-  if (!(s->state & VT_PG_PRESENT))
-    return false; /* no frame at all */
-  if (s->state & VT_PG_KSM)
-    return true;
-  return !s->pfn && !(s->state & (VT_PG_EXCLUSIVE | VT_PG_ZERO));
-}
+/* The longest-lasting of one boot so far: of all, of those with visible frames (by end and by look), of vague ones. */
+struct standing {
+  struct lasting all, known, seen, vague;
+};
 
-/* Whether s meets the longest-lasting one of another process. */
 static bool overlaps(const struct kin *kin, const struct lasting *l, const struct sighting *s)
 {
   const struct sighting *other = lasting_other(l, s->process);
@@ -274,11 +218,35 @@ static bool overlaps(const struct kin *kin, const struct lasting *l, const struc
   return other && sightings_overlap(kin, other, s);
 }
 
+static bool differs(const struct kin *kin, const struct lasting *l, const struct sighting *s)
+{
+  const struct sighting *other = lasting_other(l, s->pfn);
+
+  return other && sightings_differ(kin, other, s);
+}
+
+static void compare_standing(const struct kin *kin, const struct sighting *s, struct standing *before,
+                             struct present *present)
+{
+  bool vague = sighting_is_vague(s), known = sighting_has_frame(s);
+
+  present->overlap |= overlaps(kin, &before->all, s);
+  present->vague |= overlaps(kin, &before->vague, s) || (vague && overlaps(kin, &before->all, s));
+  present->different |= known && (differs(kin, &before->known, s) || differs(kin, &before->seen, s));
+  lasting_add(&before->all, s, s->tenure_last_ns, s->process);
+  if (known) {
+    lasting_add(&before->known, s, s->tenure_last_ns, s->pfn);
+    lasting_add(&before->seen, s, s->tenure_look_ns, s->pfn);
+  }
+  if (vague)
+    lasting_add(&before->vague, s, s->tenure_last_ns, s->process);
+}
+
 static struct present compare_present(const struct kin *kin, const struct sighting *sightings, size_t count,
                                       const struct sighting **order)
 {
-  struct lasting all = {0}, known = {0}, vague = {0};
   struct present present = {0};
+  struct standing before = {0};
   size_t n = 0;
 
   for (size_t i = 0; i < count; i++) {
@@ -287,69 +255,67 @@ static struct present compare_present(const struct kin *kin, const struct sighti
   }
   qsort_r(order, n, sizeof *order, compare_by_time, (void *)kin);
   for (size_t i = 0; i < n; i++) {
-    const struct sighting *s = order[i];
-    uint64_t frame = s->state & VT_PG_ZERO ? 0 : s->pfn; /* all zero pages are alike, seen or hidden */
-    bool is_known = s->pfn || s->state & VT_PG_ZERO;
-    const struct sighting *other = lasting_other(&known, frame);
-
-    if (i && kin[order[i - 1]->process].boot != kin[s->process].boot) {
-      all = known = vague = (struct lasting){0};
-      other = NULL;
-    }
-    present.overlap |= overlaps(kin, &all, s);
-    present.vague |= overlaps(kin, &vague, s) || (is_vague(s) && overlaps(kin, &all, s));
-    present.different |= is_known && other && sightings_overlap(kin, other, s);
-    lasting_add(&all, s, hold_end(s), s->process);
-    if (is_known)
-      lasting_add(&known, s, hold_end(s), frame);
-    if (is_vague(s))
-      lasting_add(&vague, s, hold_end(s), s->process);
+    if (i && kin[order[i - 1]->process].boot != kin[order[i]->process].boot)
+      before = (struct standing){0};
+    compare_standing(kin, order[i], &before, &present);
   }
   return present;
 }
 
-/* What one sighting says without any other. */
-static enum verdict verdict_alone(const struct sighting *s)
+/* Who has the page now. */
+struct holders {
+  size_t frames; /* with a frame, seen or hidden */
+  size_t hidden; /* of them, with a hidden number */
+  size_t zero;   /* the zero page */
+  size_t all;
+};
+
+static struct holders count_holders(const struct sighting *sightings, size_t count)
 {
-  if (!(s->state & VT_PG_PRESENT))
-    return s->state & VT_PG_SWAPPED ? VERDICT_SWAPPED : VERDICT_UNKNOWN;
-  if (s->state & VT_PG_ZERO)
-    return VERDICT_ZERO;
-  if (s->state & VT_PG_KSM)
-    return VERDICT_KSM;
-  if (s->state & VT_PG_EXCLUSIVE)
-    return VERDICT_EXCLUSIVE;
-  /* Mapped more than once, by whomever: for a page of a file that is the whole story. */
-  if (is_memory(s->vma))
-    return VERDICT_SHARED_MEMORY;
-  return s->state & VT_PG_FILE && is_file(s->vma) ? VERDICT_SHARED_FILE : VERDICT_UNKNOWN;
+  struct holders h = {0};
+
+  for (size_t i = 0; i < count; i++) {
+    const struct sighting *s = &sightings[i];
+
+    if (!s->current)
+      continue;
+    h.all++;
+    h.zero += s->state & VT_PG_PRESENT && s->state & VT_PG_ZERO;
+    h.frames += s->state & VT_PG_PRESENT && !(s->state & VT_PG_ZERO);
+    h.hidden += s->state & VT_PG_PRESENT && !(s->state & VT_PG_ZERO) && !s->pfn;
+  }
+  return h;
 }
 
 /* Joins what is said of one address in two processes that cannot be compared. */
 static enum verdict join(enum verdict a, enum verdict b)
 {
-  if (rank_of_share(a) || rank_of_share(b))
-    return rank_of_share(a) >= rank_of_share(b) ? a : b;
   if (a == b)
     return a;
-  if (a == VERDICT_UNKNOWN || b == VERDICT_UNKNOWN)
+  if (a == VERDICT_KSM || b == VERDICT_KSM)
+    return VERDICT_KSM;
+  if (a == VERDICT_UNKNOWN || b == VERDICT_UNKNOWN || share_rank(a) || share_rank(b))
     return VERDICT_UNKNOWN;
   return a == VERDICT_EXCLUSIVE || b == VERDICT_EXCLUSIVE ? VERDICT_EXCLUSIVE : VERDICT_UNKNOWN;
 }
 
-static struct claim claim_alone(const struct sighting *sightings, size_t count)
+/* What each says alone, where all say the same; sharing, where it is the same page of one object. */
+static struct claim claim_alone(const struct kin *kin, const struct sighting *sightings, size_t count)
 {
-  struct claim claim = {.verdict = VERDICT_COUNT};
+  struct claim claim = {.verdict = VERDICT_UNKNOWN};
+  const struct sighting *first = NULL;
 
   for (size_t i = 0; i < count; i++) {
-    if (sightings[i].current) {
-      enum verdict alone = verdict_alone(&sightings[i]);
+    const struct sighting *s = &sightings[i];
+    enum verdict alone = sighting_alone(s);
 
-      claim.verdict = claim.verdict == VERDICT_COUNT ? alone : join(claim.verdict, alone);
-    }
+    if (!s->current)
+      continue;
+    if (first && share_rank(alone) > share_rank(VERDICT_KSM) && !sightings_same_object(kin, first, s))
+      alone = VERDICT_UNKNOWN;
+    claim.verdict = first ? join(claim.verdict, alone) : alone;
+    first = first ? first : s;
   }
-  if (claim.verdict == VERDICT_COUNT)
-    claim.verdict = VERDICT_UNKNOWN;
   if (claim.verdict == VERDICT_EXCLUSIVE)
     claim.evidence = EVIDENCE_EXCLUSIVE;
   else if (claim.verdict != VERDICT_UNKNOWN)
@@ -357,26 +323,35 @@ static struct claim claim_alone(const struct sighting *sightings, size_t count)
   return claim;
 }
 
-struct claim verdict_page(const struct kin *kin, const struct sighting *sightings, size_t count,
-                          const struct elsewhere *elsewhere, size_t elsewhere_count, const struct sighting **order)
+/* Of one process's page alone: what its frame is at other addresses. */
+static void add_elsewhere(struct shares *shares, const struct elsewhere *elsewhere, size_t count)
 {
+  for (size_t i = 0; i < count; i++)
+    shares_add(shares, &elsewhere[i].share);
+}
+
+struct claim verdict_page(const struct kin *kin, const struct sighting *sightings, size_t count,
+                          const struct elsewhere *elsewhere, size_t elsewhere_count, const struct verdict_room *room)
+{
+  struct holders holders = count_holders(sightings, count);
   struct shares shares = {0};
   struct present present;
   struct claim claim;
 
-  find_shares(kin, sightings, count, &shares, order);
-  for (size_t i = 0; i < elsewhere_count; i++)
-    shares_add(&shares, &elsewhere[i].share);
-  present = compare_present(kin, sightings, count, order);
+  find_shares(kin, sightings, count, &shares, room);
+  present = compare_present(kin, sightings, count, room->order);
+  if (holders.all == 1)
+    add_elsewhere(&shares, elsewhere, elsewhere_count);
 
-  if (shares.present.found)
-    claim = (struct claim){.verdict = shares.present.kind, .evidence = EVIDENCE_FRAMES};
-  else if (present.different && !present.vague)
+  if (present.different && !present.vague)
     claim = (struct claim){.verdict = VERDICT_PRIVATE, .evidence = EVIDENCE_FRAMES};
-  else if (shares.past.found && !present.overlap)
+  else if (shares.present.found && shares.chains == 1 && !holders.hidden)
+    claim = (struct claim){.verdict = shares.present.kind, .evidence = EVIDENCE_FRAMES};
+  else if (shares.past.found && !present.overlap && holders.all == 2 && holders.frames == 2)
     claim = (struct claim){.verdict = shares.past.kind, .evidence = EVIDENCE_FRAMES};
   else
-    claim = claim_alone(sightings, count);
+    claim = claim_alone(kin, sightings, count);
+  claim.beside_zero = holders.zero && holders.frames;
   if (shares.past.found && shares.past.kind != claim.verdict) {
     claim.changed = true;
     claim.before = shares.past.kind;

@@ -1,10 +1,18 @@
 /*
- * What may be claimed about a page, and on which evidence.  Pure functions of
- * sightings: no traces, no output, no allocation.
+ * The verdict on a page: what may be said of one address in several processes,
+ * and on which evidence.  Pure functions of sightings: no traces, no output, no allocation.
+ * What two sightings say about each other is share.h's.
  *
- * The rules: a frame number means something only within one boot and at one
- * time, so two sightings are compared only where they overlap.  A hidden
- * number equals nothing.  What cannot be shown is unknown.
+ *   verdict         what it takes, of all who have the page now (zero pages and swapped ones have no frame)
+ *   --------------  ------------------------------------------------------------------------------------
+ *   private         two of them had different frames at one time, and nobody hides a number that may be equal
+ *   shared-*, ksm   all their frames are one, each shared with the next; or nothing contradicts what two had while
+ *                   both were there; or the one that has the page shares its frame at another address
+ *   shared-*        by the page's flags alone: each page is mapped more than once, and all are the same page of one
+ * object exclusive       bit 56 of each page that there is zero, swapped,  all of them are ksm unknown         all
+ * else: groups that cannot be compared, hidden numbers
+ *
+ * Who gave a page up while another one kept it has it no more: what both had is what it was before.
  */
 #ifndef VMTRACE_VERDICT_H
 #define VMTRACE_VERDICT_H
@@ -15,19 +23,7 @@
 
 #include "model/kin.h"
 #include "model/process_picture.h"
-
-enum verdict {
-  VERDICT_PRIVATE,       /* same address, different frames at the same time */
-  VERDICT_EXCLUSIVE,     /* mapped exactly once on this machine */
-  VERDICT_SHARED_COW,    /* one frame, inherited by fork and not written since */
-  VERDICT_SHARED_MEMORY, /* one frame of a shared mapping */
-  VERDICT_SHARED_FILE,   /* one frame of a file */
-  VERDICT_KSM,           /* equal pages merged by the kernel */
-  VERDICT_ZERO,          /* the kernel's zero page: read, never written */
-  VERDICT_SWAPPED,
-  VERDICT_UNKNOWN,
-  VERDICT_COUNT
-};
+#include "model/share.h"
 
 enum evidence {
   EVIDENCE_NONE,
@@ -41,14 +37,6 @@ enum evidence {
 const char *verdict_name(enum verdict verdict);
 const char *evidence_name(enum evidence evidence);
 
-/* One frame that two processes held at the same time. */
-struct share {
-  bool found;
-  bool in_force;     /* nothing later is known of the page in either process */
-  enum verdict kind; /* SHARED_*, KSM, or UNKNOWN when nothing explains it */
-  uint64_t from_ns, until_ns;
-};
-
 /* A page whose frame another process held at the same time, but at another address. */
 struct elsewhere {
   uint32_t owner;   /* whose page this is about */
@@ -60,27 +48,27 @@ struct elsewhere {
 struct claim {
   enum verdict verdict;
   enum evidence evidence;
-  bool changed; /* it was something else before */
+  bool beside_zero; /* some have written, others have the zero page still */
+  bool changed;     /* it was something else before */
   enum verdict before;
   uint64_t before_ns; /* until when: CLOCK_MONOTONIC */
 };
 
-/* Whether a and b, of different processes, were held at the same time on the same machine. */
-bool sightings_overlap(const struct kin *kin, const struct sighting *a, const struct sighting *b);
+/* Sightings as verdict_page takes them: of those who gave the page up while another one kept it, none is current. */
+void verdict_drop_given_up(const struct kin *kin, struct sighting *sightings, size_t count);
 
-/* Whether, when and why a and b, sightings of different processes with the same visible frame, show one shared frame.
- */
-struct share sightings_share(const struct kin *kin, const struct sighting *a, const struct sighting *b);
-
-/* The better of two: what is in force, then the more telling kind, then the later. */
-bool share_is_better(const struct share *a, const struct share *b);
+/* Room that verdict_page works in. */
+struct verdict_room {
+  const struct sighting **order; /* for as many as there are sightings */
+  uint32_t *chain;               /* for as many as there are processes */
+};
 
 /*
  * The verdict on one address: sightings of all processes, grouped by process
- * in ascending order and by time within one, exactly one of each process
- * current.  elsewhere may be NULL with 0.  order is scratch for count pointers.
+ * in ascending order and by time within one, at most one of each process
+ * current.  elsewhere may be NULL with 0.
  */
 struct claim verdict_page(const struct kin *kin, const struct sighting *sightings, size_t count,
-                          const struct elsewhere *elsewhere, size_t elsewhere_count, const struct sighting **order);
+                          const struct elsewhere *elsewhere, size_t elsewhere_count, const struct verdict_room *room);
 
 #endif

@@ -38,6 +38,9 @@
 /* vt_file_header.ended */
 enum vt_ended { VT_ENDED_UNKNOWN = 0, VT_ENDED_EXIT = 1, VT_ENDED_SIGNAL = 2, VT_ENDED_EXEC = 3 };
 
+/* vt_file_header.origin: how the image came to be.  Only the child of a fork begins with memory of its parent's. */
+enum vt_origin { VT_ORIGIN_UNKNOWN = 0, VT_ORIGIN_FORK = 1, VT_ORIGIN_IMAGE = 2 };
+
 /* Why events are missing, or why tracing stopped: vt_file_header.stop_reason and VT_R_LOSS. */
 enum vt_loss {
   VT_LOSS_NONE = 0,
@@ -95,7 +98,8 @@ struct vt_file_header {
   uint64_t nondet_ns;     /* when the first address was not kept */
   uint64_t last_ns;       /* CLOCK_MONOTONIC of the sampler's latest sign of life; 0: no sampler */
   uint64_t marks;         /* MARK records: at least as many as there are */
-  uint64_t reserved[7];
+  uint64_t origin;        /* enum vt_origin; 0: unknown */
+  uint64_t reserved[6];
 
   char host[64];  /* NUL-terminated, as all strings here */
   char exe[1024]; /* /proc/self/exe */
@@ -268,6 +272,7 @@ enum vt_sample_reason {
 #define VT_VMA_W 2u
 #define VT_VMA_X 4u
 #define VT_VMA_SHARED 8u
+#define VT_VMA_HUGETLB 16u /* pages of a pool that the kernel keeps apart and does not count as resident */
 
 /* VT_R_VALUE.type */
 enum vt_value_type {

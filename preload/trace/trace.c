@@ -27,6 +27,7 @@ struct trace_state *trace_state = &no_state;
 
 /* What a child of fork must know of its parent: not wiped. */
 static uint8_t own_id[16], parent_id[16];
+static bool is_forked; /* this image began as a copy of its parent's memory */
 static uint32_t (*surprise_fork)(uint32_t stack);
 
 static const struct {
@@ -120,6 +121,7 @@ static int header_make(const struct trace_config *config)
     return error;
   sys_random(own_id, sizeof own_id);
   header_fill(header, config, own_id, parent_id, trace_state->pid);
+  header->origin = is_forked ? VT_ORIGIN_FORK : VT_ORIGIN_IMAGE;
   header->claimed = reserved;
   trace_state->reserved = reserved;
   __atomic_store_n(&trace_state->header, header, __ATOMIC_RELEASE);
@@ -309,6 +311,7 @@ void trace_renew(void)
   struct trace_state *state = trace_state;
   bool told = state->wiped; /* in a child: that the page is wiped, and it is not (qemu's madvise says yes to all) */
 
+  is_forked = true;
   if (state == &no_state)
     return;
   /* Where the kernel did not wipe and unmap, it is done by hand. */

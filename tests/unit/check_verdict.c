@@ -17,9 +17,9 @@
 
 #define SIGHTINGS_MAX 16
 
-/* Processes 0 to 2 are one family, 3 a stranger on the same boot, 4 ran on another boot, under the same family number.
- */
-static const struct kin kin[] = {{0, 0}, {0, 0}, {0, 0}, {0, 3}, {4, 0}};
+/* Processes 0 to 2 are one family, 3 a stranger on the same boot, 4 and 5 ran on another boot, under the same family
+ * number. */
+static const struct kin kin[] = {{0, 0}, {0, 0}, {0, 0}, {0, 3}, {4, 0}, {4, 0}};
 enum { STRANGER = 3, OTHER_BOOT = 4 };
 
 static const struct vma anonymous = {.flags = VT_VMA_R | VT_VMA_W, .path = ""};
@@ -27,6 +27,16 @@ static const struct vma text = {.flags = VT_VMA_R | VT_VMA_X, .inode = 7, .path 
 static const struct vma shared_readonly = {.flags = VT_VMA_R | VT_VMA_SHARED, .inode = 8, .path = "/data"};
 static const struct vma shared_writable = {.flags = VT_VMA_R | VT_VMA_W | VT_VMA_SHARED, .inode = 8, .path = "/data"};
 static const struct vma memfd = {.flags = VT_VMA_R | VT_VMA_SHARED, .inode = 9, .path = "/memfd:x (deleted)"};
+static const struct vma memory = {
+    .flags = VT_VMA_R | VT_VMA_W | VT_VMA_SHARED, .dev = 1, .inode = 9, .path = "/dev/zero"};
+static const struct vma other_memory = {
+    .flags = VT_VMA_R | VT_VMA_W | VT_VMA_SHARED, .dev = 1, .inode = 10, .path = "/dev/zero"};
+static const struct vma other_device = {
+    .flags = VT_VMA_R | VT_VMA_W | VT_VMA_SHARED, .dev = 2, .inode = 9, .path = "/dev/zero"};
+static const struct vma segment = {
+    .flags = VT_VMA_R | VT_VMA_W | VT_VMA_SHARED, .dev = 1, .inode = 7, .path = "/SYSV00000000 (deleted)"};
+static const struct vma same_number = {
+    .flags = VT_VMA_R | VT_VMA_W | VT_VMA_SHARED, .dev = 1, .inode = 7, .path = "/memfd:x (deleted)"};
 static const struct vma vdso = {.flags = VT_VMA_R | VT_VMA_X, .path = "[vdso]"};
 
 static struct sighting sightings[SIGHTINGS_MAX];
@@ -47,6 +57,8 @@ static struct sighting *see(uint32_t process, uint32_t state, uint64_t pfn, uint
   s->last_ns = until == END ? END : until - 10;
   if (s->last_ns < from)
     s->last_ns = from;
+  s->look_ns = s->last_ns;
+  s->page = 0x200;
   s->vma = &anonymous;
   s->current = s->standing = true;
   if (s > sightings && s[-1].process == process)
@@ -56,11 +68,36 @@ static struct sighting *see(uint32_t process, uint32_t state, uint64_t pfn, uint
   return s;
 }
 
-static struct claim judge(void)
+/* As picture_history does, for what a test has changed by hand, too. */
+static void find_tenures(void)
+{
+  for (size_t i = 0; i < count; i++) {
+    struct sighting *s = &sightings[i];
+    bool goes_on = i && s[-1].process == s->process && s->pfn && s->pfn == s[-1].pfn && s[-1].until_ns == s->first_ns;
+
+    s->tenure_ns = goes_on ? s[-1].tenure_ns : s->first_ns;
+  }
+  for (size_t i = count; i-- > 0;) {
+    struct sighting *s = &sightings[i];
+    bool goes_on = i + 1 < count && s[1].process == s->process && s[1].tenure_ns != s[1].first_ns;
+
+    s->tenure_look_ns = goes_on ? s[1].tenure_look_ns : s->look_ns;
+    s->tenure_last_ns = goes_on ? s[1].tenure_last_ns : s->last_ns;
+  }
+}
+
+static struct claim judge_with(const struct elsewhere *elsewhere, size_t elsewhere_count)
 {
   const struct sighting *order[SIGHTINGS_MAX];
+  uint32_t chain[sizeof kin / sizeof *kin];
 
-  return verdict_page(kin, sightings, count, NULL, 0, order);
+  find_tenures();
+  return verdict_page(kin, sightings, count, elsewhere, elsewhere_count, &(struct verdict_room){order, chain});
+}
+
+static struct claim judge(void)
+{
+  return judge_with(NULL, 0);
 }
 
 static void expect(enum verdict verdict, enum evidence evidence)
@@ -83,9 +120,146 @@ END_TEST
 START_TEST(reuse_is_no_sharing)
 {
   see(0, ANON, 100, 0, 500);
-  see(1, ANON, 100, 500, END);
+  see(STRANGER, ANON, 100, 491, END);
   expect(VERDICT_UNKNOWN, EVIDENCE_NONE);
-  sightings[1].first_ns = 499; /* one nanosecond together */
+  sightings[1].first_ns = 490; /* seen in both at one time */
+  expect(VERDICT_UNKNOWN, EVIDENCE_FRAMES);
+  sightings[1].process = 1;
+  expect(VERDICT_SHARED_COW, EVIDENCE_FRAMES);
+  sightings[1].first_ns = 500;
+  expect(VERDICT_UNKNOWN, EVIDENCE_NONE);
+}
+END_TEST
+
+/* A relative by fork dropped its page behind the last look at it, and the other got the frame anew: alone. */
+START_TEST(reused_frame_is_exclusive)
+{
+  see(0, ANON, 100, 0, 500)->given_up = true;
+  sightings[0].last_ns = sightings[0].look_ns = 0;
+  see(1, OWN, 100, 300, END);
+  verdict_drop_given_up(kin, sightings, count);
+  expect(VERDICT_EXCLUSIVE, EVIDENCE_EXCLUSIVE);
+  ck_assert(!judge().changed);
+  sightings[0].current = sightings[0].standing = true;
+  sightings[1].state = ANON; /* mapped more than once: it is the inherited one */
+  expect(VERDICT_SHARED_COW, EVIDENCE_FRAMES);
+  sightings[1].page++; /* at another address it is not */
+  ck_assert_int_ne(judge().verdict, VERDICT_SHARED_COW);
+}
+END_TEST
+
+/* Killed long behind the last look: what stood there last counts for what it can be only. */
+START_TEST(behind_the_last_look)
+{
+  see(0, ANON, 100, 0, END)->look_ns = 10;
+  see(1, OWN, 100, 300, END);
+  expect(VERDICT_UNKNOWN, EVIDENCE_NONE);
+  sightings[1].state = ANON;
+  expect(VERDICT_SHARED_COW, EVIDENCE_FRAMES);
+  sightings[1].process = STRANGER;
+  expect(VERDICT_UNKNOWN, EVIDENCE_NONE);
+  sightings[0].vma = sightings[1].vma = &text;
+  sightings[0].state = sightings[1].state = OF_FILE; /* the same page of the same file */
+  expect(VERDICT_SHARED_FILE, EVIDENCE_FRAMES);
+  sightings[1].offset = 4096;
+  ck_assert(!sightings_share(kin, &sightings[0], &sightings[1]).found);
+}
+END_TEST
+
+START_TEST(differ_behind_the_last_look)
+{
+  see(0, OWN, 100, 0, END)->look_ns = 10;
+  see(1, OWN, 200, 300, END);
+  expect(VERDICT_PRIVATE, EVIDENCE_FRAMES);
+  sightings[1].state = ANON; /* 100 may have moved to 200 before the fork */
+  expect(VERDICT_UNKNOWN, EVIDENCE_NONE);
+  sightings[1].process = STRANGER;
+  expect(VERDICT_PRIVATE, EVIDENCE_FRAMES);
+}
+END_TEST
+
+/* Two pairs, each with one frame of its own shared memory: no four share. */
+static void two_pairs(uint64_t first_frame, uint64_t second_frame, const struct vma *second_memory)
+{
+  setup();
+  for (uint32_t i = 0; i < 4; i++) {
+    struct sighting *s = see(i, OF_FILE, i < 2 ? first_frame : second_frame, 0, END);
+
+    s->vma = i < 2 ? &memory : second_memory;
+  }
+}
+
+START_TEST(two_pairs_are_not_four)
+{
+  two_pairs(100, 200, &other_memory);
+  expect(VERDICT_PRIVATE, EVIDENCE_FRAMES);
+  two_pairs(100, 200, &other_memory);
+  sightings[2].process = OTHER_BOOT, sightings[3].process = OTHER_BOOT + 1;
+  expect(VERDICT_UNKNOWN, EVIDENCE_NONE);
+  sightings[2].pfn = sightings[3].pfn = 100;
+  expect(VERDICT_UNKNOWN, EVIDENCE_NONE);
+  two_pairs(100, 200, &other_memory);
+  for (int i = 0; i < 2; i++)
+    sightings[i].look_ns = sightings[i].last_ns = sightings[i].until_ns = 400;
+  sightings[2].first_ns = sightings[3].first_ns = 500; /* one after the other */
+  expect(VERDICT_UNKNOWN, EVIDENCE_NONE);
+  two_pairs(0, 0, &other_memory);
+  expect(VERDICT_UNKNOWN, EVIDENCE_NONE);
+  two_pairs(0, 0, &memory);
+  expect(VERDICT_SHARED_MEMORY, EVIDENCE_FLAGS);
+  sightings[3].offset = 4096; /* another page of it */
+  expect(VERDICT_UNKNOWN, EVIDENCE_NONE);
+  two_pairs(0, 0, &other_device);
+  expect(VERDICT_UNKNOWN, EVIDENCE_NONE);
+  two_pairs(0, 0, &memory);
+  sightings[3].state |= VT_PG_EXCLUSIVE;
+  expect(VERDICT_UNKNOWN, EVIDENCE_NONE);
+}
+END_TEST
+
+/* The kernel's own objects: a System V segment and a memfd may have one device and one number. */
+START_TEST(objects_of_the_kernel)
+{
+  see(0, OF_FILE, 0, 0, END)->vma = &segment;
+  see(1, OF_FILE, 0, 0, END)->vma = &segment;
+  expect(VERDICT_SHARED_MEMORY, EVIDENCE_FLAGS);
+  sightings[1].vma = &same_number;
+  expect(VERDICT_UNKNOWN, EVIDENCE_NONE);
+  sightings[1].vma = &segment;
+  sightings[1].process = STRANGER; /* segment 7 of another IPC namespace, maybe */
+  expect(VERDICT_UNKNOWN, EVIDENCE_NONE);
+}
+END_TEST
+
+/* One side gives the page up and the other keeps it: what it was before, it is no more. */
+START_TEST(given_up_by_one)
+{
+  struct claim claim;
+
+  see(0, ANON, 100, 0, 500);
+  see(0, OWN, 100, 500, END);
+  see(1, ANON, 100, 0, 500)->given_up = true;
+  verdict_drop_given_up(kin, sightings, count);
+  expect(VERDICT_EXCLUSIVE, EVIDENCE_EXCLUSIVE);
+  claim = judge();
+  ck_assert(claim.changed);
+  ck_assert_int_eq(claim.before, VERDICT_SHARED_COW);
+  ck_assert_uint_eq(claim.before_ns, 500);
+  ck_assert(!sightings[2].current && !sightings[2].standing);
+  ck_assert(sightings[1].current && sightings[0].standing);
+}
+END_TEST
+
+START_TEST(given_up_by_all)
+{
+  see(0, ANON, 100, 0, 500)->given_up = true;
+  see(1, ANON, 100, 0, 500)->given_up = true;
+  verdict_drop_given_up(kin, sightings, count);
+  expect(VERDICT_SHARED_COW, EVIDENCE_FRAMES);
+  sightings[1].given_up = false; /* ended before the other gave it up */
+  sightings[1].last_ns = sightings[1].until_ns = 400;
+  verdict_drop_given_up(kin, sightings, count);
+  ck_assert(sightings[0].current);
   expect(VERDICT_SHARED_COW, EVIDENCE_FRAMES);
 }
 END_TEST
@@ -95,7 +269,7 @@ START_TEST(one_after_the_other_is_never_private)
   see(0, OWN, 100, 0, 500);
   see(1, OWN, 200, 500, END);
   expect(VERDICT_EXCLUSIVE, EVIDENCE_EXCLUSIVE);
-  sightings[1].first_ns = 499;
+  sightings[1].first_ns = 490;
   expect(VERDICT_PRIVATE, EVIDENCE_FRAMES);
 }
 END_TEST
@@ -117,6 +291,7 @@ START_TEST(pairs_of_sightings)
   see(0, ANON, 100, 0, END);
   see(1, ANON, 100, 0, END);
   see(OTHER_BOOT, ANON, 100, 0, END);
+  find_tenures();
   ck_assert(sightings_overlap(kin, &sightings[0], &sightings[1]));
   ck_assert(sightings_share(kin, &sightings[0], &sightings[1]).found);
   ck_assert(!sightings_overlap(kin, &sightings[0], &sightings[2]));
@@ -202,11 +377,21 @@ START_TEST(zero_page_is_no_sharing)
 }
 END_TEST
 
-START_TEST(zero_page_differs_from_others)
+/* One has written, the other has not: no two frames, and nothing was copied. */
+START_TEST(zero_page_beside_a_frame)
 {
   see(0, ANON | VT_PG_ZERO, 1, 0, END);
   see(1, OWN, 100, 0, END);
+  expect(VERDICT_EXCLUSIVE, EVIDENCE_EXCLUSIVE);
+  ck_assert(judge().beside_zero);
+  see(2, OWN, 200, 0, END);
   expect(VERDICT_PRIVATE, EVIDENCE_FRAMES);
+  sightings[1].state = sightings[2].state = ANON;
+  sightings[2].pfn = 100;
+  expect(VERDICT_SHARED_COW, EVIDENCE_FRAMES);
+  ck_assert(judge().beside_zero);
+  count = 2;
+  sightings[1].state = OWN;
   sightings[0].pfn = sightings[1].pfn = 0;
   expect(VERDICT_EXCLUSIVE, EVIDENCE_EXCLUSIVE);
 }
@@ -316,8 +501,8 @@ START_TEST(three_processes)
   see(2, OWN, 300, 0, END);
   expect(VERDICT_PRIVATE, EVIDENCE_FRAMES);
   sightings[0].state = sightings[2].state = ANON;
-  sightings[2].pfn = 100; /* two of the three share */
-  expect(VERDICT_SHARED_COW, EVIDENCE_FRAMES);
+  sightings[2].pfn = 100; /* two of the three share: the third has broken it */
+  expect(VERDICT_PRIVATE, EVIDENCE_FRAMES);
   sightings[2].pfn = 0; /* it may be anybody's */
   expect(VERDICT_UNKNOWN, EVIDENCE_NONE);
   sightings[2].state = OWN;
@@ -329,9 +514,9 @@ START_TEST(those_who_never_met_do_not_count)
 {
   see(0, OWN, 100, 0, 500);
   see(1, OWN, 200, 0, 500);
-  see(2, ANON, 0, 500, END);
+  see(2, ANON, 0, 491, END);
   ck_assert_int_eq(judge().verdict, VERDICT_PRIVATE);
-  sightings[2].first_ns = 499;
+  sightings[2].first_ns = 490;
   ck_assert_int_ne(judge().verdict, VERDICT_PRIVATE);
 }
 END_TEST
@@ -375,7 +560,6 @@ END_TEST
 
 START_TEST(frames_elsewhere)
 {
-  const struct sighting *order[SIGHTINGS_MAX];
   struct elsewhere elsewhere = {.owner = 0, .process = 1, .page = 77};
   struct sighting there;
   struct claim claim;
@@ -385,14 +569,14 @@ START_TEST(frames_elsewhere)
   count = 1;
   elsewhere.share = sightings_share(kin, &sightings[0], &there);
   ck_assert(elsewhere.share.found && elsewhere.share.in_force);
-  claim = verdict_page(kin, sightings, count, &elsewhere, 1, order);
+  claim = judge_with(&elsewhere, 1);
   ck_assert_int_eq(claim.verdict, VERDICT_SHARED_FILE);
   ck_assert_int_eq(claim.evidence, EVIDENCE_FRAMES);
 
-  /* Somebody else's page at the same address does not make it private. */
-  see(STRANGER, OWN, 500, 0, END);
-  claim = verdict_page(kin, sightings, count, &elsewhere, 1, order);
-  ck_assert_int_eq(claim.verdict, VERDICT_SHARED_FILE);
+  /* A child that has copied the page: what stands at another address hides that no more. */
+  see(1, OWN, 500, 0, END);
+  claim = judge_with(&elsewhere, 1);
+  ck_assert_int_eq(claim.verdict, VERDICT_PRIVATE);
 }
 END_TEST
 
@@ -404,6 +588,13 @@ int main(void)
   tcase_add_checked_fixture(tcase, setup, NULL);
   tcase_add_test(tcase, different_frames_are_private);
   tcase_add_test(tcase, reuse_is_no_sharing);
+  tcase_add_test(tcase, reused_frame_is_exclusive);
+  tcase_add_test(tcase, behind_the_last_look);
+  tcase_add_test(tcase, differ_behind_the_last_look);
+  tcase_add_test(tcase, two_pairs_are_not_four);
+  tcase_add_test(tcase, objects_of_the_kernel);
+  tcase_add_test(tcase, given_up_by_one);
+  tcase_add_test(tcase, given_up_by_all);
   tcase_add_test(tcase, one_after_the_other_is_never_private);
   tcase_add_test(tcase, boots_are_never_compared);
   tcase_add_test(tcase, pairs_of_sightings);
@@ -412,7 +603,7 @@ int main(void)
   tcase_add_test(tcase, one_hidden_one_visible);
   tcase_add_test(tcase, kinds_of_sharing);
   tcase_add_test(tcase, zero_page_is_no_sharing);
-  tcase_add_test(tcase, zero_page_differs_from_others);
+  tcase_add_test(tcase, zero_page_beside_a_frame);
   tcase_add_test(tcase, swapped_pages);
   tcase_add_test(tcase, swapped_in_one);
   tcase_add_test(tcase, broken_copy_on_write);
