@@ -215,8 +215,8 @@ static int put_trace(const struct run_trace *t)
       allocations++;
     else if (e->type == VT_R_FREE)
       frees++;
-    else if (e->type < VT_R_SAMPLE || e->type > VT_R_VALUE)
-      others++;
+    else
+      others += reader_is_program(e);
   }
   h = reader_header(reader);
   fprintf(stderr,

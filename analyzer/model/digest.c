@@ -23,6 +23,13 @@ static void judge(struct digest *d, uint64_t seen_ns, uint64_t chunks_lost, uint
   d->deterministic = !h->nondet_reason;
 }
 
+/* Everything that is not of a block. */
+static bool take_other(struct digest *d, const struct event *e)
+{
+  heap_errors_event(d->errors, e);
+  return marks_event(&d->marks, e) && caveats_event(&d->caveats, e);
+}
+
 bool digest_read(struct digest *d, struct reader *r, void (*step)(void *arg), void *arg)
 {
   uint64_t chunks_lost = 0, records_lost = 0, seen_ns, n = 0;
@@ -40,13 +47,11 @@ bool digest_read(struct digest *d, struct reader *r, void (*step)(void *arg), vo
   while ((e = reader_next(r))) {
     d->count[e->type & (VT_R_LIMIT - 1)]++;
     stack_digest_event(&d->stacks, e);
-    if (!marks_event(&d->marks, e)) {
+    seen_ns = e->time_ns;
+    if (e->type != VT_R_ALLOC && e->type != VT_R_FREE && !take_other(d, e)) {
       digest_release(d);
       return false;
     }
-    seen_ns = e->time_ns;
-    if (e->type >= VT_R_MODULE)
-      heap_errors_event(d->errors, e);
     if (e->type == VT_R_LOSS) {
       *(e->field[0] ? &records_lost : &chunks_lost) += e->field[1];
       continue;
@@ -68,6 +73,7 @@ void digest_release(struct digest *d)
 {
   stack_digest_release(&d->stacks);
   marks_release(&d->marks);
+  caveats_release(&d->caveats);
   heap_errors_free(d->errors);
   d->errors = NULL;
 }
@@ -101,6 +107,16 @@ const char *digest_stop_words(uint32_t loss)
   };
 
   return loss < VT_LOSS_MAX ? words[loss] : "an unknown reason";
+}
+
+const char *digest_untraced_words(uint32_t untraced)
+{
+  static const char *const words[VT_UNTRACED_MAX] = {
+      [VT_UNTRACED_MALLOC] = "what the program allocates with the malloc of ",
+      [VT_UNTRACED_FAULTS] = "page faults: ",
+  };
+
+  return untraced < VT_UNTRACED_MAX && words[untraced] ? words[untraced] : "";
 }
 
 const char *digest_nondet_words(uint32_t nondet)

@@ -4,6 +4,7 @@
 #ifndef VMTRACE_DIGEST_H
 #define VMTRACE_DIGEST_H
 
+#include "model/caveats.h"
 #include "model/heap_errors.h"
 #include "model/mark_list.h"
 #include "model/stack_digest.h"
@@ -21,6 +22,7 @@ struct digest {
   bool deterministic;
   struct stack_digest stacks;
   struct marks marks;
+  struct caveats caveats;
   struct heap_errors *errors; /* names of functions are looked up when asked for */
 };
 
@@ -35,5 +37,6 @@ const char *digest_ended(const struct digest *d);
 /* Reasons in words; "" for none, "an unknown reason" for those of later versions. */
 const char *digest_stop_words(uint32_t loss);
 const char *digest_nondet_words(uint32_t nondet);
+const char *digest_untraced_words(uint32_t untraced); /* what the record's text completes */
 
 #endif

@@ -95,7 +95,7 @@ static bool read_events(struct heap_process *p, struct reader *r, const struct h
     if (++events % STEP == 0 && step)
       step(arg, reader_progress(r));
     heap_counts_event(&p->counts, e);
-    if (e->type > VT_R_SHMDT)
+    if (e->type != VT_R_ALLOC && e->type != VT_R_FREE)
       take_other(p, e);
     seen_ns = e->time_ns;
   }

@@ -58,25 +58,10 @@ static void count(struct stack_digest *s, uint32_t stack)
 
 void stack_digest_event(struct stack_digest *s, const struct event *e)
 {
-  switch (e->type) {
-  case VT_R_ALLOC:
-  case VT_R_REALLOC:
-  case VT_R_MMAP:
-  case VT_R_MUNMAP:
-  case VT_R_MREMAP:
-  case VT_R_MPROTECT:
-  case VT_R_MADVISE:
-  case VT_R_BRK:
-  case VT_R_SHMAT:
-  case VT_R_SHMDT:
+  if (vt_record_traits(e->type) & VT_T_STACK)
     count(s, e->stack);
-    break;
-  case VT_R_STACK_NODE:
+  else if (e->type == VT_R_STACK_NODE)
     define(s, e);
-    break;
-  default:
-    break;
-  }
 }
 
 /* The node of an id, if there is one that was defined. */

@@ -123,12 +123,6 @@ static enum chunk_join_result add_hot(struct chunk_join *j, struct source *s)
   return CHUNK_JOINED;
 }
 
-/* Whether the events of that type carry the stream's call stack. */
-static bool has_stack(unsigned type)
-{
-  return type == VT_R_ALLOC || (type >= VT_R_REALLOC && type <= VT_R_SHMDT);
-}
-
 /* What a record means to the stream; false: it need not be kept. */
 static bool apply(struct chunk_join *j, struct source *s, unsigned type, const uint8_t *payload)
 {
@@ -170,7 +164,7 @@ static enum chunk_join_result add_general(struct chunk_join *j, struct source *s
     return CHUNK_STOPPED;
   if (!apply(j, s, type, payload))
     return CHUNK_JOINED;
-  if (has_stack(type) && j->stack != s->stack) {
+  if (vt_record_traits(type) & VT_T_STACK && j->stack != s->stack) {
     j->stack = s->stack;
     put_number(j, VT_R_STACK, s->stack);
   }

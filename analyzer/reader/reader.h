@@ -82,4 +82,7 @@ unsigned reader_threads(const struct reader *r); /* streams of the program, with
 const char *reader_op_name(uint32_t type);
 const char *reader_field_names(uint32_t type);
 
+/* Whether the program did it; else it is the tracer's own account (samples, names of call stacks, losses). */
+bool reader_is_program(const struct event *e);
+
 #endif

@@ -23,7 +23,7 @@ static void shape_count(struct record_shape *shape)
 const struct record_shape *record_shape(uint32_t type)
 {
   static struct record_shape shapes[VT_R_LIMIT] = {
-#define X(name, number, op_name, field_names) [number] = {.op = op_name, .names = field_names},
+#define X(name, number, op_name, field_names, traits) [number] = {.op = op_name, .names = field_names},
       VT_RECORDS(X)
 #undef X
   };
@@ -45,7 +45,9 @@ const struct record_shape *record_shape(uint32_t type)
 /* Records that were given more fields later on: in older files those are not there, and read as 0. */
 static unsigned fields_at_least(uint32_t type, const struct record_shape *shape)
 {
-  return type == VT_R_HEAP_ERROR ? 2 : shape->fields;
+  uint32_t first = vt_record_traits(type) >> 8;
+
+  return first ? first : shape->fields;
 }
 
 bool record_parse(struct event *event, uint32_t type, const uint8_t *payload, size_t len)
@@ -66,6 +68,13 @@ bool record_parse(struct event *event, uint32_t type, const uint8_t *payload, si
   event->tail = shape->tail ? p : NULL;
   event->tail_len = shape->tail ? (size_t)(end - p) : 0;
   return true;
+}
+
+bool reader_is_program(const struct event *e)
+{
+  if (e->type == VT_R_THREAD && e->field[3] == VT_ROLE_SAMPLER)
+    return false;
+  return vt_record_traits(e->type) & VT_T_PROGRAM;
 }
 
 const char *reader_op_name(uint32_t type)

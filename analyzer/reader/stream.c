@@ -190,7 +190,7 @@ static enum stream_step general_apply(struct stream *s)
   struct event *e = &s->event;
 
   e->seq = s->allocs;
-  e->stack = 0;
+  e->stack = vt_record_traits(e->type) & VT_T_STACK ? s->stack : 0;
   switch (e->type) {
   case VT_R_TIME:
     clock_set(s, s->clock + e->field[0]); /* a sum that wraps is damage and moves nothing */
@@ -199,21 +199,9 @@ static enum stream_step general_apply(struct stream *s)
     if (!e->field[2])
       e->field[2] = STREAM_ALIGN;
     s->allocs++;
-    e->stack = s->stack;
     return STREAM_EVENT;
   case VT_R_REALLOC:
     s->allocs++;
-    e->stack = s->stack;
-    return STREAM_EVENT;
-  case VT_R_MMAP:
-  case VT_R_MUNMAP:
-  case VT_R_MREMAP:
-  case VT_R_MPROTECT:
-  case VT_R_MADVISE:
-  case VT_R_BRK:
-  case VT_R_SHMAT:
-  case VT_R_SHMDT:
-    e->stack = s->stack;
     return STREAM_EVENT;
   case VT_R_STACK:
     s->stack = (uint32_t)e->field[0];

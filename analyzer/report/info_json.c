@@ -10,7 +10,7 @@
 #include "report/utf8.h"
 
 /* A string value of any bytes: what is no UTF-8 becomes U+FFFD. */
-static json_t *text_value(const char *text, size_t n)
+json_t *info_text_value(const char *text, size_t n)
 {
   char *valid = malloc(n * 3 + 1);
   size_t used = 0;
@@ -32,7 +32,7 @@ static json_t *text_value(const char *text, size_t n)
 
 static json_t *string_value(const char *text)
 {
-  return text_value(text, strlen(text));
+  return info_text_value(text, strlen(text));
 }
 
 static json_t *arguments(const struct vt_file_header *h)
@@ -43,7 +43,7 @@ static json_t *arguments(const struct vt_file_header *h)
   while (p < end) {
     size_t n = strnlen(p, (size_t)(end - p));
 
-    json_array_append_new(array, text_value(p, n));
+    json_array_append_new(array, info_text_value(p, n));
     p += n + 1;
   }
   return array;
@@ -117,8 +117,9 @@ static json_t *marks_value(const struct marks *marks)
   json_t *array = json_array();
 
   for (size_t i = 0; i < marks->count; i++)
-    json_array_append_new(array, json_pack("{s:o, s:o}", "name", text_value(marks->all[i].name, marks->all[i].length),
-                                           "time_ns", number(marks->all[i].time_ns)));
+    json_array_append_new(array,
+                          json_pack("{s:o, s:o}", "name", info_text_value(marks->all[i].name, marks->all[i].length),
+                                    "time_ns", number(marks->all[i].time_ns)));
   return array;
 }
 
@@ -167,6 +168,7 @@ json_t *info_json(const struct digest *d)
   json_object_set_new(o, "deterministic", json_boolean(d->deterministic));
   json_object_set_new(o, "nondet_reason", json_string(digest_nondet_words(h->nondet_reason)));
   json_object_set_new(o, "nondet_ns", number(h->nondet_ns));
+  info_caveats_json(o, d);
   json_object_set_new(o, "damage", damage_value(d->damage));
   json_object_set_new(o, "heap_errors", info_errors_json(d));
   return o;

@@ -17,7 +17,7 @@ static void label(FILE *out, const char *name)
 }
 
 /* Names may hold bytes that a terminal would obey. */
-static void clean(FILE *out, const char *text, size_t n)
+void info_put_clean(FILE *out, const char *text, size_t n)
 {
   const uint8_t *p = (const uint8_t *)text, *end = p + n;
 
@@ -35,7 +35,7 @@ static void clean(FILE *out, const char *text, size_t n)
 static void line(FILE *out, const char *name, const char *text)
 {
   label(out, name);
-  clean(out, text, strlen(text));
+  info_put_clean(out, text, strlen(text));
   fputc('\n', out);
 }
 
@@ -125,7 +125,7 @@ static void marks(FILE *out, const struct digest *d)
     const struct mark *mark = &d->marks.all[i];
 
     label(out, name);
-    clean(out, mark->name, mark->length);
+    info_put_clean(out, mark->name, mark->length);
     fprintf(out, ", after %s\n",
             quantity_time(text, mark->time_ns > d->header->start_ns ? mark->time_ns - d->header->start_ns : 0));
     name = "";
@@ -151,6 +151,7 @@ static void completeness(FILE *out, const struct digest *d)
 
   label(out, "lost");
   fprintf(out, "%s events\n", quantity_count(n, d->lost));
+  info_losses_text(out, d);
   label(out, "complete");
   fputs(d->complete ? "yes" : "no", out);
   if (h->stop_reason) {
@@ -171,6 +172,8 @@ static void completeness(FILE *out, const struct digest *d)
     at(out, d, h->nondet_ns);
   }
   fputc('\n', out);
+  info_nondet_text(out, d);
+  info_untraced_text(out, d);
 }
 
 void info_text(FILE *out, const struct digest *d)
@@ -180,11 +183,11 @@ void info_text(FILE *out, const struct digest *d)
   line(out, "trace", reader_path(d->reader));
   label(out, "process");
   fprintf(out, "%d, child of %d, on ", h->pid, h->ppid);
-  clean(out, h->host, strlen(h->host));
+  info_put_clean(out, h->host, strlen(h->host));
   fputc('\n', out);
   line(out, "program", h->exe);
   label(out, "command line");
-  clean(out, h->cmdline, h->cmdline_len ? h->cmdline_len - 1 : 0);
+  info_put_clean(out, h->cmdline, h->cmdline_len ? h->cmdline_len - 1 : 0);
   fputc('\n', out);
   when(out, d);
   ended(out, d);

@@ -148,61 +148,81 @@ static inline uint32_t vt_chunk_check(const struct vt_chunk_header *h)
 enum vt_kind { VT_K_GENERAL = 0, VT_K_ALLOC = 1, VT_K_FREE = 2, VT_K_ALLOC_STACK = 3 };
 
 /*
- * General records: X(NAME, number, "op name", "field names").  A record is
+ * General records: X(NAME, number, "op name", "field names", traits).  A record is
  * one byte (number << 2), the payload's length as a LEB128 number, then the
  * payload: the named fields, each a LEB128 number, in order.  A name ending
  * in '*' is the tail: all remaining bytes.  Later versions may append fields
- * before the tail only by defining a new number; readers skip numbers they do
+ * to records that have no tail (VT_T_FIRST), and else only define a new number; readers skip numbers they do
  * not know.  What each field means is in FORMAT.md.
  */
+#define VT_T_PROGRAM 1u /* the program did it; without: the tracer's own account */
+#define VT_T_STACK 2u   /* its call stack is the one of the latest STACK record */
+/* It had n fields at first: the others are missing in older files, and read as 0. */
+#define VT_T_FIRST(n) ((n) << 8)
+#define VT_T_CALL (VT_T_PROGRAM | VT_T_STACK)
+
 #define VT_RECORDS(X)                                                                                                  \
-  X(TIME, 1, "time", "delta_ns")                                                                                       \
-  X(ALLOC, 2, "alloc", "addr size align")                                                                              \
-  X(FREE, 3, "free", "addr")                                                                                           \
-  X(REALLOC, 4, "realloc", "old addr size")                                                                            \
-  X(MMAP, 5, "mmap", "addr size prot flags fd offset")                                                                 \
-  X(MUNMAP, 6, "munmap", "addr size")                                                                                  \
-  X(MREMAP, 7, "mremap", "old old_size addr size flags")                                                               \
-  X(MPROTECT, 8, "mprotect", "addr size prot")                                                                         \
-  X(MADVISE, 9, "madvise", "addr size advice")                                                                         \
-  X(BRK, 10, "brk", "old addr")                                                                                        \
-  X(SHMAT, 11, "shmat", "addr size shmid")                                                                             \
-  X(SHMDT, 12, "shmdt", "addr")                                                                                        \
-  X(MODULE, 13, "module", "addr size name*")                                                                           \
-  X(MODULE_GONE, 14, "module_gone", "addr size")                                                                       \
-  X(THREAD, 15, "thread", "parent ordinal tid role")                                                                   \
-  X(THREAD_END, 16, "thread_end", "tid")                                                                               \
-  X(THREAD_NAME, 17, "thread_name", "tid name*")                                                                       \
-  X(THREAD_JOIN, 18, "thread_join", "child")                                                                           \
-  X(FORK, 19, "fork", "child")                                                                                         \
-  X(EXEC, 20, "exec", "path*")                                                                                         \
-  X(EXEC_FAILED, 21, "exec_failed", "errno")                                                                           \
-  X(SPAWN, 22, "spawn", "child path*")                                                                                 \
-  X(EXIT, 23, "exit", "status how")                                                                                    \
-  X(SIGNAL, 24, "signal", "signo")                                                                                     \
-  X(LOSS, 25, "loss", "reason events")                                                                                 \
-  X(NONDET, 26, "nondet", "reason addr")                                                                               \
-  X(HEAP_ERROR, 27, "heap_error", "kind addr block stack alloc_stack free_stack")                                      \
-  X(SAMPLE, 28, "sample", "reason flags number")                                                                       \
-  X(PAGES, 29, "pages", "addr count state pfn")                                                                        \
-  X(PFNS, 30, "pfns", "addr count state pfns*")                                                                        \
-  X(SAMPLE_END, 31, "sample_end", "number pages cost_ns")                                                              \
-  X(VMA, 32, "vma", "addr size flags dev inode offset path*")                                                          \
-  X(VMA_GONE, 33, "vma_gone", "addr size")                                                                             \
-  X(VALUE, 34, "value", "addr type bits")                                                                              \
-  X(STACK, 35, "stack", "id")                                                                                          \
-  X(STACK_NODE, 36, "stack_node", "id parent pc")                                                                      \
-  X(FAULT, 37, "fault", "addr pfn ip tid kind time")                                                                   \
-  X(MARK, 38, "mark", "name*")                                                                                         \
-  X(UNTRACED, 39, "untraced", "reason text*")                                                                          \
-  X(RESIDENT, 40, "resident", "rss tracer tables")
+  X(TIME, 1, "time", "delta_ns", 0)                                                                                    \
+  X(ALLOC, 2, "alloc", "addr size align", VT_T_CALL)                                                                   \
+  X(FREE, 3, "free", "addr", VT_T_PROGRAM)                                                                             \
+  X(REALLOC, 4, "realloc", "old addr size", VT_T_CALL)                                                                 \
+  X(MMAP, 5, "mmap", "addr size prot flags fd offset", VT_T_CALL)                                                      \
+  X(MUNMAP, 6, "munmap", "addr size", VT_T_CALL)                                                                       \
+  X(MREMAP, 7, "mremap", "old old_size addr size flags", VT_T_CALL)                                                    \
+  X(MPROTECT, 8, "mprotect", "addr size prot", VT_T_CALL)                                                              \
+  X(MADVISE, 9, "madvise", "addr size advice", VT_T_CALL)                                                              \
+  X(BRK, 10, "brk", "old addr", VT_T_CALL)                                                                             \
+  X(SHMAT, 11, "shmat", "addr size shmid", VT_T_CALL)                                                                  \
+  X(SHMDT, 12, "shmdt", "addr", VT_T_CALL)                                                                             \
+  X(MODULE, 13, "module", "addr size name*", VT_T_PROGRAM)                                                             \
+  X(MODULE_GONE, 14, "module_gone", "addr size", VT_T_PROGRAM)                                                         \
+  X(THREAD, 15, "thread", "parent ordinal tid role", VT_T_PROGRAM)                                                     \
+  X(THREAD_END, 16, "thread_end", "tid", VT_T_PROGRAM)                                                                 \
+  X(THREAD_NAME, 17, "thread_name", "tid name*", VT_T_PROGRAM)                                                         \
+  X(THREAD_JOIN, 18, "thread_join", "child", VT_T_PROGRAM)                                                             \
+  X(FORK, 19, "fork", "child", VT_T_PROGRAM)                                                                           \
+  X(EXEC, 20, "exec", "path*", VT_T_PROGRAM)                                                                           \
+  X(EXEC_FAILED, 21, "exec_failed", "errno", VT_T_PROGRAM)                                                             \
+  X(SPAWN, 22, "spawn", "child path*", VT_T_PROGRAM)                                                                   \
+  X(EXIT, 23, "exit", "status how", VT_T_PROGRAM)                                                                      \
+  X(SIGNAL, 24, "signal", "signo", VT_T_PROGRAM)                                                                       \
+  X(LOSS, 25, "loss", "reason events", 0)                                                                              \
+  X(NONDET, 26, "nondet", "reason addr event", VT_T_FIRST(2u))                                                         \
+  X(HEAP_ERROR, 27, "heap_error", "kind addr block stack alloc_stack free_stack", VT_T_PROGRAM | VT_T_FIRST(2u))       \
+  X(SAMPLE, 28, "sample", "reason flags number", 0)                                                                    \
+  X(PAGES, 29, "pages", "addr count state pfn", 0)                                                                     \
+  X(PFNS, 30, "pfns", "addr count state pfns*", 0)                                                                     \
+  X(SAMPLE_END, 31, "sample_end", "number pages cost_ns", 0)                                                           \
+  X(VMA, 32, "vma", "addr size flags dev inode offset path*", 0)                                                       \
+  X(VMA_GONE, 33, "vma_gone", "addr size", 0)                                                                          \
+  X(VALUE, 34, "value", "addr type bits", 0)                                                                           \
+  X(STACK, 35, "stack", "id", 0)                                                                                       \
+  X(STACK_NODE, 36, "stack_node", "id parent pc", 0)                                                                   \
+  X(FAULT, 37, "fault", "addr pfn ip tid kind time", VT_T_PROGRAM)                                                     \
+  X(MARK, 38, "mark", "name*", VT_T_PROGRAM)                                                                           \
+  X(UNTRACED, 39, "untraced", "reason text*", 0)                                                                       \
+  X(RESIDENT, 40, "resident", "rss tracer tables", 0)
 
 enum vt_record_type {
-#define X(name, number, op, fields) VT_R_##name = number,
+#define X(name, number, op, fields, traits) VT_R_##name = number,
   VT_RECORDS(X)
 #undef X
       VT_R_LIMIT = 64 /* numbers are below this */
 };
+
+/* VT_T_* of a record type; 0 for those that this version does not know. */
+static inline uint32_t vt_record_traits(uint32_t type)
+{
+  switch (type) {
+#define X(name, number, op, fields, traits)                                                                            \
+  case number:                                                                                                         \
+    return traits;
+    VT_RECORDS(X)
+#undef X
+  default:
+    return 0;
+  }
+}
 
 #define VT_FIELDS_MAX 6  /* numeric fields of a general record */
 #define VT_TAIL_MAX 8192 /* bytes of a tail */
@@ -229,6 +249,7 @@ enum vt_exit_how { VT_EXIT_EXIT = 0, VT_EXIT_UNDERSCORE = 1, VT_EXIT_QUICK = 2 }
 /* VT_R_UNTRACED.reason */
 enum vt_untraced {
   VT_UNTRACED_MALLOC = 1, /* the program calls the malloc of the object named by text: what that serves is not seen */
+  VT_UNTRACED_FAULTS = 2, /* exact page faults were asked for and are not recorded; text: why */
   VT_UNTRACED_MAX
 };
 

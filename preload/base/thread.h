@@ -44,6 +44,8 @@ struct thread {
   uint32_t creation;   /* entry: THREAD_CREATING and so on; under the table's lock */
   uint32_t fork;       /* entry: FORK_* */
   uint64_t fork_mask;  /* entry: the signals that were blocked before the fork */
+  uint32_t nondet;     /* entry, atomic: reasons that its stream tells, bits 1 << VT_NONDET_* */
+  uint64_t lost;       /* entry, atomic: events of handlers that its stream has yet to tell of */
 };
 
 /* Defined by entry/, the only room that may name heap_none and trace_none in one initialiser: it starts as

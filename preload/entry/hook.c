@@ -115,23 +115,22 @@ static void write_event(struct trace_writer *w, uint32_t stack, uint32_t type, u
     trace_clock_due(w);
     trace_realloc(w, f[0], f[1], f[2], stack);
     break;
-  case VT_R_MMAP:
-  case VT_R_MUNMAP:
-  case VT_R_MREMAP:
-  case VT_R_MPROTECT:
-  case VT_R_MADVISE:
-  case VT_R_BRK:
-  case VT_R_SHMAT:
-  case VT_R_SHMDT:
-    trace_record_stack(w, (enum vt_record_type)type, n, f, stack);
-    break;
   default:
-    trace_record(w, (enum vt_record_type)type, n, f, tail, tail_len);
+    if (vt_record_traits(type) & VT_T_STACK)
+      trace_record_stack(w, (enum vt_record_type)type, n, f, stack);
+    else
+      trace_record(w, (enum vt_record_type)type, n, f, tail, tail_len);
   }
 }
 
-/* The interrupted hook is told by the guard's bit 0; everything here may itself be interrupted. */
-static bool pend(struct thread *t, uint32_t type, unsigned n, const uint64_t *fields)
+/* The interrupted hook is told by the guard's bit 0. */
+static void tell_hook(struct thread *t)
+{
+  if (guard_of(t) >= GUARD_FRAMES)
+    __atomic_fetch_or((uintptr_t *)&t->guard, GUARD_PENDING, __ATOMIC_RELAXED);
+}
+
+bool hook_pend(struct thread *t, uint32_t type, unsigned n, const uint64_t *fields)
 {
   struct pending *p = t->pending;
   uint32_t slot;
@@ -153,27 +152,15 @@ static bool pend(struct thread *t, uint32_t type, unsigned n, const uint64_t *fi
     p->event[slot].fields[i] = fields[i];
   __atomic_signal_fence(__ATOMIC_SEQ_CST);
   p->event[slot].type = type;
-  if (guard_of(t) >= GUARD_FRAMES)
-    __atomic_fetch_or((uintptr_t *)&t->guard, GUARD_PENDING, __ATOMIC_RELAXED);
+  tell_hook(t);
   return true;
 }
 
-/*
- * Without handlers: one that interrupts this adds to the list, and would go on
- * to until it is full if the program gets less time between two signals than writing one event takes.  Those of faults
- * may still come.
- */
-static void write_pending(struct thread *t, uintptr_t frame)
+static void write_list(struct thread *t, struct pending *p, uintptr_t frame)
 {
   const struct hook h = {t, frame, HOOK_READY};
-  struct pending *p = t->pending;
-  uint64_t mask;
-  uint32_t count;
+  uint32_t count = p->count;
 
-  if (!p)
-    return;
-  mask = sys_block_signals();
-  count = p->count;
   for (uint32_t i = 0; i < count && i < PENDING_EVENTS; i++) {
     struct pending_event *e = &p->event[i];
     uint32_t type = e->type;
@@ -189,6 +176,23 @@ static void write_pending(struct thread *t, uintptr_t frame)
   /* A handler that interrupted this loop added behind count: keep those for the next round. */
   if (!__atomic_compare_exchange_n(&p->count, &count, 0, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
     __atomic_fetch_or((uintptr_t *)&t->guard, GUARD_PENDING, __ATOMIC_RELAXED);
+}
+
+/*
+ * Without handlers: one that interrupts this adds to the list, and would go on
+ * to until it is full if the program gets less time between two signals than writing one event takes.  Those of faults
+ * may still come.
+ */
+static void write_pending(struct thread *t, uintptr_t frame)
+{
+  struct pending *p = t->pending;
+  uint64_t mask = sys_block_signals(), lost;
+
+  if (p)
+    write_list(t, p, frame);
+  lost = __atomic_exchange_n(&t->lost, 0, __ATOMIC_RELAXED);
+  if (lost)
+    TRACE(t->writer, LOSS, VT_LOSS_SIGNAL, lost);
   sys_restore_signals(mask);
 }
 
@@ -210,29 +214,32 @@ void hook_release(struct thread *t)
   if (t->internal)
     t->guard = (void *)GUARD_INTERNAL;
   else
-    t->guard = (void *)(p && p->count ? GUARD_PENDING : GUARD_FREE);
+    t->guard = (void *)((p && p->count) || t->lost ? GUARD_PENDING : GUARD_FREE);
 }
 
-static bool has_stack(enum vt_record_type type)
+/* The list is full: the header counts it now, the stream tells of it when the interrupted hook leaves. */
+static void lose_event(struct thread *t)
 {
-  return type == VT_R_ALLOC || (type >= VT_R_REALLOC && type <= VT_R_SHMDT);
+  trace_note_lost(1);
+  __atomic_fetch_add(&t->lost, 1, __ATOMIC_RELAXED);
+  tell_hook(t);
 }
 
 void hook_record(const struct hook *h, enum vt_record_type type, unsigned n, const uint64_t *fields, const void *tail,
                  size_t tail_len)
 {
   if (h->state == HOOK_READY)
-    write_event(h->thread->writer, has_stack(type) ? stack_of(h->thread, h->frame) : VT_STACK_NONE, type, n, fields,
-                tail, tail_len);
-  else if (h->state == HOOK_NESTED && h->thread->writer != &trace_none && !pend(h->thread, type, n, fields))
-    trace_note_lost(VT_LOSS_SIGNAL, 1);
+    write_event(h->thread->writer, vt_record_traits(type) & VT_T_STACK ? stack_of(h->thread, h->frame) : VT_STACK_NONE,
+                type, n, fields, tail, tail_len);
+  else if (h->state == HOOK_NESTED && h->thread->writer != &trace_none && !hook_pend(h->thread, type, n, fields))
+    lose_event(h->thread);
 }
 
 bool hook_defer_free(const struct hook *h, void *p)
 {
   const uint64_t field = (uint64_t)(uintptr_t)p;
 
-  return pend(h->thread, PENDING_FREE, 1, &field);
+  return hook_pend(h->thread, PENDING_FREE, 1, &field);
 }
 
 COLD void event_record(enum vt_record_type type, unsigned n, const uint64_t *fields, const void *tail, size_t tail_len)

@@ -163,6 +163,10 @@ void hook_record(const struct hook *h, enum vt_record_type type, unsigned n, con
 /* Nested: has the interrupted hook free p, which is not NULL, when it leaves.  False: it cannot take any more. */
 bool hook_defer_free(const struct hook *h, void *p);
 
+/* Has hook_attend write a record into t's stream when the running hook leaves; everything here may be interrupted.
+ * False: there is no room. */
+bool hook_pend(struct thread *t, uint32_t type, unsigned n, const uint64_t *fields);
+
 /* The same as hook_record for callers that hold no guard. */
 void event_record(enum vt_record_type type, unsigned n, const uint64_t *fields, const void *tail, size_t tail_len);
 #define EVENT(NAME, ...)                                                                                               \

@@ -207,7 +207,8 @@ EXPORT int pthread_setname_np(pthread_t pthread, const char *name)
 }
 
 /* Any other system call than read, write and exit will be the thread's last, and so will be a look at the clock, which
- * the kernel takes away too: no walk up the stack, no more records.  A process that has a filter already is refused. */
+ * the kernel takes away too: no walk up the stack, no more records, which are counted as lost.  A process that has a
+ * filter already is refused. */
 static void confine(struct thread *t)
 {
   if (sys_call(SYS_prctl, PR_GET_SECCOMP, 0, 0, 0, 0, 0) != SECCOMP_MODE_DISABLED)
@@ -215,7 +216,7 @@ static void confine(struct thread *t)
   t->flags |= THREAD_CONFINED;
   t->unwind = NULL; /* not given back: a hook that this interrupts may be using it */
   trace_stop_confined();
-  t->writer = &trace_none;
+  trace_writer_seal(t->writer);
 }
 
 EXPORT int prctl(int option, ...)

@@ -27,6 +27,7 @@
 #include "entry/malloc_binding.h"
 #include "entry/module_list.h"
 #include "entry/next_libc.h"
+#include "entry/nondet.h"
 #include "entry/process_state.h"
 #include "entry/sanitizer.h"
 #include "entry/stacks.h"
@@ -58,25 +59,14 @@ bool process_is_traced(void)
   return process.traced;
 }
 
-/* Kept for the header of every trace of this process and its forked children: their addresses are its. */
-void process_note_nondet(enum vt_nondet reason, uint64_t addr)
-{
-  if (!process.nondet_reason) {
-    process.nondet_reason = reason;
-    process.nondet_addr = addr;
-  }
-  if (reason == VT_NONDET_LOW)
-    log_warn("address 0x%lx is already taken: the heap starts at 0x%lx instead", (unsigned long)LOW_START,
-             (unsigned long)HIGH_START);
-  trace_note_nondet(reason, addr);
-}
-
 void process_open_stream(struct thread *t, uint32_t parent, enum vt_role role)
 {
   struct trace_writer *w = trace_writer_open(parent, t->ordinal, t->tid, role);
 
   t->number = w == &trace_none ? VT_NO_THREAD : w->thread;
   t->writer = w;
+  if (w != &trace_none)
+    nondet_open_stream(t);
 }
 
 void process_open_trace(struct thread *t)
@@ -101,8 +91,7 @@ void process_open_trace(struct thread *t)
   heap_populate_ahead(!process.traced);
   if (!process.traced)
     return;
-  if (process.nondet_reason)
-    trace_note_nondet(process.nondet_reason, process.nondet_addr);
+  nondet_open_trace(t);
   process_open_stream(t, VT_NO_THREAD, VT_ROLE_PROGRAM);
 }
 
@@ -199,7 +188,7 @@ static void start(void)
     heap_set_nondet(process_note_nondet);
     t->heap = heap_main();
   } else if (process.mode == PROCESS_NEXT) {
-    process.nondet_reason = VT_NONDET_NEXT;
+    process_note_nondet(VT_NONDET_NEXT, 0);
   }
   if (process.mode != PROCESS_PASS) {
     env_read_parent();
@@ -234,6 +223,7 @@ static void adopt(void)
   t->number = VT_NO_THREAD;
   t->tid = sys_gettid();
   t->flags = THREAD_DETACHED;
+  nondet_claim(t);
   threads_add_self(t);
   thread_current = t;
   if (process.traced)
@@ -268,6 +258,15 @@ static void trim(uint64_t now_ns)
   heap_trim(TRIM_AGE_NS);
 }
 
+static void note_no_faults(void)
+{
+  static const char text[] = "this version makes no exact fault records";
+  const uint64_t reason = VT_UNTRACED_FAULTS;
+
+  log_warn("VMTRACE_FAULTS=on: %s; everything else is traced", text);
+  event_record(VT_R_UNTRACED, 1, &reason, text, sizeof text - 1);
+}
+
 /* What has to wait for a process that is set up: the environment, the modules, the sampler. */
 __attribute__((constructor)) static void construct(void)
 {
@@ -281,7 +280,7 @@ __attribute__((constructor)) static void construct(void)
   if (!process.traced)
     return;
   if (options_get()->faults)
-    log_warn("VMTRACE_FAULTS=on: this version makes no exact fault records; everything else is traced");
+    note_no_faults();
   stacks_start(t);
   modules_update();
   internal_begin(t);

@@ -40,8 +40,11 @@ bool process_is_borrowed(void);
  */
 void process_end(enum vt_ended how, int status, enum vt_exit_how detail);
 
-/* An address could not be kept by the rule: for the header, and one record.  The first reason is kept for forked
- * children. */
+/*
+ * An address could not be kept by the rule: the header names the first reason, and the thread's stream has one record
+ * for each (NONDET).  By any thread but the sampler's helper, anywhere: inside of hooks, nested ones too, under locks
+ * of the heap, outside of hooks, before there is a trace.  Holds for forked children too.
+ */
 void process_note_nondet(enum vt_nondet reason, uint64_t addr);
 
 /* A stream for the calling thread t; t->writer and t->number are set.  role: VT_ROLE_*. */

@@ -77,6 +77,7 @@ static void renew_child(struct thread *t, bool taken)
   t->parent = NULL;
   t->ordinal = 0;
   t->children = 0;
+  t->lost = 0;
   process_mark_live();
   process.sampling = false;
   process.pauses = 0;

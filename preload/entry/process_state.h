@@ -14,9 +14,7 @@ struct process_state {
   bool traced;     /* a trace was started in this image */
   bool sampling;   /* samples_start succeeded */
   uint32_t pauses; /* calls between process_pause_sampler and process_resume_sampler; under lock_pause, both */
-  enum vt_nondet nondet_reason;
-  uint64_t nondet_addr;
-  int *live_pid; /* in a page that the kernel wipes in a forked child: the pid, 0 in a child that no hook saw */
+  int *live_pid;   /* in a page that the kernel wipes in a forked child: the pid, 0 in a child that no hook saw */
 };
 
 extern struct process_state process __attribute__((visibility("hidden")));

@@ -158,7 +158,7 @@ static void thread_end(void *round)
     return;
   }
   h = hook_begin(HOOK_FRAME);
-  if (h.state == HOOK_READY && t->number != VT_NO_THREAD)
+  if (h.state == HOOK_READY)
     HOOK_RECORD(&h, THREAD_END, (uint64_t)t->tid);
   if (h.state == HOOK_READY && t->heap != &heap_none)
     heap_thread_end(t->heap);
@@ -247,7 +247,7 @@ void threads_begin(struct thread *t)
   t->tid = sys_gettid();
   thread_current = t;
   threads_add_self(t);
-  if (parent != VT_NO_THREAD)
+  if (process_is_traced())
     process_open_stream(t, parent, VT_ROLE_PROGRAM);
   stacks_open(t, true);
   threads_watch_end(t);
@@ -347,7 +347,7 @@ void threads_joined(struct thread *self, struct thread *child)
   if (!mine)
     return;
   h = hook_begin(HOOK_FRAME);
-  if (child->number != VT_NO_THREAD)
+  if (child->writer != &trace_none)
     HOOK_RECORD(&h, THREAD_JOIN, child->number);
   if (h.state != HOOK_NESTED && child->heap != &heap_none && self->heap != &heap_none)
     (child->flags & THREAD_GONE ? heap_join_late : heap_join)(self->heap, child->heap);

@@ -39,6 +39,7 @@ static struct vt_chunk_header chunk_header(const struct trace_writer *w, uint32_
   header.number = w->chunk_number;
   header.start_ns = now->start_ns;
   header.allocs = now->allocs;
+  header.lost = now->lost;
   header.check = vt_chunk_check(&header);
   return header;
 }
@@ -53,12 +54,15 @@ static void chunk_begin(struct trace_writer *w)
   w->time_ns = sys_now();
   place->start_ns = w->time_ns;
   place->allocs = w->allocs;
+  place->lost = w->skipped;
+  w->skipped = 0;
   header = chunk_header(w, w->chunk_size);
   memcpy((uint8_t *)place + magic, (const uint8_t *)&header + magic, sizeof header - magic);
   __atomic_signal_fence(__ATOMIC_SEQ_CST);
   *(volatile uint32_t *)&place->magic = header.magic;
 
-  w->limit = w->chunk + w->chunk_size;
+  w->limit = w->chunk + w->chunk_size - LOSS_ROOM;
+  w->loss = NULL;
   w->cur = w->chunk + sizeof header;
   w->end = w->cur;
   w->clock_at = w->cur;
@@ -221,7 +225,7 @@ static int stage_grow(struct trace_writer *w)
 /* Signals are blocked: all or nothing, also for a handler that comes in between and leaves by longjmp. */
 int stage_next(struct trace_writer *w, size_t need)
 {
-  bool fits = need <= w->chunk_size - sizeof(struct vt_chunk_header);
+  bool fits = need <= w->chunk_size - sizeof(struct vt_chunk_header) - LOSS_ROOM;
   uint64_t mask = masked_lock_take(&w->copying);
   int error = -ENOMEM;
 

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/own.h"
 #include "base/sys.h"
+#include "trace/stage.h"
 #include "trace/trace_header.h"
 #include "trace/trace_output.h"
 #include "trace/trace_state.h"
@@ -66,7 +67,7 @@ static enum vt_loss reason_of(int error, const char **text)
 
 /* ---- start ---- */
 
-/* The page that children find wiped.  Before Linux 4.14 they do not: then fork is noticed by its hooks alone. */
+/* What children find wiped.  Before Linux 4.14 they do not: then fork is noticed by its hooks alone. */
 static bool state_make(void)
 {
   struct trace_state *state = trace_state;
@@ -75,7 +76,7 @@ static bool state_make(void)
     state = own_map(sizeof *state);
     if (!state)
       return false;
-    state->wiped = sys_madvise(state, 4096, MADV_WIPEONFORK) == 0;
+    state->wiped = sys_madvise(state, stage_blocks(sizeof *state), MADV_WIPEONFORK) == 0;
     trace_state = state;
   }
   return true;
@@ -139,8 +140,7 @@ static void sync_copies(void)
   if (output_reserve(&use, 0, VT_HEADER_SIZE) == 0)
     output_write(&use, header, sizeof *header, NULL, 0, 0);
   output_end(&use);
-  if (!__atomic_load_n(&trace_state->stopped, __ATOMIC_RELAXED))
-    writer_sync_all();
+  writer_sync_all();
 }
 
 bool trace_start(const struct trace_config *config)
@@ -227,21 +227,19 @@ void trace_stop_confined(void)
   stop(VT_LOSS_CONFINED, "strict seccomp leaves it no system calls for that");
 }
 
-void trace_note_nondet(enum vt_nondet reason, uint64_t addr)
+void trace_note_nondet(enum vt_nondet reason)
 {
   struct vt_file_header *header = trace_state->header;
   uint32_t none = VT_NONDET_NONE;
 
-  (void)addr;
   if (!header || !__atomic_compare_exchange_n(&header->nondet_reason, &none, (uint32_t)reason, false, __ATOMIC_RELAXED,
                                               __ATOMIC_RELAXED))
     return;
   __atomic_store_n(&header->nondet_ns, sys_now(), __ATOMIC_RELAXED);
 }
 
-void trace_note_lost(enum vt_loss reason, uint64_t events)
+void trace_note_lost(uint64_t events)
 {
-  (void)reason;
   if (trace_state->header)
     __atomic_fetch_add(&trace_state->header->lost, events, __ATOMIC_RELAXED);
 }
@@ -318,7 +316,7 @@ void trace_renew(void)
   writer_forget_all(!told);
   own_unmap(state->header, VT_HEADER_SIZE + (state->shared ? FIRST_STAGES : 0));
   memset(state, 0, sizeof *state);
-  state->wiped = !told && sys_madvise(state, 4096, MADV_WIPEONFORK) == 0;
+  state->wiped = !told && sys_madvise(state, stage_blocks(sizeof *state), MADV_WIPEONFORK) == 0;
   output_forget();
   memcpy(parent_id, own_id, sizeof parent_id);
 }

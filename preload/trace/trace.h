@@ -45,7 +45,10 @@ struct trace_writer {
   uint64_t chunk_offset;
   uint32_t chunk_size;
   uint32_t chunk_number;
-  uint64_t lost;              /* events lost, not yet added to the header */
+  uint64_t lost;              /* atomic: events of the stream that were lost because tracing has stopped */
+  uint64_t told;              /* atomic: of them, those that the header counts */
+  uint64_t *loss;             /* lost as a LEB of 8 bytes, in the LOSS record at the end of the stage; NULL: none yet */
+  uint64_t skipped;           /* events lost before the next chunk: records left half-way (trace_writer_recover) */
   uint32_t magic;             /* 0 after the wipe */
   bool coded;                 /* the codec has been in use: it is no longer what it was in fresh memory */
   bool small;                 /* no memory for a larger stage */
@@ -90,11 +93,15 @@ void trace_set_parent(const uint8_t id[16]);
 
 /*
  * A new stream; its first record is VT_R_THREAD.  parent is the stream number
- * of the creator or VT_NO_THREAD.  Never NULL; trace_none when not tracing.
+ * of the creator or VT_NO_THREAD.  Never NULL; trace_none without a trace.  Where tracing has stopped, or the stream
+ * cannot be opened: a writer that counts what it is given as lost.
  * trace_writer_close: the thread ends; w must not be used any more.
  */
 struct trace_writer *trace_writer_open(uint32_t parent, uint32_t ordinal, int tid, enum vt_role role);
 void trace_writer_close(struct trace_writer *w);
+/* Nothing more is written to w, which is no longer than until now but counted: no system call, no look at the clock.
+ * By its thread, also in a handler in the middle of a record. */
+void trace_writer_seal(struct trace_writer *w);
 /* A signal handler has left a record of this stream half-way by longjmp: what follows is decoded without it. */
 void trace_writer_recover(struct trace_writer *w);
 
@@ -123,8 +130,8 @@ void trace_record_stack(struct trace_writer *w, enum vt_record_type type, unsign
 void trace_stop_confined(void);
 
 /* Facts for the header. */
-void trace_note_nondet(enum vt_nondet reason, uint64_t addr); /* the first one is kept; VT_R_NONDET is the caller's */
-void trace_note_lost(enum vt_loss reason, uint64_t events);   /* added to the header's count */
+void trace_note_nondet(enum vt_nondet reason); /* the first one is kept; VT_R_NONDET is the caller's */
+void trace_note_lost(uint64_t events);         /* added to the header's count; VT_R_LOSS is the caller's */
 void trace_note_alive(uint64_t now_ns);
 void trace_note_mark(void); /* before its VT_R_MARK: the header never counts too few */
 

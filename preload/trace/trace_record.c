@@ -83,7 +83,7 @@ void trace_alloc_aligned(struct trace_writer *w, uint64_t addr, uint64_t size, u
   bool due;
 
   w = writer_ready(w, &stack);
-  if (!w || !writer_room(w, TIME_ROOM + STACK_ROOM + VT_GENERAL_MAX(0)))
+  if (!w || !writer_room(w, TIME_ROOM + STACK_ROOM + VT_GENERAL_MAX(0), VT_R_ALLOC))
     return;
   due = trace_is_due(w);
   if (due)
@@ -108,7 +108,7 @@ void trace_free_slow(struct trace_writer *w, uint64_t addr)
   bool due;
 
   w = writer_ready(w, &stack);
-  if (!w || !writer_room(w, TIME_ROOM + STACK_ROOM + VT_GENERAL_MAX(0)))
+  if (!w || !writer_room(w, TIME_ROOM + STACK_ROOM + VT_GENERAL_MAX(0), VT_R_FREE))
     return;
   due = trace_is_due(w);
   if (due)
@@ -131,7 +131,7 @@ void trace_realloc(struct trace_writer *w, uint64_t old, uint64_t addr, uint64_t
   bool due;
 
   w = writer_ready(w, &stack);
-  if (!w || !writer_room(w, TIME_ROOM + STACK_ROOM + VT_GENERAL_MAX(0)))
+  if (!w || !writer_room(w, TIME_ROOM + STACK_ROOM + VT_GENERAL_MAX(0), VT_R_REALLOC))
     return;
   due = trace_is_due(w);
   if (due)
@@ -151,7 +151,7 @@ void trace_record(struct trace_writer *w, enum vt_record_type type, unsigned n, 
   if (tail_len > VT_TAIL_MAX)
     tail_len = VT_TAIL_MAX;
   w = writer_ready(w, &stack);
-  if (!w || !writer_room(w, TIME_ROOM + VT_GENERAL_MAX(tail_len)))
+  if (!w || !writer_room(w, TIME_ROOM + VT_GENERAL_MAX(tail_len), type))
     return;
   put_time(w);
   w->cur += vt_pack_general(w->cur, type, n, fields, tail, tail_len);
@@ -162,7 +162,7 @@ void trace_record_stack(struct trace_writer *w, enum vt_record_type type, unsign
                         uint32_t stack)
 {
   w = writer_ready(w, &stack);
-  if (!w || !writer_room(w, TIME_ROOM + STACK_ROOM + VT_GENERAL_MAX(0)))
+  if (!w || !writer_room(w, TIME_ROOM + STACK_ROOM + VT_GENERAL_MAX(0), type))
     return;
   put_time(w);
   put_stack(w, stack);

@@ -218,8 +218,6 @@ static bool general_record(struct decoder *d, struct change *c)
   if (!type || !p || length > (uint64_t)(d->end - p))
     return false;
   end = d->cur = p + length;
-  if (type != VT_R_TIME && type != VT_R_STACK && (type < VT_R_ALLOC || type > VT_R_REALLOC))
-    return true;
   while (n < 3 && p && p < end)
     p = vt_get_leb(p, end, &f[n++]);
   switch (type) {
@@ -235,8 +233,11 @@ static bool general_record(struct decoder *d, struct change *c)
   case VT_R_ALLOC:
     *c = (struct change){.addr = f[0], .size = f[1], .stack = d->stack, .allocates = true};
     break;
-  default:
+  case VT_R_REALLOC:
     *c = (struct change){.old = f[0], .addr = f[1], .size = f[2], .stack = d->stack, .allocates = true};
+    break;
+  default:
+    break;
   }
   return true;
 }

@@ -33,6 +33,7 @@ struct trace_state {
   uint8_t *stages;             /* what was set aside behind the header, mapped and present; NULL: is not */
   struct trace_writer *idle;   /* closed writers, linked through next_idle */
   struct trace_writer *latest; /* opened last by a thread of the program */
+  struct trace_writer late;    /* of all threads that have no writer of their own: it only counts */
 };
 
 /* Never NULL: zeros before trace_start. */
@@ -51,14 +52,18 @@ void trace_grown(uint64_t size);
 /* Bytes that a STACK record can take: type, length, 32-bit number. */
 #define STACK_ROOM 7u
 #define HOT_ROOM (TIME_ROOM + VT_HOT_MAX)
+/* At the end of each stage, for the LOSS record of a stream that cannot go on: type, length, reason (filled up), and 8
+ * bytes that are aligned. */
+#define LOSS_ROOM 24u
 
 /* writer.c: */
 
 /* The writer to use in place of w; NULL: this event is not to be written.  First check of every slow half.  *stack is
  * the event's, none for events without: it changes along with the writer. */
 struct trace_writer *writer_ready(struct trace_writer *w, uint32_t *stack);
-/* Makes room for need bytes; false, and one event counted as lost, when there is none. */
-bool writer_room(struct trace_writer *w, size_t need);
+/* Makes room for need bytes of a record of that type; false when there is none: then it is counted as lost, if it is
+ * the program's doing. */
+bool writer_room(struct trace_writer *w, size_t need, enum vt_record_type type);
 /* Adds what all writers have lost to the header. */
 void writer_report_all(void);
 /* Without shared mappings: what was written so far goes to the output. */

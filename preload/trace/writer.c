@@ -38,20 +38,80 @@ static unsigned used_of(const struct slab *slab)
 
 struct trace_writer trace_none;
 
-/* Others take the count over at any time (writer_report_all). */
-static void count_lost(struct trace_writer *w)
+/* What the stream has lost goes to the header.  By anybody, at the same time. */
+static void report_lost(struct trace_writer *w)
 {
   struct vt_file_header *header = trace_state->header;
+  uint64_t told = __atomic_load_n(&w->told, __ATOMIC_RELAXED), lost = __atomic_load_n(&w->lost, __ATOMIC_RELAXED);
 
-  if (__atomic_add_fetch(&w->lost, 1, __ATOMIC_RELAXED) >= LOST_BATCH && header)
-    __atomic_fetch_add(&header->lost, __atomic_exchange_n(&w->lost, 0, __ATOMIC_RELAXED), __ATOMIC_RELAXED);
+  if (header && lost != told &&
+      __atomic_compare_exchange_n(&w->told, &told, lost, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+    __atomic_fetch_add(&header->lost, lost - told, __ATOMIC_RELAXED);
 }
 
-bool writer_room(struct trace_writer *w, size_t need)
+/* A number as a LEB that fills its 8 bytes (56 bits are enough): it is written anew by one store. */
+static uint64_t leb_of_word(uint64_t v)
+{
+  uint64_t leb = 0;
+
+  for (unsigned i = 0; i < 8; i++)
+    leb |= (v >> (7 * i) & 0x7f) << (8 * i);
+  return leb | UINT64_C(0x0080808080808080);
+}
+
+/*
+ * The stream's last record: LOSS, whose count goes on in the file with each event that is lost.  Its reason is filled
+ * up so that the count is aligned: a kill leaves the one before or the one after.
+ */
+static void put_loss(struct trace_writer *w, uint32_t reason)
+{
+  uint8_t *record = w->cur, *p = record + 2;
+  uint8_t *count = (uint8_t *)(((uintptr_t)p + 1 + 7) & ~(uintptr_t)7);
+
+  for (*p++ = (uint8_t)reason; p < count; p++) {
+    p[-1] |= 0x80;
+    *p = 0;
+  }
+  w->loss = (uint64_t *)count;
+  *w->loss = leb_of_word(0);
+  record[1] = (uint8_t)(count + sizeof *w->loss - record - 2);
+  __atomic_signal_fence(__ATOMIC_SEQ_CST);
+  *(volatile uint8_t *)record = VT_R_LOSS << 2;
+  w->cur = count + sizeof *w->loss;
+}
+
+/* Whether the stage holds a chunk that can take one more record. */
+static bool has_chunk(const struct trace_writer *w)
+{
+  return w->chunk && w->cur && ((const struct vt_chunk_header *)w->chunk)->magic == VT_CHUNK_MAGIC;
+}
+
+/* The shared one counts for many threads, all others for their own. */
+static void count_lost(struct trace_writer *w)
+{
+  uint64_t lost = __atomic_add_fetch(&w->lost, 1, __ATOMIC_RELAXED);
+
+  if (w->loss)
+    __atomic_store_n(w->loss, leb_of_word(lost), __ATOMIC_RELAXED);
+  if (lost - __atomic_load_n(&w->told, __ATOMIC_RELAXED) >= LOST_BATCH)
+    report_lost(w);
+}
+
+/* No room from now on. */
+static void writer_finish(struct trace_writer *w)
+{
+  if (!w->loss && has_chunk(w))
+    put_loss(w, __atomic_load_n(&trace_state->stopped, __ATOMIC_RELAXED));
+  w->end = NULL;
+  w->limit = w->cur;
+}
+
+bool writer_room(struct trace_writer *w, size_t need, enum vt_record_type type)
 {
   int error;
 
-  if (likely((size_t)(w->limit - w->cur) >= need))
+  /* A sealed writer may be past its limit. */
+  if (likely(w->limit - w->cur >= (ptrdiff_t)need))
     return true;
   if (!__atomic_load_n(&trace_state->stopped, __ATOMIC_RELAXED)) {
     error = stage_next(w, need);
@@ -59,10 +119,16 @@ bool writer_room(struct trace_writer *w, size_t need)
       return true;
     trace_stop(error);
   }
+  writer_finish(w);
+  if (!w->foreign && vt_record_traits(type) & VT_T_PROGRAM)
+    count_lost(w);
+  return false;
+}
+
+void trace_writer_seal(struct trace_writer *w)
+{
   w->end = NULL;
   w->limit = w->cur;
-  count_lost(w);
-  return false;
 }
 
 struct trace_writer *writer_ready(struct trace_writer *w, uint32_t *stack)
@@ -115,6 +181,16 @@ static struct trace_writer *take_idle(void)
   return NULL;
 }
 
+/* A writer without a stage: all that it is given is lost. */
+static struct trace_writer *writer_counting(struct trace_writer *w)
+{
+  w->magic = WRITER_MAGIC;
+  w->thread = VT_NO_THREAD;
+  w->cur = w->end = w->limit = NULL;
+  w->loss = NULL;
+  return w;
+}
+
 static void give_back(struct trace_writer *w)
 {
   uint64_t mask = masked_lock_take(&lock_streams);
@@ -124,39 +200,46 @@ static void give_back(struct trace_writer *w)
   masked_lock_release(&lock_streams, mask);
 }
 
+static void writer_begin(struct trace_writer *w)
+{
+  int error;
+
+  w->allocs = 0;
+  w->pace = 0;
+  w->small = false;
+  w->chunk_number = 0;
+  w->lost = w->told = w->skipped = 0;
+  error = stage_open(w);
+  if (error)
+    trace_stop(error);
+}
+
 struct trace_writer *trace_writer_open(uint32_t parent, uint32_t ordinal, int tid, enum vt_role role)
 {
   struct trace_writer *w;
   uint64_t mask;
-  int error;
 
-  if (!trace_active())
+  if (!trace_state->header)
     return &trace_none;
   mask = masked_lock_take(&lock_streams);
   w = take_idle();
   if (w) {
     masked_lock_init(&w->copying, LOCK_STAGE);
-    w->magic = WRITER_MAGIC;
-    w->thread = trace_state->threads++;
+    writer_counting(w);
+    w->foreign = role == VT_ROLE_SAMPLER;
+    if (trace_active())
+      w->thread = trace_state->threads++;
     if (role != VT_ROLE_SAMPLER)
       trace_state->latest = w;
   }
   masked_lock_release(&lock_streams, mask);
-  if (!w) {
+  if (!w)
     trace_stop(-ENOMEM);
-    return &trace_none;
-  }
-  w->allocs = 0;
-  w->pace = 0;
-  w->small = false;
-  w->chunk_number = 0;
-  w->foreign = role == VT_ROLE_SAMPLER;
-  error = stage_open(w);
-  if (error) {
-    trace_stop(error);
-    give_back(w);
-    return &trace_none;
-  }
+  else if (w->thread != VT_NO_THREAD)
+    writer_begin(w);
+  else
+    w->lost = w->told = 0;
+  w = w ? w : writer_counting(&trace_state->late);
   TRACE(w, THREAD, parent, ordinal, (uint64_t)tid, role);
   return w;
 }
@@ -167,12 +250,14 @@ void trace_writer_close(struct trace_writer *w)
   uint64_t mask;
   int error;
 
-  if (w->magic != WRITER_MAGIC || !trace_state->header)
+  if (w->magic != WRITER_MAGIC || !trace_state->header || w == &trace_state->late)
     return;
-  __atomic_fetch_add(&trace_state->header->lost, __atomic_exchange_n(&w->lost, 0, __ATOMIC_RELAXED), __ATOMIC_RELAXED);
+  report_lost(w);
   mask = masked_lock_take(&w->copying);
   error = stopped ? 0 : stage_flush(w);
-  if (error || stopped) {
+  if ((error || stopped) && w->chunk) {
+    if (!trace_state->shared && has_chunk(w))
+      stage_write(w, w->foreign);
     stage_unmap(w->chunk, w->chunk_size);
     w->chunk = NULL;
   }
@@ -193,6 +278,8 @@ void trace_writer_recover(struct trace_writer *w)
   if (w->magic != WRITER_MAGIC || !w->cur || __atomic_load_n(&trace_state->stopped, __ATOMIC_RELAXED))
     return;
   left = (size_t)(w->limit - w->cur);
+  w->skipped = *w->cur != 0;
+  trace_note_lost(w->skipped);
   memset(w->cur, 0, left < most ? left : most);
   error = stage_next(w, 0);
   if (error)
@@ -203,12 +290,10 @@ void trace_writer_recover(struct trace_writer *w)
 
 void writer_report_all(void)
 {
-  struct vt_file_header *header = trace_state->header;
-
   for (struct slab *slab = slabs_first(); slab; slab = slab->next)
     for (unsigned i = 0; i < used_of(slab); i++)
-      __atomic_fetch_add(&header->lost, __atomic_exchange_n(&slab->writers[i].lost, 0, __ATOMIC_RELAXED),
-                         __ATOMIC_RELAXED);
+      report_lost(&slab->writers[i]);
+  report_lost(&trace_state->late);
 }
 
 /* Busy ones are passed over: their owner is writing the stage itself. */
@@ -221,7 +306,7 @@ void writer_sync_all(void)
 
       if (!w->chunk || !masked_lock_try(&w->copying, &mask))
         continue;
-      if (w->cur)
+      if (has_chunk(w))
         stage_write(w, true);
       masked_lock_release(&w->copying, mask);
     }

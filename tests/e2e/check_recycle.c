@@ -134,11 +134,17 @@ static size_t run(const char *rounds, json_t **info)
 START_TEST(taken_back_in_order)
 {
   json_t *info;
+  const json_t *said;
   size_t taken_back = run(ENOUGH, &info);
 
   ck_assert(json_is_false(e2e_get(info, "deterministic")));
   ck_assert_ptr_nonnull(strstr(e2e_str(info, "nondet_reason"), "used again"));
   ck_assert_int_gt(e2e_int(info, "nondet_ns"), e2e_int(info, "start_ns"));
+  said = json_array_get(e2e_get(info, "nondet"), 0);
+  ck_assert_ptr_nonnull(said);
+  ck_assert_ptr_nonnull(strstr(e2e_str(said, "reason"), "used again"));
+  ck_assert_str_ne(e2e_str(said, "addr"), "0x0");
+  ck_assert_int_gt(e2e_int(said, "event"), 0);
   ck_assert_uint_gt(taken_back, 10000);
   json_decref(info);
 }

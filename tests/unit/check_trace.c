@@ -101,10 +101,10 @@ START_TEST(facts_reach_the_header)
 
   ck_assert(trace_begin(temp_path("trace"), 0));
   trace_first_writer();
-  trace_note_lost(VT_LOSS_SIGNAL, 3);
-  trace_note_lost(VT_LOSS_SIGNAL, 4);
-  trace_note_nondet(VT_NONDET_REGION, 1);
-  trace_note_nondet(VT_NONDET_THREAD, 2);
+  trace_note_lost(3);
+  trace_note_lost(4);
+  trace_note_nondet(VT_NONDET_REGION);
+  trace_note_nondet(VT_NONDET_THREAD);
   trace_note_alive(77);
   trace_end(VT_ENDED_EXEC, 5);
   decode(&d, trace_path());
@@ -321,7 +321,7 @@ START_TEST(without_a_trace_nothing_happens)
   trace_writer_close(w);
   trace_end(VT_ENDED_EXIT, 0);
   trace_note_alive(1);
-  trace_note_lost(VT_LOSS_SIGNAL, 1);
+  trace_note_lost(1);
   trace_move_fd();
   ck_assert(!trace_active());
   ck_assert(!trace_owns_fd(0));

@@ -72,6 +72,16 @@ static unsigned lines(const char *text)
   return n;
 }
 
+/* The first stream's last record says how many events are missing, and why. */
+static void expect_loss(const struct decoded *d, enum vt_loss reason, uint64_t lost)
+{
+  const struct decoded_event *last = &d->stream[0].event[d->stream[0].count - 1];
+
+  ck_assert_uint_eq(last->number, VT_R_LOSS);
+  ck_assert_uint_eq(last->field[0], reason);
+  ck_assert_uint_eq(last->field[1], lost);
+}
+
 /* Of count events from seed 1 on, those before the stop are in the file and the others are counted. */
 static void expect_stop(enum vt_loss reason, unsigned long count)
 {
@@ -86,6 +96,7 @@ static void expect_stop(enum vt_loss reason, unsigned long count)
   ck_assert_uint_eq(decoded_u64(&d, H_LOST), count - kept);
   ck_assert_uint_eq(decoded_u32(&d, H_STOP), reason);
   ck_assert_uint_ne(decoded_u64(&d, H_STOP_NS), 0);
+  expect_loss(&d, reason, count - kept);
   decoded_release(&d);
 }
 

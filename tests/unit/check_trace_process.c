@@ -138,7 +138,7 @@ START_TEST(a_child_that_no_hook_saw_has_its_own_trace)
     struct ops own = {2};
 
     trace_note_alive(1); /* must not reach the parent's header */
-    trace_note_lost(VT_LOSS_SIGNAL, 1);
+    trace_note_lost(1);
     trace_end(VT_ENDED_EXIT, 3);
     write_ops(&own, w, 1);
     write_ops(&own, child_writer, 19999);
@@ -281,7 +281,7 @@ START_TEST(threads_write_at_once)
   for (unsigned i = 0; i < 20; i++) {
     trace_note_alive(i);
     __atomic_add_fetch(&trace_tick, 1, __ATOMIC_RELAXED);
-    trace_note_lost(VT_LOSS_SIGNAL, 1);
+    trace_note_lost(1);
     usleep(100);
   }
   for (unsigned i = 0; i < THREADS; i++)

@@ -19,7 +19,8 @@ struct ops {
 void ops_write(struct ops *ops, struct trace_writer *w);
 /* Ends the test unless e is the next operation. */
 void ops_expect(struct ops *ops, const struct decoded_event *e);
-/* The events of the stream from its second record on (the first is THREAD) are the sequence from seed; how many. */
+/* The events of the stream from its second record on (the first is THREAD) are the sequence from seed, up to its end or
+ * to a LOSS, the last one; how many. */
 uint64_t ops_expect_stream(uint64_t seed, const struct decoded_stream *stream);
 
 /* Starts a trace by that template (absolute). */
