@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/stat.h>
 
 struct symbol_file;
 
@@ -16,18 +17,23 @@ struct symbol_frame {
   const char *function; /* NULL: not known */
   const char *file;
   uint32_t line;
+  bool plain; /* function is a name without its scope and parameters */
 };
 #define SYMBOL_FRAMES_MAX 64
 
-/* A further directory in which separate debug files are looked for; false when out of memory. */
-bool symbol_file_debug_root(const char *directory);
-
-/* NULL when the file cannot be read or its build id is another one (said once on stderr by the caller through *why). */
-struct symbol_file *symbol_file_open(const char *path, const char *build_id, const char **why);
+/*
+ * Opens a file, or, where it is not here or is another build, the separate
+ * debug file of the build id ("": the file has none).  NULL: there are no symbols,
+ * and *why says why.  *st is what was found at path; all zero: nothing, or another build.
+ */
+struct symbol_file *symbol_file_open(const char *path, const char *build_id, struct stat *st, const char **why);
 void symbol_file_close(struct symbol_file *f);
 
 /* The frames at an address in the file (as its program headers count); how many, at most SYMBOL_FRAMES_MAX; 0: nothing
  * is known. */
 unsigned symbol_file_find(struct symbol_file *f, uint64_t addr, struct symbol_frame frames[SYMBOL_FRAMES_MAX]);
+
+/* Something did not fit in memory, so that names are missing. */
+bool symbol_file_failed(const struct symbol_file *f);
 
 #endif

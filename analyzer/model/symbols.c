@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/debug_file.h"
 #include "model/symbol_file.h"
 #include "reader/complain.h"
 
@@ -42,7 +43,7 @@ struct symbols {
 
 bool symbols_debug_root(const char *directory)
 {
-  return symbol_file_debug_root(directory);
+  return debug_file_root(directory);
 }
 
 struct symbols *symbols_open(void)
@@ -111,7 +112,7 @@ static struct known_file *file_of(struct symbols *s, struct module *module)
     k->name = slash ? slash + 1 : k->path;
     /* The vDSO has no file. */
     if (slash) {
-      k->file = symbol_file_open(k->path, k->build_id, &why);
+      k->file = symbol_file_open(k->path, k->build_id, &(struct stat){0}, &why);
       if (!k->file)
         complain("%s: no symbols from this file: %s", k->path, why);
     }
