@@ -47,10 +47,15 @@ static bool same_state(uint32_t a, uint32_t b)
   return (a | VT_PG_ZERO_KNOWN) == (b | VT_PG_ZERO_KNOWN);
 }
 
-/* That a neighbour came or went changes bit 56, but not what stands at the address. */
 static bool same_tenure(const struct sighting *s, const struct sighting *next)
 {
   return s->pfn && s->pfn == next->pfn && s->until_ns == next->first_ns;
+}
+
+/* That a neighbour came or went changes bit 56, but not what stands at the address; that the kernel merged it, does. */
+static bool same_kind(const struct sighting *s, const struct sighting *next)
+{
+  return !((s->state ^ next->state) & (VT_PG_FILE | VT_PG_ZERO | VT_PG_KSM));
 }
 
 static void find_tenures(struct sighting *sightings, size_t n)
@@ -66,7 +71,7 @@ static void find_tenures(struct sighting *sightings, size_t n)
 
     s->tenure_look_ns = goes_on ? s[1].tenure_look_ns : s->look_ns;
     s->tenure_last_ns = goes_on ? s[1].tenure_last_ns : s->last_ns;
-    s->standing = i + 1 == n || (goes_on && s[1].standing);
+    s->standing = i + 1 == n || (goes_on && s[1].standing && same_kind(s, s + 1));
   }
 }
 

@@ -13,22 +13,28 @@
 
 _Static_assert(sizeof(struct scan_arg) == 96, "as the kernel has it");
 _Static_assert(sizeof(struct scan_region) == 24, "as the kernel has it");
+_Static_assert(sizeof(struct map_query) == 104, "as the kernel has it");
 
 #define COUNT_REGIONS 64
 #define COUNT_PAGES 32768u /* a millisecond under the lock of the memory map, then others get it */
 
+static uint64_t parse_number(const char *p)
+{
+  uint64_t number = 0;
+
+  for (; *p >= '0' && *p <= '9'; p++)
+    number = number * 10 + (uint64_t)(*p - '0');
+  return number;
+}
+
 /* The second number of a statm. */
 static uint64_t parse_resident(const char *p)
 {
-  uint64_t pages = 0;
-
   while (*p && *p != ' ')
     p++;
   while (*p == ' ')
     p++;
-  for (; *p >= '0' && *p <= '9'; p++)
-    pages = pages * 10 + (uint64_t)(*p - '0');
-  return pages;
+  return parse_number(p);
 }
 
 static uint64_t read_resident(int statm)
@@ -51,6 +57,17 @@ uint64_t proc_resident(const struct proc_files *files)
   if (!pages && files->statm >= 0 && sys_read_file("/proc/thread-self/statm", text, sizeof text) > 0)
     pages = parse_resident(text);
   return pages;
+}
+
+uint64_t proc_merged(const struct proc_files *files)
+{
+  char text[32];
+  ssize_t n = files->merged < 0 ? -1 : sys_pread(files->merged, text, sizeof text - 1, 0);
+
+  if (n <= 0)
+    return 0;
+  text[n] = '\0';
+  return parse_number(text);
 }
 
 static int open_here(const char *path)
@@ -99,6 +116,13 @@ long proc_scan(int pagemap, uint64_t start, uint64_t end, uint64_t pages, struct
   while (found == -EINTR);
   *walked = arg.walk_end;
   return found;
+}
+
+uint64_t proc_page_size(int maps, uint64_t addr)
+{
+  struct map_query query = {.size = sizeof query, .addr = addr};
+
+  return sys_call(SYS_ioctl, maps, (long)MAP_QUERY_IOCTL, (long)&query, 0, 0, 0) == 0 ? query.page_size : 0;
 }
 
 uint64_t proc_count(const struct proc_files *files, uint64_t start, uint64_t end)
@@ -171,7 +195,7 @@ bool proc_files_open(struct proc_files *files)
 
   files->flags = 0;
   files->error = 0;
-  files->kpageflags = -1;
+  files->kpageflags = files->merged = -1;
   open_own(files);
   if (files->pagemap < 0) {
     files->error = files->pagemap;
@@ -185,6 +209,7 @@ bool proc_files_open(struct proc_files *files)
     return true;
   if (sys_pread(files->kpageflags, &word, sizeof word, 0) == (ssize_t)sizeof word) {
     files->flags |= VT_SAMPLE_FLAGS;
+    files->merged = open_here("/sys/kernel/mm/ksm/pages_shared");
     return true;
   }
   sys_close(files->kpageflags);
@@ -194,7 +219,7 @@ bool proc_files_open(struct proc_files *files)
 
 void proc_files_close(struct proc_files *files)
 {
-  int *fds[] = {&files->maps, &files->pagemap, &files->kpageflags, &files->statm};
+  int *fds[] = {&files->maps, &files->pagemap, &files->kpageflags, &files->statm, &files->merged};
 
   for (unsigned i = 0; i < sizeof fds / sizeof *fds; i++) {
     if (*fds[i] >= 0)

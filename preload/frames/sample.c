@@ -84,6 +84,7 @@ static void set_up_walk(struct sampling *s, const struct proc_files *files)
   present->incomplete = false;
   s->walk.seen = 0;
   s->walk.changes = 0;
+  s->walk.merging = proc_merged(files) > 0;
 }
 
 /* From the cursor to the end, then from the start to where it began: whatever the bound, the pages that were not looked

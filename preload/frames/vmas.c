@@ -9,10 +9,15 @@
 #include "base/own.h"
 #include "base/sys.h"
 #include "frames/page_entry.h"
+#include "frames/proc_files.h"
 #include "frames/sampler.h"
+
+/* The smallest page that hugetlbfs has on any machine. */
+#define HUGETLB_MIN (UINT64_C(64) << 10)
 
 struct reading {
   struct vmas *vmas;
+  int maps;
   const struct sampler_sink *sink;
   uint64_t old; /* first mapping of the kept list that was not compared yet */
   uint64_t end; /* of the latest mapping read */
@@ -78,8 +83,8 @@ bool vmas_parse_line(const char *p, struct vma *vma, const char **path)
 
 static bool same(const struct vma *a, const struct vma *b)
 {
-  return a->start == b->start && a->end == b->end && a->flags == b->flags && a->dev == b->dev && a->inode == b->inode &&
-         a->offset == b->offset && a->path_hash == b->path_hash;
+  return a->start == b->start && a->end == b->end && (a->flags | VT_VMA_HUGETLB) == (b->flags | VT_VMA_HUGETLB) &&
+         a->dev == b->dev && a->inode == b->inode && a->offset == b->offset && a->path_hash == b->path_hash;
 }
 
 static bool append(struct vma_list *list, const struct vma *vma)
@@ -100,6 +105,14 @@ static bool append(struct vma_list *list, const struct vma *vma)
   return true;
 }
 
+/* maps does not say it but by the name of what belongs to no file. */
+static bool is_hugetlb(int maps, const struct vma *vma, const char *path)
+{
+  if (!vma->inode || (vma->start | vma->end) % HUGETLB_MIN)
+    return false;
+  return strncmp(path, "/anon_hugepage", 14) == 0 || proc_page_size(maps, vma->start) > FRAME_SIZE;
+}
+
 /* The next mapping of this reading, in rising order.  One that is not there verbatim any more is reported gone before
  * anything that overlaps it is reported new, whatever the reader of the trace keys mappings by. */
 static void take(struct reading *r, struct vma *vma, const char *path)
@@ -112,11 +125,14 @@ static void take(struct reading *r, struct vma *vma, const char *path)
 
     if (same(old, vma)) {
       vma->passes = old->passes + (old->passes < UINT32_MAX);
+      vma->flags = old->flags;
       known = true;
     } else {
       r->sink->vma_gone(old->start, old->end - old->start);
     }
   }
+  if (!known && is_hugetlb(r->maps, vma, path))
+    vma->flags |= VT_VMA_HUGETLB;
   if (!append(&r->vmas->next, vma)) {
     r->out_of_memory = true;
     return;
@@ -184,7 +200,7 @@ static uint64_t lines(struct reading *r, uint64_t n)
 
 bool vmas_read(struct vmas *vmas, int maps, const struct sampler_sink *sink)
 {
-  struct reading r = {.vmas = vmas, .sink = sink};
+  struct reading r = {.vmas = vmas, .maps = maps, .sink = sink};
   struct vma_list old = vmas->now;
   uint64_t left = 0;
   off_t offset = 0;

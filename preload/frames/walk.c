@@ -28,10 +28,15 @@ static uint64_t state_bits(unsigned state)
 }
 
 /*
- * What pagemap and the scan say about a page.  A zero page is nobody's
- * exclusive page nor a file's: a page that was written between the scan and
- * the reading of its entry is told from it by that.
+ * A zero page is nobody's exclusive page nor a file's: a page that was written between the scan and
+ * the reading of its entry is told from it by that.  The huge one is a file's to pagemap.
  */
+static bool is_zero(uint64_t raw, uint8_t categories)
+{
+  return categories & SCAN_ZERO && !(raw & PM_EXCLUSIVE) && (!(raw & PM_FILE) || categories & SCAN_HUGE);
+}
+
+/* What pagemap and the scan say about a page. */
 static uint64_t entry_of(uint64_t raw, uint8_t categories, bool scanned)
 {
   unsigned state = VT_PG_PRESENT;
@@ -44,7 +49,7 @@ static uint64_t entry_of(uint64_t raw, uint8_t categories, bool scanned)
     state |= VT_PG_FILE;
   if (scanned || (raw & (PM_EXCLUSIVE | PM_FILE)))
     state |= VT_PG_ZERO_KNOWN;
-  if ((categories & SCAN_ZERO) && !(raw & (PM_EXCLUSIVE | PM_FILE)))
+  if (is_zero(raw, categories))
     state |= VT_PG_ZERO;
   if (categories & SCAN_HUGE)
     state |= VT_PG_HUGE;
@@ -80,10 +85,19 @@ static uint64_t with_flags(uint64_t entry, uint64_t flags)
   return entry;
 }
 
-/* Only what is neither a file's nor exclusive can be the zero page, or shared by KSM. */
+/* Only what is neither a file's nor exclusive can be the zero page, or shared by KSM; and what is huge and looks like a
+ * file's, the huge zero page. */
 static bool is_doubtful(uint64_t entry)
 {
-  return (entry_state(entry) & (VT_PG_PRESENT | VT_PG_EXCLUSIVE | VT_PG_FILE)) == VT_PG_PRESENT;
+  unsigned state = entry_state(entry);
+
+  return (state & (VT_PG_PRESENT | VT_PG_EXCLUSIVE)) == VT_PG_PRESENT && (!(state & VT_PG_FILE) || state & VT_PG_HUGE);
+}
+
+/* The kernel merges a page that several processes inherited without a change of its frame or its exclusive bit. */
+static bool may_be_merged(const struct walk *walk, uint64_t entry, uint64_t kept)
+{
+  return walk->merging && is_doubtful(entry) && !(entry_state(kept) & VT_PG_KSM);
 }
 
 /* How many changed pages from this one on are doubtful too, with frames that follow each other or, as zero pages, are
@@ -141,7 +155,7 @@ static unsigned compare(struct walk *walk, const uint64_t *kept)
     uint64_t old = kept ? kept[i] : 0;
 
     walk->seen += entry != 0;
-    if (((entry ^ old) & walk->compare) == 0)
+    if (((entry ^ old) & walk->compare) == 0 && !may_be_merged(walk, entry, old))
       continue;
     walk->entry[i] = entry;
     walk->changed[changed++] = (uint16_t)i;
@@ -179,11 +193,13 @@ static void take_leaf(struct walk *walk, uint64_t leaf)
     walk->present.incomplete = true;
     return;
   }
-  walk->changes += changed;
   for (unsigned i = 0; i < changed; i++) {
     unsigned page = walk->changed[i];
     uint64_t entry = walk->entry[page];
 
+    if (entry == kept[page])
+      continue; /* looked up, and not merged */
+    walk->changes++;
     gone += !entry;
     walk->picture.present += (entry != 0) - (uint64_t)(kept[page] != 0);
     kept[page] = entry;
@@ -196,7 +212,8 @@ static void take_leaf(struct walk *walk, uint64_t leaf)
 /*
  * What is compared.  Where kpageflags is read, zero page and KSM are looked
  * up only when something else about the page has changed: a page that is
- * merged or broken up changes its frame or its exclusive bit.
+ * merged or broken up changes its frame or its exclusive bit, but for what
+ * may_be_merged tells of.
  */
 static uint64_t compared_bits(unsigned flags)
 {

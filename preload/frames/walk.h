@@ -18,6 +18,7 @@ struct walk {
   struct present present; /* the caller sets its fields before position */
   struct runs runs;
   uint64_t seen, changes; /* counted up: pages found present or swapped, and pages reported */
+  bool merging;           /* the kernel has merged pages somewhere: such as may be are looked up again */
   uint64_t compare;       /* bits of an entry whose change is worth a look; see walk_pages */
   uint64_t raw[LEAF_PAGES], entry[LEAF_PAGES], flags[LEAF_PAGES];
   uint16_t changed[LEAF_PAGES];
