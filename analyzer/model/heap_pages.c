@@ -9,13 +9,31 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/kin.h"
 #include "reader/complain.h"
 
 #define SETTLE_MIN ((size_t)1 << 16) /* changes kept before they are boiled down */
 
-/* The last state of one piece of a list; false when nothing is there any more. */
-static bool last_state(const struct range *last, const struct segment *segment, bool pages, struct range *state)
+/* Since which of the ranges over one page its last frame has been there without a break. */
+static const struct range *tenure_begin(const struct range *const *ranges, size_t count, uint64_t page)
 {
+  size_t i = count - 1;
+  uint64_t pfn = PICTURE_PFN(ranges[i]->value) + page - ranges[i]->start;
+
+  if (!PICTURE_PFN(ranges[i]->value))
+    return ranges[i];
+  while (i && PICTURE_PFN(ranges[i - 1]->value) &&
+         PICTURE_PFN(ranges[i - 1]->value) + page - ranges[i - 1]->start == pfn)
+    i--;
+  return ranges[i];
+}
+
+/* The last state of one piece of a list; false when nothing is there any more. */
+static bool last_state(const struct range *const *ranges, size_t count, const struct segment *segment, bool pages,
+                       struct range *state)
+{
+  const struct range *last = ranges[count - 1];
+
   if (pages ? !PICTURE_STATE(last->value) : last->value == PICTURE_NO_VMA)
     return false;
   *state = *last;
@@ -23,10 +41,12 @@ static bool last_state(const struct range *last, const struct segment *segment, 
   state->count = (uint32_t)segment->count;
   if (pages && PICTURE_PFN(last->value))
     state->value = PICTURE_VALUE(PICTURE_STATE(last->value), PICTURE_PFN(last->value) + segment->start - last->start);
+  if (pages)
+    state->sample = tenure_begin(ranges, count, segment->start)->sample;
   return true;
 }
 
-/* Leaves of a list of pages (or of mappings) only what each place has become. */
+/* Leaves of a list of pages (or of mappings) only what each place has become, pages since they have their frames. */
 static int settle(struct range_list *list, bool pages)
 {
   const struct range_list *one[] = {list};
@@ -44,7 +64,7 @@ static int settle(struct range_list *list, bool pages)
     size_t n;
     const struct range *const *ranges = sweep_ranges(sweep, 0, &n);
 
-    if (last_state(ranges[n - 1], &segment, pages, &state) && range_list_add(&settled, state) < 0) {
+    if (last_state(ranges, n, &segment, pages, &state) && range_list_add(&settled, state) < 0) {
       more = -1;
       break;
     }
@@ -135,46 +155,69 @@ static struct heap_leaf *leaf_make(struct heap_pages *p, uint64_t page)
 }
 
 /* A run of visible frames, for the comparison; frame numbers count up with pages. */
-static int add_run(struct heap_pages *p, const struct range *r)
+static int add_run(struct heap_pages *p, const struct heap_run *run, uint64_t count)
 {
-  struct range range = {.start = PICTURE_PFN(r->value), .count = r->count, .value = p->run_count};
+  struct range range = {.start = run->pfn, .count = (uint32_t)count, .value = p->run_count};
 
   if (p->run_count == p->run_room) {
     size_t room = p->run_room ? p->run_room * 2 : 256;
-    struct heap_run *run = reallocarray(p->run, room, sizeof *run);
+    struct heap_run *more = reallocarray(p->run, room, sizeof *more);
 
-    if (!run)
+    if (!more)
       return -1;
-    p->run = run;
+    p->run = more;
     p->run_room = room;
   }
-  p->run[p->run_count++] = (struct heap_run){r->start, range.start, p->picture->samples[r->sample].begin_ns,
-                                             PICTURE_STATE(r->value) & VT_PG_EXCLUSIVE};
+  p->run[p->run_count++] = *run;
   return range_list_add(&p->frames, range);
+}
+
+/* One piece of pages that are alike, all of one mapping or of none. */
+static int lay_out_segment(struct heap_pages *p, const struct segment *segment, const struct range *r,
+                           const struct vma *vma)
+{
+  struct heap_run run = {.page = segment->start, .vma = vma, .sample = r->sample};
+  uint8_t state;
+
+  run.state = picture_state(vma, PICTURE_STATE(r->value));
+  run.pfn = PICTURE_PFN(r->value) ? PICTURE_PFN(r->value) + segment->start - r->start : 0;
+  state = (uint8_t)(run.state & ~HEAP_PAGE_HUGETLB) | (vma && vma->flags & VT_VMA_HUGETLB ? HEAP_PAGE_HUGETLB : 0);
+  for (uint64_t k = 0; k < segment->count; k++) {
+    struct heap_leaf *leaf = leaf_make(p, segment->start + k);
+
+    if (!leaf)
+      return -1;
+    leaf->state[(segment->start + k) % LEAF_PAGES] = state;
+  }
+  if (state & VT_PG_PRESENT) {
+    p->present += segment->count;
+    p->zero += state & VT_PG_ZERO ? segment->count : 0;
+    p->hugetlb += state & HEAP_PAGE_HUGETLB ? segment->count : 0;
+  }
+  return heap_page_resident(state) && run.pfn ? add_run(p, &run, segment->count) : 0;
 }
 
 static int lay_out(struct heap_pages *p)
 {
-  for (size_t i = 0; i < p->picture->pages.count; i++) {
-    const struct range *r = &p->picture->pages.items[i];
-    uint8_t state = (uint8_t)PICTURE_STATE(r->value);
+  const struct range_list *const lists[] = {&p->picture->pages, &p->picture->vmas};
+  struct sweep *sweep = sweep_new(lists, 2);
+  struct segment segment;
+  int more = -1;
 
-    for (uint32_t k = 0; k < r->count; k++) {
-      struct heap_leaf *leaf = leaf_make(p, r->start + k);
+  while (sweep && (more = sweep_next(sweep, &segment)) > 0) {
+    size_t pages, vmas;
+    const struct range *const *page = sweep_ranges(sweep, 0, &pages);
+    const struct range *const *vma = sweep_ranges(sweep, 1, &vmas);
 
-      if (!leaf)
-        return -1;
-      leaf->state[(r->start + k) % LEAF_PAGES] = state;
+    if (pages &&
+        lay_out_segment(p, &segment, page[pages - 1], vmas ? picture_vma(p->picture, vma[vmas - 1]) : NULL) < 0) {
+      more = -1;
+      break;
     }
-    if (state & VT_PG_PRESENT)
-      p->present += r->count;
-    if ((state & VT_PG_PRESENT) && (state & VT_PG_ZERO))
-      p->zero += r->count;
-    if (heap_page_resident(state) && PICTURE_PFN(r->value) && add_run(p, r) < 0)
-      return -1;
   }
+  sweep_free(sweep);
   range_list_sort(&p->frames);
-  return 0;
+  return more;
 }
 
 struct heap_pages *heap_pages_load(const char *path, uint64_t at_ns)
@@ -186,7 +229,7 @@ struct heap_pages *heap_pages_load(const char *path, uint64_t at_ns)
   if (!reader)
     return NULL;
   if (p && (p->picture = picture_new(reader_header(reader)))) {
-    p->until_ns = at_ns < p->picture->seen_ns ? at_ns : p->picture->seen_ns;
+    p->at_end = at_ns == UINT64_MAX;
     good = read_samples(p, reader, at_ns) == 0 && lay_out(p) == 0;
   }
   reader_close(reader);
@@ -225,100 +268,129 @@ size_t heap_pages_find(const struct heap_pages *p, uint64_t key)
   return low;
 }
 
-/*
- * Of a parent and its child, the same frame at the same address is what the one inherited from the other; so both have
- * had it since the fork, whenever it was that each was looked at, as long as both live and the kernel calls it shared.
- */
-static bool inherited(const struct heap_pages *a, const struct heap_run *x, const struct heap_pages *b,
-                      const struct heap_run *y)
+/* A run at the moment, with a frame that the sweep is at, as a sighting of process number. */
+static struct sighting sighting_of(const struct heap_pages *p, uint32_t number, const struct range *r, uint64_t frame)
 {
-  static const uint8_t none[sizeof a->picture->parent_id];
-  const struct picture *p = a->picture, *q = b->picture;
-  const struct picture *child = memcmp(p->parent_id, q->trace_id, sizeof none) == 0 ? p : q;
-  const struct picture *parent = child == p ? q : p;
+  const struct heap_run *run = &p->run[r->value];
+  const struct picture *picture = p->picture;
+  struct sighting s = {.process = number, .state = run->state, .pfn = frame, .vma = run->vma};
 
-  return x->page - x->pfn == y->page - y->pfn && !x->exclusive && !y->exclusive &&
-         memcmp(child->parent_id, parent->trace_id, sizeof none) == 0 &&
-         memcmp(child->parent_id, none, sizeof none) != 0 && x->first_ns <= b->picture->end_ns &&
-         y->first_ns <= a->picture->end_ns;
+  s.page = run->page + (frame - run->pfn);
+  s.first_ns = s.tenure_ns = picture->samples[run->sample].begin_ns;
+  s.look_ns = s.tenure_look_ns = picture->samples[picture->samples[picture->sample_count - 1].whole].begin_ns;
+  if (s.look_ns < s.first_ns)
+    s.look_ns = s.tenure_look_ns = s.first_ns;
+  s.last_ns = s.until_ns = s.tenure_last_ns = picture->seen_ns;
+  s.offset = run->vma ? run->vma->offset + ((s.page - run->vma->start) << picture->page_shift) : 0;
+  s.current = s.standing = true;
+  return s;
 }
 
-/* Whether both had their frames at one time, on one machine: else the later one is reuse. */
-static bool together(const struct heap_pages *a, const struct heap_run *x, const struct heap_pages *b,
-                     const struct heap_run *y)
+struct comparison {
+  struct heap_pages *const *all;
+  const struct kin *kin;
+  struct sighting *holder; /* who has the frame that the sweep is at, or has had it */
+  size_t count, room;
+};
+
+static bool hold(struct comparison *c, const struct sighting *s)
 {
-  static const uint8_t unknown[sizeof a->picture->boot_id];
+  if (c->count == c->room) {
+    size_t room = c->room ? c->room * 2 : 64;
+    struct sighting *more = reallocarray(c->holder, room, sizeof *more);
 
-  if (a == b)
-    return true;
-  if (memcmp(a->picture->boot_id, b->picture->boot_id, sizeof unknown) != 0 ||
-      memcmp(a->picture->boot_id, unknown, sizeof unknown) == 0)
-    return false;
-  return (x->first_ns <= b->until_ns && y->first_ns <= a->until_ns) || inherited(a, x, b, y);
-}
-
-/* In how many places the frame of x, a run of a's, is at the sweep's present place. */
-static uint32_t count_holders(struct heap_pages *const *all, const struct sweep *sweep, const struct segment *segment,
-                              const struct heap_pages *a, const struct heap_run *x)
-{
-  uint32_t holders = 0;
-
-  for (size_t i = 0; i < segment->lane_count; i++) {
-    const struct heap_pages *b = all[segment->lanes[i]];
-    size_t n;
-    const struct range *const *ranges = sweep_ranges(sweep, segment->lanes[i], &n);
-
-    for (size_t k = 0; k < n; k++)
-      holders += together(a, x, b, &b->run[ranges[k]->value]);
+    if (!more)
+      return false;
+    c->holder = more;
+    c->room = room;
   }
+  c->holder[c->count++] = *s;
+  return true;
+}
+
+/* At the ends of both, what they had in common when the first of them ended is divided: it is nobody else's since. */
+static bool is_shared(const struct comparison *c, const struct sighting *s, const struct sighting *other)
+{
+  bool both = c->all[s->process]->at_end && c->all[other->process]->at_end;
+
+  if (both && other->last_ns < s->look_ns)
+    return sighting_is_shared_with(c->kin, other, s);
+  return sighting_is_shared_with(c->kin, s, other);
+}
+
+/* In how many places the frame of holder number at is. */
+static uint32_t count_holders(const struct comparison *c, size_t at)
+{
+  const struct sighting *s = &c->holder[at];
+  uint32_t holders = 1;
+
+  for (size_t i = 0; i < c->count; i++)
+    holders += i != at && (c->holder[i].process == s->process || is_shared(c, s, &c->holder[i]));
   return holders;
 }
 
-static void set_holders(struct heap_pages *p, const struct heap_run *run, const struct segment *segment,
-                        uint32_t holders)
+static void set_holders(struct heap_pages *p, uint64_t page, uint64_t count, uint32_t holders)
 {
-  uint64_t page = run->page + (segment->start - run->pfn);
-
-  for (uint64_t i = 0; i < segment->count; i++) {
+  for (uint64_t i = 0; i < count; i++) {
     size_t at = heap_pages_find(p, (page + i) >> LEAF_SHIFT);
 
     p->leaf[at]->holders[(page + i) % LEAF_PAGES] = (uint16_t)(holders < UINT16_MAX ? holders : UINT16_MAX);
   }
 }
 
-static void compare_segment(struct heap_pages *const *all, const struct sweep *sweep, const struct segment *segment)
+static bool compare_segment(struct comparison *c, const struct sweep *sweep, const struct segment *segment)
 {
+  c->count = 0;
   for (size_t i = 0; i < segment->lane_count; i++) {
-    struct heap_pages *p = all[segment->lanes[i]];
     size_t n;
     const struct range *const *ranges = sweep_ranges(sweep, segment->lanes[i], &n);
 
     for (size_t k = 0; k < n; k++) {
-      const struct heap_run *run = &p->run[ranges[k]->value];
-      uint32_t holders = count_holders(all, sweep, segment, p, run);
+      struct sighting s = sighting_of(c->all[segment->lanes[i]], segment->lanes[i], ranges[k], segment->start);
 
-      if (holders > 1)
-        set_holders(p, run, segment, holders);
+      if (!hold(c, &s))
+        return false;
     }
   }
+  for (size_t i = 0; c->count > 1 && i < c->count; i++)
+    set_holders(c->all[c->holder[i].process], c->holder[i].page, segment->count, count_holders(c, i));
+  return true;
+}
+
+static struct kin *find_kin(struct heap_pages *const *all, size_t count)
+{
+  struct picture **pictures = calloc(count + 1, sizeof(struct picture *));
+  struct kin *kin;
+
+  for (size_t i = 0; pictures && i < count; i++)
+    pictures[i] = all[i]->picture;
+  kin = pictures ? kin_find(pictures, count) : NULL;
+  free(pictures);
+  return kin;
 }
 
 int heap_pages_compare(struct heap_pages *const *all, size_t count)
 {
   const struct range_list **lists = calloc(count + 1, sizeof(struct range_list *));
+  struct kin *kin = find_kin(all, count);
+  struct comparison comparison = {.all = all, .kin = kin};
   struct sweep *sweep = NULL;
   struct segment segment;
   int more = -1;
 
   for (size_t i = 0; lists && i < count; i++)
     lists[i] = &all[i]->frames;
-  if (lists)
+  if (lists && kin)
     sweep = sweep_new(lists, count);
-  while (sweep && (more = sweep_next(sweep, &segment)) > 0)
-    compare_segment(all, sweep, &segment);
-  for (size_t i = 0; i < count; i++)
-    all[i]->compared = more == 0 && count > 1;
+  while (sweep && (more = sweep_next(sweep, &segment)) > 0) {
+    if (!compare_segment(&comparison, sweep, &segment)) {
+      more = -1;
+      break;
+    }
+  }
   sweep_free(sweep);
+  free(comparison.holder);
+  free(kin);
   free(lists);
   if (more < 0)
     complain("out of memory while frames were compared");

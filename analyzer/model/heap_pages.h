@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "model/process_picture.h"
+#include "model/share.h"
 
 #define LEAF_SHIFT 9
 #define LEAF_PAGES (1u << LEAF_SHIFT)
@@ -20,14 +21,19 @@ struct heap_leaf {
   uint64_t key;                 /* page number >> LEAF_SHIFT */
   uint32_t live[LEAF_PAGES];    /* bytes of live blocks: kept by model/heap_resident.c */
   uint16_t holders[LEAF_PAGES]; /* in how many places the traced processes have that frame; 0 or 1: here alone */
-  uint8_t state[LEAF_PAGES];    /* VT_PG_*; 0: not there */
+  uint8_t state[LEAF_PAGES];    /* VT_PG_* and HEAP_PAGE_HUGETLB; 0: not there */
   uint8_t owned[LEAF_PAGES];    /* a mapping of the program's own */
 };
 
+/* In struct heap_leaf: Rss does not count it.  In place of VT_PG_ZERO_KNOWN, which nobody asks for here. */
+#define HEAP_PAGE_HUGETLB VT_PG_ZERO_KNOWN
+
 /* A run of present pages with visible frames, for the comparison with others. */
 struct heap_run {
-  uint64_t page, pfn, first_ns;
-  bool exclusive; /* the kernel says: mapped nowhere else */
+  uint64_t page, pfn;
+  const struct vma *vma;
+  uint32_t sample; /* since when these frames are there */
+  uint32_t state;
 };
 
 struct heap_pages {
@@ -38,14 +44,14 @@ struct heap_pages {
   struct heap_run *run;
   size_t run_count, run_room;
   uint64_t sample_ns; /* when the sample began; 0: there was none */
-  uint64_t until_ns;  /* the moment, or when the process was seen last */
+  bool at_end;        /* the moment is each process's own end */
   uint64_t present;   /* pages */
   uint64_t zero;      /* of them, the kernel's zero page: no memory of the process */
+  uint64_t hugetlb;   /* of them, of hugetlbfs, which Rss leaves out */
   uint64_t counted;   /* present by the sample's own count */
   uint64_t rss;       /* by the kernel's count; 0: unknown, and so the next two (an older trace) */
   uint64_t tracer;    /* of the tracer's own memory, in no leaf */
   uint64_t tables;    /* of the heap's tables, in no leaf */
-  bool compared;      /* holders are known */
 };
 
 /* Reads the sampler's stream of a trace up to at_ns.  NULL after one line on stderr. */
@@ -58,16 +64,24 @@ int heap_pages_compare(struct heap_pages *const *all, size_t count);
 /* The first leaf whose key is key or higher: its index, leaf_count when there is none. */
 size_t heap_pages_find(const struct heap_pages *p, uint64_t key);
 
-/* Whether the page takes memory: present, and not the zero page that all share. */
+/* Whether the page takes memory that Rss counts: present, and not the zero page that all share. */
 static inline bool heap_page_resident(uint8_t state)
 {
-  return (state & (VT_PG_PRESENT | VT_PG_ZERO)) == VT_PG_PRESENT;
+  return (state & (VT_PG_PRESENT | VT_PG_ZERO | HEAP_PAGE_HUGETLB)) == VT_PG_PRESENT;
 }
 
-/* Whether no other process has it, as far as can be shown. */
-static inline bool heap_page_private(const struct heap_pages *p, const struct heap_leaf *leaf, uint32_t i)
+/* Whether no other process has it, as the kernel says. */
+static inline bool heap_page_private(const struct heap_leaf *leaf, uint32_t i)
 {
-  return leaf->state[i] & VT_PG_EXCLUSIVE || (p->compared && p->picture->pfn_visible && leaf->holders[i] <= 1);
+  return leaf->state[i] & VT_PG_EXCLUSIVE && leaf->holders[i] <= 1;
+}
+
+/* Among how many processes it is to be divided; 0: not known, for the frame is hidden or others have it, too. */
+static inline uint32_t heap_page_holders(const struct heap_leaf *leaf, uint32_t i)
+{
+  if (leaf->holders[i] > 1)
+    return leaf->holders[i];
+  return leaf->state[i] & VT_PG_EXCLUSIVE ? 1 : 0;
 }
 
 #endif

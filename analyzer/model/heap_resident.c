@@ -71,21 +71,25 @@ static bool absent(const struct heap_leaf *leaf, uint32_t i, struct heap_residen
 {
   if (heap_page_resident(leaf->state[i]))
     return false;
-  if (leaf->state[i] & VT_PG_SWAPPED)
+  if (leaf->state[i] & HEAP_PAGE_HUGETLB && leaf->state[i] & VT_PG_PRESENT)
+    s->hugetlb += size;
+  else if (leaf->state[i] & VT_PG_SWAPPED)
     s->swapped += size;
   else
     s->untouched += size;
   return true;
 }
 
-static void add_resident(const struct joining *j, struct heap_residence *s, const struct heap_leaf *leaf, uint32_t i,
-                         uint64_t size)
+static void add_resident(struct heap_residence *s, const struct heap_leaf *leaf, uint32_t i, uint64_t size)
 {
-  uint64_t holders = leaf->holders[i] ? leaf->holders[i] : 1;
+  uint64_t holders = heap_page_holders(leaf, i);
 
   s->resident += size;
-  s->shared += (size << RESIDENT_FRACTION) / holders;
-  if (heap_page_private(j->pages, leaf, i))
+  if (holders)
+    s->shared += (size << RESIDENT_FRACTION) / holders;
+  else
+    s->undivided += size;
+  if (heap_page_private(leaf, i))
     s->private_ += size;
 }
 
@@ -100,17 +104,18 @@ static void share_block(const struct joining *j, struct heap_residence *s, struc
     size = size * j->page_size / live;
   else
     s->slack += (size * (j->page_size - live) << RESIDENT_FRACTION) / live;
-  add_resident(j, s, leaf, i, size);
+  add_resident(s, leaf, i, size);
 }
 
 /* Pages on which blocks live (an allocator of the program's own over mmap) belong to the blocks. */
 static void share_mapping(const struct joining *j, struct heap_residence *s, struct heap_leaf *leaf, uint32_t i,
                           uint64_t size)
 {
+  (void)j;
   leaf->owned[i] = 1;
   if (leaf->live[i] || absent(leaf, i, s, size))
     return;
-  add_resident(j, s, leaf, i, size);
+  add_resident(s, leaf, i, size);
   s->mapped_there += size;
 }
 
@@ -162,6 +167,8 @@ static void add_up(struct heap_residences *r)
     r->total.resident += s->resident;
     r->total.private_ += s->private_;
     r->total.shared += s->shared;
+    r->total.undivided += s->undivided;
+    r->total.hugetlb += s->hugetlb;
     r->total.slack += s->slack;
     r->total.untouched += s->untouched;
     r->total.swapped += s->swapped;
@@ -188,7 +195,7 @@ static void find_rest(const struct joining *j)
       if (leaf->live[i])
         r->slack += leaf->live[i] < j->page_size ? j->page_size - leaf->live[i] : 0;
       else if (!leaf->owned[i])
-        r->rest[heap_rest_of(&vmas, page)] += j->page_size;
+        r->rest[heap_rest_of(&vmas, page, leaf->state[i])] += j->page_size;
     }
   }
 }
@@ -212,6 +219,7 @@ bool heap_residences_find(struct heap_residences *r, const struct heap_counts *c
   r->pages += (pages->tracer + pages->tables) << shift;
   r->rss = pages->rss << shift;
   r->zero = pages->zero << shift;
+  r->hugetlb = pages->hugetlb << shift;
   r->known = pages->sample_ns != 0;
   return true;
 }

@@ -20,9 +20,11 @@ struct heap_residence {
   uint64_t resident;     /* of live blocks, on present pages; and of the program's mappings */
   uint64_t private_;     /* of them, on pages that no other process has (USS) */
   uint64_t shared;       /* << RESIDENT_FRACTION: resident, each page divided by those who have it (PSS) */
+  uint64_t undivided;    /* resident, on pages of which it is not known who has them: not in shared */
   uint64_t slack;        /* << RESIDENT_FRACTION: the rest of pages that its blocks keep */
   uint64_t untouched;    /* live or mapped, and never touched or given back */
   uint64_t swapped;      /* live or mapped, and swapped out */
+  uint64_t hugetlb;      /* live or mapped, on pages of hugetlbfs: there, but no part of Rss */
   uint64_t mapped;       /* bytes of the program's own mappings */
   uint64_t mapped_there; /* of them, resident */
 };
@@ -31,7 +33,9 @@ enum heap_rest {
   REST_HEAP,     /* pages of the heap on which no live block is */
   REST_METADATA, /* the heap's own tables */
   REST_TRACER,
-  REST_FILES, /* executable and libraries, their data, mapped files */
+  REST_FILES,     /* pages of files: code of executable and libraries, mapped files */
+  REST_DATA,      /* their data: .bss, and what was written of .data */
+  REST_INHERITED, /* what a parent whose trace is not here left at the fork */
   REST_STACKS,
   REST_KERNEL, /* vdso and the like */
   REST_UNEXPLAINED,
@@ -45,6 +49,7 @@ struct heap_residences {
   uint64_t rest[REST_COUNT]; /* bytes */
   uint64_t pages;            /* bytes of all resident pages: the sum of total.resident, slack and the rests */
   uint64_t zero;             /* bytes of pages that are the kernel's zero page, not in pages */
+  uint64_t hugetlb;          /* bytes of pages of hugetlbfs, not in pages either */
   uint64_t rss;              /* bytes by the kernel's own count, to compare pages with; 0: unknown */
   bool known;                /* there was a sample */
 };

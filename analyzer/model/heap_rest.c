@@ -13,9 +13,14 @@
 const char *heap_rest_key(enum heap_rest rest)
 {
   static const char *const keys[REST_COUNT] = {
-      [REST_HEAP] = "heap_slack_bytes",         [REST_METADATA] = "heap_metadata_bytes",
-      [REST_TRACER] = "tracer_bytes",           [REST_FILES] = "files_bytes",
-      [REST_STACKS] = "stacks_bytes",           [REST_KERNEL] = "kernel_bytes",
+      [REST_HEAP] = "heap_slack_bytes",
+      [REST_METADATA] = "heap_metadata_bytes",
+      [REST_TRACER] = "tracer_bytes",
+      [REST_FILES] = "files_bytes",
+      [REST_DATA] = "data_bytes",
+      [REST_INHERITED] = "inherited_bytes",
+      [REST_STACKS] = "stacks_bytes",
+      [REST_KERNEL] = "kernel_bytes",
       [REST_UNEXPLAINED] = "unexplained_bytes",
   };
 
@@ -47,6 +52,22 @@ static bool is_tracer(const char *path)
   return slash && !strncmp(slash + 1, LIBRARY_NAME, sizeof LIBRARY_NAME - 1);
 }
 
+static bool is_anonymous(const struct vma *vma)
+{
+  return !vma->path[0] || !strncmp(vma->path, "[anon:", 6);
+}
+
+/* The file whose data that starts as zero the anonymous mapping number i is: it lies right behind the file's own, in
+ * one piece or in several of different permissions.  NULL: none. */
+static const struct vma *file_before(const struct picture *p, size_t i)
+{
+  const struct vma *before = below(p, i);
+
+  while (before && is_anonymous(before) && before->flags & (VT_VMA_R | VT_VMA_W | VT_VMA_X))
+    before = below(p, --i);
+  return before && before->path[0] == '/' && !(before->flags & VT_VMA_SHARED) ? before : NULL;
+}
+
 /*
  * Memory without a name.  Behind a file's mapping it is the part of its data
  * that starts as zero; behind a page without permissions it is the stack of a thread,
@@ -54,30 +75,32 @@ static bool is_tracer(const char *path)
  */
 static enum heap_rest anonymous(const struct picture *p, size_t i, const struct vma *vma)
 {
-  const struct vma *before = below(p, i);
+  const struct vma *before = below(p, i), *file = file_before(p, i);
 
-  if (before && before->path[0] == '/')
-    return is_tracer(before->path) ? REST_TRACER : REST_FILES;
-  if (before && !before->path[0] && !(before->flags & (VT_VMA_R | VT_VMA_W | VT_VMA_X)) && vma->flags & VT_VMA_W)
+  if (file)
+    return is_tracer(file->path) ? REST_TRACER : REST_DATA;
+  if (before && is_anonymous(before) && !(before->flags & (VT_VMA_R | VT_VMA_W | VT_VMA_X)) && vma->flags & VT_VMA_W)
     return REST_STACKS;
   return REST_UNEXPLAINED;
 }
 
-static enum heap_rest by_mapping(const struct picture *p, size_t i)
+static enum heap_rest by_mapping(const struct picture *p, size_t i, uint32_t state)
 {
   const struct vma *vma = vma_at(p, i);
 
   if (!vma)
     return REST_UNEXPLAINED;
+  if (vma->path[0] == '/' && is_tracer(vma->path))
+    return REST_TRACER;
   if (vma->path[0] == '/')
-    return is_tracer(vma->path) ? REST_TRACER : REST_FILES;
+    return state & VT_PG_FILE || vma->flags & VT_VMA_SHARED ? REST_FILES : REST_DATA;
   if (!strncmp(vma->path, "[stack", 6))
     return REST_STACKS;
   if (!strcmp(vma->path, "[heap]"))
     return REST_HEAP;
   if (!strncmp(vma->path, "[v", 2))
     return REST_KERNEL;
-  return vma->path[0] ? REST_UNEXPLAINED : anonymous(p, i, vma);
+  return is_anonymous(vma) ? anonymous(p, i, vma) : REST_UNEXPLAINED;
 }
 
 static bool within(uint64_t addr, uint64_t start, uint64_t end)
@@ -85,7 +108,7 @@ static bool within(uint64_t addr, uint64_t start, uint64_t end)
   return addr >= start && addr < end;
 }
 
-enum heap_rest heap_rest_of(struct heap_vmas *v, uint64_t page)
+enum heap_rest heap_rest_of(struct heap_vmas *v, uint64_t page, uint32_t state)
 {
   const struct picture *p = v->picture;
   uint64_t addr = page << p->page_shift;
@@ -98,7 +121,7 @@ enum heap_rest heap_rest_of(struct heap_vmas *v, uint64_t page)
   while (v->at < p->vmas.count && p->vmas.items[v->at].start + p->vmas.items[v->at].count <= page)
     v->at++;
   if (v->at < p->vmas.count && p->vmas.items[v->at].start <= page) {
-    enum heap_rest rest = by_mapping(p, v->at);
+    enum heap_rest rest = by_mapping(p, v->at, state);
 
     if (rest != REST_UNEXPLAINED)
       return rest;

@@ -15,7 +15,7 @@ struct heap_vmas {
 
 struct heap_vmas heap_vmas_begin(const struct picture *p);
 
-/* What page is; pages must come in ascending order. */
-enum heap_rest heap_rest_of(struct heap_vmas *v, uint64_t page);
+/* What page is, in that state (VT_PG_*); pages must come in ascending order. */
+enum heap_rest heap_rest_of(struct heap_vmas *v, uint64_t page, uint32_t state);
 
 #endif

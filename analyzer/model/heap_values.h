@@ -24,8 +24,11 @@ enum heap_value {
   HEAP_SLACK,
   HEAP_UNTOUCHED,
   HEAP_SWAPPED,
+  HEAP_UNDIVIDED, /* resident and not in HEAP_SHARED: it is not known who has it, too */
+  HEAP_HUGETLB,
   HEAP_MAPPED,
   HEAP_MAPPED_RESIDENT,
+  HEAP_INHERITED, /* live blocks of the process that it was forked from */
   HEAP_VALUES
 };
 

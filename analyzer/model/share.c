@@ -199,6 +199,19 @@ struct share sightings_share(const struct kin *kin, const struct sighting *a, co
   return share;
 }
 
+bool sighting_is_shared_with(const struct kin *kin, const struct sighting *s, const struct sighting *other)
+{
+  bool related = is_inherited(kin, s, other) || sightings_same_object(kin, s, other);
+
+  if (kin[s->process].boot != kin[other->process].boot)
+    return false;
+  if (other->tenure_ns > s->look_ns) /* seen behind the last look at s */
+    return related && !is_exclusive(other) && is_held_at(s->look_ns, s->last_ns, other->tenure_ns);
+  if (is_exclusive(s))
+    return related && !is_exclusive(other) && other->look_ns > s->look_ns;
+  return s->look_ns <= other->tenure_look_ns || (related && s->look_ns < other->tenure_last_ns);
+}
+
 bool sightings_differ(const struct kin *kin, const struct sighting *a, const struct sighting *b)
 {
   const struct sighting *second = a->tenure_ns <= b->tenure_ns ? b : a;

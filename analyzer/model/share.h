@@ -65,6 +65,9 @@ bool sightings_overlap(const struct kin *kin, const struct sighting *a, const st
  */
 struct share sightings_share(const struct kin *kin, const struct sighting *a, const struct sighting *b);
 
+/* Whether the visible frame of s was other's, too, when s was looked at last; each as it was at its own last look. */
+bool sighting_is_shared_with(const struct kin *kin, const struct sighting *s, const struct sighting *other);
+
 /* Whether a and b, of different processes and with different visible frames, had them at one time. */
 bool sightings_differ(const struct kin *kin, const struct sighting *a, const struct sighting *b);
 

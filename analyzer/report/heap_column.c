@@ -25,8 +25,11 @@ static const struct heap_column columns[HEAP_VALUES] = {
     [HEAP_SLACK] = {"slack", "slack_bytes", "SLACK", true},
     [HEAP_UNTOUCHED] = {"untouched", "untouched_bytes", "UNTOUCHED", true},
     [HEAP_SWAPPED] = {"swapped", "swapped_bytes", "SWAPPED", true},
+    [HEAP_UNDIVIDED] = {"undivided", "undivided_bytes", "UNDIVIDED", true},
+    [HEAP_HUGETLB] = {"hugetlb", "hugetlb_bytes", "HUGETLB", true},
     [HEAP_MAPPED] = {"mapped", "mapped_bytes", "MAPPED", true},
     [HEAP_MAPPED_RESIDENT] = {"mapped-resident", "mapped_resident_bytes", "MAP RES", true},
+    [HEAP_INHERITED] = {"inherited", "inherited_bytes", "INHERITED", true},
 };
 
 const struct heap_column *heap_column(enum heap_value value)
@@ -57,4 +60,11 @@ char *heap_cell(char *buf, enum heap_value column, int64_t value, bool differenc
   else
     quantity_count(p, size);
   return buf;
+}
+
+char *heap_row_cell(char *buf, enum heap_value column, const struct heap_row *row, bool difference)
+{
+  if (heap_row_tells(row, column))
+    return heap_cell(buf, column, row->v[column], difference);
+  return strcpy(buf, "-");
 }

@@ -25,4 +25,13 @@ enum heap_value heap_column_find(const char *name);
 /* The value for people, "12.3 MiB" or "24,113"; with a sign if it is a difference.  Returns buf. */
 char *heap_cell(char *buf, enum heap_value column, int64_t value, bool difference);
 
+/* Whether a row tells that column: a proportional size only where it is known of all its pages who has them. */
+static inline bool heap_row_tells(const struct heap_row *row, enum heap_value column)
+{
+  return column != HEAP_SHARED || !row->v[HEAP_UNDIVIDED];
+}
+
+/* The cell of a row's column; "-" where it is not known. */
+char *heap_row_cell(char *buf, enum heap_value column, const struct heap_row *row, bool difference);
+
 #endif

@@ -37,7 +37,8 @@ int heap_folded(FILE *out, const struct heap_report *r)
   bool good = true;
 
   for (uint32_t i = 0; good && i < t->node_count; i++) {
-    int64_t value = t->nodes[i].row == CALL_NONE ? 0 : t->rows[t->nodes[i].row].v[r->sort];
+    const struct heap_row *row = t->nodes[i].row == CALL_NONE ? NULL : &t->rows[t->nodes[i].row];
+    int64_t value = row && heap_row_tells(row, r->sort) ? row->v[r->sort] : 0;
 
     if (value <= 0) /* in a difference: what shrank has no place in a flame graph */
       continue;

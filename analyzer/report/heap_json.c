@@ -43,7 +43,7 @@ static void put_row(struct emit *e, const struct heap_row *row, bool totals, boo
     if (i)
       put_comma(e);
     put_key(e, totals && i == HEAP_PEAK ? "peak_live_bytes" : heap_column(i)->key);
-    if (!sampled && i >= HEAP_RESIDENT && i < HEAP_MAPPED)
+    if ((!sampled && i >= HEAP_RESIDENT && i < HEAP_MAPPED) || !heap_row_tells(row, i))
       emit_literal(e, "null");
     else
       emit_i64(e, row->v[i]);
@@ -117,7 +117,9 @@ static void put_parts(struct emit *e, const struct heap_report *r)
     emit_u64(e, rss);
   else
     emit_literal(e, "null");
-  emit_literal(e, "},\n");
+  emit_literal(e, "},\n  ");
+  put_number(e, "hugetlb_bytes", parts.hugetlb);
+  emit_literal(e, ",\n");
 }
 
 static void put_frame(struct emit *e, const struct symbol *f)

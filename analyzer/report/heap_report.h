@@ -26,17 +26,19 @@ struct heap_report {
   bool colour;
 };
 
-/* Whether pages were seen in every process; else nothing is known about residence. */
+/* Whether pages were seen in a process at least (in a difference, in all); else nothing is known about residence. */
 bool heap_report_sampled(const struct heap_report *r);
 
-/* The kernel's own count of resident bytes, of all processes; false when it is not known of one. */
+/* The kernel's own count of resident bytes, of all processes whose pages were seen; false when it is not known of one.
+ */
 bool heap_report_rss(const struct heap_report *r, uint64_t *bytes);
 
 /* What is resident beside what the stacks have, in bytes, of all processes. */
 struct heap_parts {
   uint64_t rest[REST_COUNT], slack;
-  uint64_t pages; /* all resident pages, those of the stacks among them */
-  uint64_t zero;  /* the kernel's zero page, not in pages */
+  uint64_t pages;   /* all resident pages, those of the stacks among them */
+  uint64_t zero;    /* the kernel's zero page, not in pages */
+  uint64_t hugetlb; /* pages of hugetlbfs, not in pages */
 };
 struct heap_parts heap_report_parts(const struct heap_report *r);
 

@@ -32,7 +32,7 @@ static void print_row(FILE *out, const struct heap_report *r, const enum heap_va
   for (size_t i = 0; i < n; i++) {
     char cell[HEAP_CELL_MAX];
 
-    fprintf(out, "%*s  ", WIDTH, heap_cell(cell, columns[i], row->v[columns[i]], r->before != NULL));
+    fprintf(out, "%*s  ", WIDTH, heap_row_cell(cell, columns[i], row, r->before != NULL));
   }
 }
 

@@ -10,24 +10,33 @@
 #include "report/heap_report.h"
 #include "report/quantity.h"
 
+static size_t count_sampled(struct heap_process *const *processes, size_t count)
+{
+  size_t sampled = 0;
+
+  for (size_t i = 0; i < count; i++)
+    sampled += processes[i]->residence.known;
+  return sampled;
+}
+
 bool heap_report_sampled(const struct heap_report *r)
 {
-  bool sampled = true;
+  size_t sampled = count_sampled(r->processes, r->count);
 
-  for (size_t i = 0; i < r->count; i++)
-    sampled &= r->processes[i]->residence.known;
-  for (size_t i = 0; i < r->before_count; i++)
-    sampled &= r->before[i]->residence.known;
-  return sampled;
+  if (r->before)
+    return sampled == r->count && count_sampled(r->before, r->before_count) == r->before_count;
+  return sampled > 0;
 }
 
 bool heap_report_rss(const struct heap_report *r, uint64_t *bytes)
 {
   *bytes = 0;
   for (size_t i = 0; i < r->count; i++) {
-    if (!r->processes[i]->residence.rss)
+    const struct heap_residences *residence = &r->processes[i]->residence;
+
+    if (residence->known && !residence->rss)
       return false;
-    *bytes += r->processes[i]->residence.rss;
+    *bytes += residence->rss;
   }
   return true;
 }
@@ -44,6 +53,7 @@ struct heap_parts heap_report_parts(const struct heap_report *r)
     sum.slack += residence->slack;
     sum.pages += residence->pages;
     sum.zero += residence->zero;
+    sum.hugetlb += residence->hugetlb;
   }
   return sum;
 }
@@ -110,6 +120,38 @@ static void print_head(FILE *out, const struct heap_report *r)
   putc('\n', out);
 }
 
+/* Why a proportional size is not given. */
+static void print_undivided(FILE *out, const struct heap_report *r)
+{
+  char text[HEAP_CELL_MAX];
+  bool hidden = false;
+
+  for (size_t i = 0; i < r->count; i++)
+    hidden |= !(r->processes[i]->header.flags & VT_F_PFN_VISIBLE);
+  fprintf(out, "proportional sizes are not known of %s: other processes may have these pages, too, and %s\n",
+          bytes(text, r->totals.v[HEAP_UNDIVIDED]),
+          hidden ? "frame numbers were hidden (they take root)" : "the traces given do not tell which");
+}
+
+static void print_residence(FILE *out, const struct heap_report *r)
+{
+  const int64_t *v = r->totals.v;
+  char a[HEAP_CELL_MAX], b[HEAP_CELL_MAX], c[HEAP_CELL_MAX], d[HEAP_CELL_MAX];
+  size_t sampled = count_sampled(r->processes, r->count);
+
+  if (!sampled)
+    return;
+  fprintf(out, "of blocks and mappings %s resident (private %s", bytes(a, v[HEAP_RESIDENT]), bytes(b, v[HEAP_PRIVATE]));
+  if (heap_row_tells(&r->totals, HEAP_SHARED))
+    fprintf(out, ", proportional %s", bytes(c, v[HEAP_SHARED]));
+  fprintf(out, "), %s never touched\n", bytes(d, v[HEAP_UNTOUCHED]));
+  if (sampled < r->count)
+    fprintf(out, "what is resident is that of %zu of %zu processes: no pages of the others were seen\n", sampled,
+            r->count);
+  if (!heap_row_tells(&r->totals, HEAP_SHARED))
+    print_undivided(out, r);
+}
+
 static void print_sums(FILE *out, const struct heap_report *r)
 {
   const int64_t *v = r->totals.v;
@@ -123,10 +165,9 @@ static void print_sums(FILE *out, const struct heap_report *r)
           bytes((char[HEAP_CELL_MAX]){0}, v[HEAP_PEAK]));
   fprintf(out, "live: %s in %s blocks; not freed at the end: %s in %s blocks\n", bytes(a, v[HEAP_LIVE]),
           count(b, v[HEAP_LIVE_BLOCKS]), bytes(c, v[HEAP_LEAKED]), count(d, v[HEAP_LEAKED_BLOCKS]));
-  if (heap_report_sampled(r))
-    fprintf(out, "of blocks and mappings %s resident (private %s, proportional %s), %s never touched\n",
-            bytes(a, v[HEAP_RESIDENT]), bytes(b, v[HEAP_PRIVATE]), bytes(c, v[HEAP_SHARED]),
-            bytes(d, v[HEAP_UNTOUCHED]));
+  if (v[HEAP_INHERITED])
+    fprintf(out, "inherited at a fork and still live: %s\n", bytes(a, v[HEAP_INHERITED]));
+  print_residence(out, r);
   putc('\n', out);
 }
 
@@ -159,6 +200,8 @@ static void print_parts(FILE *out, const struct heap_report *r)
       [REST_METADATA] = "tables of the heap",
       [REST_TRACER] = "the tracer",
       [REST_FILES] = "executable, libraries and other files",
+      [REST_DATA] = "data of executable and libraries (.data, .bss)",
+      [REST_INHERITED] = "inherited at the fork, or free in the heap (the parent's trace tells)",
       [REST_STACKS] = "thread stacks",
       [REST_KERNEL] = "the kernel's own (vdso)",
       [REST_UNEXPLAINED] = "unexplained",
@@ -176,6 +219,8 @@ static void print_parts(FILE *out, const struct heap_report *r)
   print_total(out, r, parts.pages);
   if (parts.zero)
     fprintf(out, "%11s  more were read and never written: the kernel's zero page\n", bytes(text, (int64_t)parts.zero));
+  if (parts.hugetlb)
+    fprintf(out, "%11s  more are pages of hugetlbfs, which Rss leaves out\n", bytes(text, (int64_t)parts.hugetlb));
 }
 
 int heap_text(FILE *out, const struct heap_report *r)

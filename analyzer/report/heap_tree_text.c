@@ -78,8 +78,8 @@ static void print_branch(const struct printing *p, const struct branch *b)
   int64_t value = p->sums[b->node].v[sort], total = p->sums[CALL_TREE_ROOT].v[sort];
   char cell[HEAP_CELL_MAX];
 
-  fprintf(p->out, "%11s", heap_cell(cell, sort, value, p->r->before != NULL));
-  if (total && !p->r->before)
+  fprintf(p->out, "%11s", heap_row_cell(cell, sort, &p->sums[b->node], p->r->before != NULL));
+  if (total && !p->r->before && heap_row_tells(&p->sums[CALL_TREE_ROOT], sort))
     fprintf(p->out, "  %5.1f%%", 100 * (double)value / (double)total);
   fprintf(p->out, "  %*s", (int)b->depth, "");
   heap_frame_print(p->out, &p->tree->frames[p->tree->nodes[b->node].frame]);

@@ -85,7 +85,9 @@ START_TEST(every_page_has_an_owner)
   EXPECT(g, MAPPED, 4 * 4096);
   EXPECT(g, MAPPED_RESIDENT, 8192);
   ck_assert_uint_eq(r->rest[REST_HEAP], PAGE);
-  ck_assert_uint_eq(r->rest[REST_FILES], 4 * PAGE);
+  ck_assert_uint_eq(r->rest[REST_FILES], 3 * PAGE);
+  ck_assert_uint_eq(r->rest[REST_DATA], PAGE);
+  ck_assert_uint_eq(r->hugetlb, 0);
   ck_assert_uint_eq(r->rest[REST_STACKS], 3 * PAGE);
   ck_assert_uint_eq(r->rest[REST_UNEXPLAINED], PAGE);
   ck_assert_uint_eq(r->zero, PAGE);
@@ -167,6 +169,8 @@ static void make_sharer(const char *name, uint64_t from, uint64_t to, uint64_t p
   MAKE(s, PAGES, HEAP, 1, state, pfn);
   MAKE(s, PAGES, HEAP + PAGE, 1, state, pfn + 0x100);
   MAKE(s, SAMPLE_END, 0, 2, 0);
+  heap_sample(m, s, to - 1 * MS); /* nothing has changed */
+  MAKE(s, SAMPLE_END, 1, 2, 0);
   m->header.end_ns = m->header.start_ns + to;
   maker_finish(m);
 }
@@ -184,18 +188,21 @@ START_TEST(shared_frames_are_divided)
   row = heap_row_of(p[0], IN_F);
   EXPECT(row, RESIDENT, 8192);
   EXPECT(row, SHARED, 4096);
+  EXPECT(row, UNDIVIDED, 0);
   EXPECT(row, PRIVATE, 0);
-  row = heap_row_of(p[1], IN_F);
+  row = heap_row_of(p[1], IN_F); /* with one when that ended, with three at its own end */
   EXPECT(row, SHARED, 2048 + 4096 / 3);
-  row = heap_row_of(p[2], IN_F);
-  EXPECT(row, SHARED, 2048 + 4096);
-  EXPECT(row, PRIVATE, 4096);
+  row = heap_row_of(p[2], IN_F); /* the second page is somebody else's, too */
+  EXPECT(row, SHARED, 2048);
+  EXPECT(row, UNDIVIDED, 4096);
+  EXPECT(row, PRIVATE, 0);
   for (unsigned i = 0; i < 3; i++)
     heap_process_free(p[i]);
   /* Alone, nothing is known about others but the kernel's word. */
   p[0] = heap_load_one("one", "end");
   row = heap_row_of(p[0], IN_F);
-  EXPECT(row, SHARED, 8192);
+  EXPECT(row, SHARED, 0);
+  EXPECT(row, UNDIVIDED, 8192);
   EXPECT(row, PRIVATE, 0);
   heap_process_free(p[0]);
 }
@@ -209,6 +216,7 @@ static void make_relative(const char *name, uint8_t id, uint8_t parent_id, uint6
 
   memset(m->header.trace_id, id, sizeof m->header.trace_id);
   memset(m->header.parent_id, parent_id, sizeof m->header.parent_id);
+  m->header.origin = parent_id ? VT_ORIGIN_FORK : VT_ORIGIN_IMAGE;
   maker_alloc_stack(s, HEAP, 3 * PAGE, IN_F);
   s = heap_sample(m, NULL, seen);
   MAKE(s, PAGES, HEAP, 1, SHARED, 0x5000);
@@ -241,7 +249,38 @@ static void expect_relatives(uint64_t child_end, int64_t proportional, int64_t p
 START_TEST(what_was_inherited_is_shared)
 {
   expect_relatives(100 * MS, 2048 + 2 * 4096, 2 * 4096);
-  expect_relatives(40 * MS, 3 * 4096, 3 * 4096); /* it was gone by then */
+  expect_relatives(40 * MS, 2 * 4096, 2 * 4096); /* it was gone by then: somebody else has the page */
+}
+END_TEST
+
+/* A pool of huge pages is no part of Rss, and a file's huge page in memory without a file is the zero page. */
+START_TEST(what_rss_leaves_out)
+{
+  struct maker_stream *s;
+  struct trace_maker *m = heap_trace("huge", &s);
+  struct heap_process *p;
+  struct heap_row f;
+
+  MAKE(s, STACK, IN_F);
+  MAKE(s, MMAP, MAPPED, 512 * PAGE, 3, 0x40022, UINT32_MAX, 0);
+  maker_alloc_stack(s, HEAP, 2 * PAGE, IN_G);
+  s = heap_sample(m, NULL, 10 * MS);
+  heap_vma(s, MAPPED, 512 * PAGE, RW | VT_VMA_HUGETLB, "/anon_hugepage (deleted)");
+  heap_vma(s, HEAP, 0x200000, RW, "");
+  MAKE(s, PAGES, MAPPED, 512, OWN, 0x2000);
+  MAKE(s, PAGES, HEAP, 2, SHARED | VT_PG_FILE | VT_PG_HUGE, 0x600);
+  MAKE(s, SAMPLE_END, 0, 514, 0);
+  maker_finish(m);
+  p = heap_load_one("huge", "end");
+  f = heap_row_of(p, IN_F);
+  EXPECT(f, RESIDENT, 0);
+  EXPECT(f, HUGETLB, 512 * 4096);
+  EXPECT(f, UNTOUCHED, 0);
+  EXPECT(heap_row_of(p, IN_G), UNTOUCHED, 8192);
+  ck_assert_uint_eq(p->residence.pages, 0);
+  ck_assert_uint_eq(p->residence.hugetlb, 512 * PAGE);
+  ck_assert_uint_eq(p->residence.zero, 2 * PAGE);
+  heap_process_free(p);
 }
 END_TEST
 
@@ -305,6 +344,7 @@ int main(void)
   tcase_add_test(tests, the_sample_nearest_to_a_mark_counts);
   tcase_add_test(tests, shared_frames_are_divided);
   tcase_add_test(tests, what_was_inherited_is_shared);
+  tcase_add_test(tests, what_rss_leaves_out);
   tcase_add_test(tests, many_changes_settle_to_the_last);
   tcase_add_test(tests, overlapping_and_endless_blocks_do_no_harm);
   return unit_main(suite);

@@ -185,6 +185,97 @@ START_TEST(child_that_ends_first)
 }
 END_TEST
 
+/* KSM merges a page that both inherited: neither its frame nor its exclusive bit changes. */
+START_TEST(merged_in_place)
+{
+  struct trace_maker *child;
+  json_t *json;
+
+  for (int i = 0; i < 2; i++) {
+    child = pages_process(10 + i, 0, 1000);
+    child->header.origin = i ? VT_ORIGIN_FORK : VT_ORIGIN_IMAGE;
+    memset(child->header.parent_id, i, sizeof child->header.parent_id);
+    pages_sample(0, VT_SAMPLE_PFN);
+    pages_vma(HEAP, 0x200000, RW, 0, "");
+    pages_run(HEAP, 2, STATE_ANON, 0x500);
+    pages_sample(500, VT_SAMPLE_PFN);
+    pages_run(HEAP, 1, STATE_ANON | VT_PG_KSM, 0x500);
+  }
+  json = report();
+  ck_assert_str_eq(verdict_at(json, HEAP), "ksm");
+  ck_assert_str_eq(string(json_object_get(page_at(json, HEAP), "changed"), "from"), "shared-cow");
+  ck_assert_str_eq(verdict_at(json, HEAP + 4096), "shared-cow");
+  json_decref(json);
+}
+END_TEST
+
+/* The child drops its page, and then the parent has it alone. */
+START_TEST(given_up_by_the_child)
+{
+  struct trace_maker *child;
+  json_t *json, *page;
+
+  pages_process(10, 0, 1000);
+  pages_sample(0, VT_SAMPLE_PFN);
+  pages_vma(HEAP, 0x200000, RW, 0, "");
+  pages_run(HEAP, 2, STATE_ANON, 0x500);
+  pages_sample(600, VT_SAMPLE_PFN);
+  pages_run(HEAP, 1, STATE_OWN, 0x500);
+  child = pages_process(11, 0, 1000);
+  memset(child->header.parent_id, 1, sizeof child->header.parent_id);
+  pages_sample(0, VT_SAMPLE_PFN);
+  pages_vma(HEAP, 0x200000, RW, 0, "");
+  pages_run(HEAP, 2, STATE_ANON, 0x500);
+  pages_sample(600, VT_SAMPLE_PFN);
+  pages_run(HEAP, 1, 0, 0);
+  json = report();
+  page = page_at(json, HEAP);
+  ck_assert_str_eq(verdict_at(json, HEAP), "exclusive");
+  ck_assert_str_eq(string(json_object_get(page, "changed"), "from"), "shared-cow");
+  ck_assert_uint_eq(json_array_size(json_object_get(page, "frames")), 1);
+  ck_assert_str_eq(verdict_at(json, HEAP + 4096), "shared-cow");
+  json_decref(json);
+}
+END_TEST
+
+/* pagemap calls the huge zero page a file's. */
+START_TEST(huge_zero_page)
+{
+  json_t *json;
+
+  pages_process(10, 0, 1000);
+  pages_sample(0, VT_SAMPLE_PFN);
+  pages_vma(HEAP, 0x200000, RW, 0, "");
+  pages_run(HEAP, 4, STATE_FILE | VT_PG_HUGE, 0x600);
+  json = report();
+  ck_assert_str_eq(verdict_at(json, HEAP + 4096), "zero");
+  json_decref(json);
+}
+END_TEST
+
+/* What was executed inherits nothing: neither by its ids nor by its parent's process number. */
+START_TEST(exec_in_between)
+{
+  for (int fresh = 0; fresh < 2; fresh++) {
+    json_t *json;
+
+    for (int i = 0; i < 2; i++) {
+      struct trace_maker *m = pages_process(10 + i, 0, 1000);
+
+      m->header.origin = fresh ? VT_ORIGIN_IMAGE : VT_ORIGIN_FORK;
+      m->header.ppid = 10;
+      memset(m->header.parent_id, i, sizeof m->header.parent_id);
+      pages_sample(0, VT_SAMPLE_PFN);
+      pages_vma(HEAP, 0x200000, RW, 0, "");
+      pages_run(HEAP, 1, STATE_ANON, 0x500);
+    }
+    json = report();
+    ck_assert_str_eq(verdict_at(json, HEAP), fresh ? "unknown" : "shared-cow");
+    json_decref(json);
+  }
+}
+END_TEST
+
 /* Siblings whose parent was not traced, known by its id; strangers share nothing by fork. */
 START_TEST(family)
 {
@@ -240,6 +331,10 @@ int main(void)
   tcase_add_test(tcase, memory_at_different_addresses);
   tcase_add_test(tcase, copy_on_write);
   tcase_add_test(tcase, child_that_ends_first);
+  tcase_add_test(tcase, merged_in_place);
+  tcase_add_test(tcase, given_up_by_the_child);
+  tcase_add_test(tcase, huge_zero_page);
+  tcase_add_test(tcase, exec_in_between);
   tcase_add_test(tcase, family);
   tcase_add_test(tcase, ten_processes);
   return unit_main(suite);
