@@ -6,6 +6,7 @@
 
 #include <signal.h>
 #include <stddef.h>
+#include <string.h>
 #include <sys/syscall.h>
 
 #include "base/lock_table.h"
@@ -21,8 +22,8 @@
 
 struct pending_event {
   uint32_t type; /* VT_R_* or PENDING_FREE; 0: still being written, or given up in a longjmp */
-  uint32_t n;
-  uint64_t fields[VT_FIELDS_MAX];
+  uint16_t n, tail;
+  uint64_t fields[VT_FIELDS_MAX]; /* n of them, then as many bytes of the record's tail as there is room for */
 };
 
 #define PENDING_EVENTS ((PENDING_BYTES - 16) / sizeof(struct pending_event))
@@ -115,6 +116,9 @@ static void write_event(struct trace_writer *w, uint32_t stack, uint32_t type, u
     trace_clock_due(w);
     trace_realloc(w, f[0], f[1], f[2], stack);
     break;
+  case VT_R_MARK:
+    trace_mark(w, tail, tail_len);
+    break;
   default:
     if (vt_record_traits(type) & VT_T_STACK)
       trace_record_stack(w, (enum vt_record_type)type, n, f, stack);
@@ -130,7 +134,19 @@ static void tell_hook(struct thread *t)
     __atomic_fetch_or((uintptr_t *)&t->guard, GUARD_PENDING, __ATOMIC_RELAXED);
 }
 
-bool hook_pend(struct thread *t, uint32_t type, unsigned n, const uint64_t *fields)
+static void put_event(struct pending_event *e, unsigned n, const uint64_t *fields, const void *tail, size_t tail_len)
+{
+  size_t room = (VT_FIELDS_MAX - n) * sizeof *fields;
+
+  e->n = (uint16_t)n;
+  e->tail = (uint16_t)(tail_len < room ? tail_len : room);
+  for (unsigned i = 0; i < n; i++)
+    e->fields[i] = fields[i];
+  if (e->tail)
+    memcpy(&e->fields[n], tail, e->tail);
+}
+
+bool hook_pend(struct thread *t, uint32_t type, unsigned n, const uint64_t *fields, const void *tail, size_t tail_len)
 {
   struct pending *p = t->pending;
   uint32_t slot;
@@ -147,9 +163,7 @@ bool hook_pend(struct thread *t, uint32_t type, unsigned n, const uint64_t *fiel
   slot = p ? __atomic_fetch_add(&p->count, 1, __ATOMIC_RELAXED) : PENDING_EVENTS;
   if (slot >= PENDING_EVENTS)
     return false;
-  p->event[slot].n = n;
-  for (unsigned i = 0; i < n; i++)
-    p->event[slot].fields[i] = fields[i];
+  put_event(&p->event[slot], n, fields, tail, tail_len);
   __atomic_signal_fence(__ATOMIC_SEQ_CST);
   p->event[slot].type = type;
   tell_hook(t);
@@ -171,7 +185,7 @@ static void write_list(struct thread *t, struct pending *p, uintptr_t frame)
     if (type == PENDING_FREE)
       block_free(&h, (void *)(uintptr_t)e->fields[0], "free");
     else if (type)
-      write_event(t->writer, VT_STACK_NONE, type, e->n, e->fields, NULL, 0);
+      write_event(t->writer, VT_STACK_NONE, type, e->n, e->fields, &e->fields[e->n], e->tail);
   }
   /* A handler that interrupted this loop added behind count: keep those for the next round. */
   if (!__atomic_compare_exchange_n(&p->count, &count, 0, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
@@ -231,7 +245,8 @@ void hook_record(const struct hook *h, enum vt_record_type type, unsigned n, con
   if (h->state == HOOK_READY)
     write_event(h->thread->writer, vt_record_traits(type) & VT_T_STACK ? stack_of(h->thread, h->frame) : VT_STACK_NONE,
                 type, n, fields, tail, tail_len);
-  else if (h->state == HOOK_NESTED && h->thread->writer != &trace_none && !hook_pend(h->thread, type, n, fields))
+  else if (h->state == HOOK_NESTED && h->thread->writer != &trace_none &&
+           !hook_pend(h->thread, type, n, fields, tail, tail_len))
     lose_event(h->thread);
 }
 
@@ -239,7 +254,7 @@ bool hook_defer_free(const struct hook *h, void *p)
 {
   const uint64_t field = (uint64_t)(uintptr_t)p;
 
-  return hook_pend(h->thread, PENDING_FREE, 1, &field);
+  return hook_pend(h->thread, PENDING_FREE, 1, &field, NULL, 0);
 }
 
 COLD void event_record(enum vt_record_type type, unsigned n, const uint64_t *fields, const void *tail, size_t tail_len)

@@ -148,8 +148,8 @@ struct thread *hook_thread(void);
 
 /*
  * Records an event in the stream of the hook's thread: at once, or, nested,
- * in the pending list.  VT_R_ALLOC, VT_R_FREE and VT_R_REALLOC are taken too.  A tail is
- * lost when nested.
+ * in the pending list.  VT_R_ALLOC, VT_R_FREE and VT_R_REALLOC are taken too.  Of a tail
+ * the first 48 bytes less 8 per field are kept when nested.
  */
 void hook_record(const struct hook *h, enum vt_record_type type, unsigned n, const uint64_t *fields, const void *tail,
                  size_t tail_len);
@@ -165,7 +165,7 @@ bool hook_defer_free(const struct hook *h, void *p);
 
 /* Has hook_attend write a record into t's stream when the running hook leaves; everything here may be interrupted.
  * False: there is no room. */
-bool hook_pend(struct thread *t, uint32_t type, unsigned n, const uint64_t *fields);
+bool hook_pend(struct thread *t, uint32_t type, unsigned n, const uint64_t *fields, const void *tail, size_t tail_len);
 
 /* The same as hook_record for callers that hold no guard. */
 void event_record(enum vt_record_type type, unsigned n, const uint64_t *fields, const void *tail, size_t tail_len);

@@ -31,7 +31,7 @@ static void put_record(struct thread *t, const uint64_t *fields)
   if (guard == GUARD_FREE || guard == GUARD_PENDING)
     event_record(VT_R_NONDET, 3, fields, NULL, 0);
   else
-    hook_pend(t, VT_R_NONDET, 3, fields);
+    hook_pend(t, VT_R_NONDET, 3, fields, NULL, 0);
 }
 
 /* Once per stream and reason.  A thread without a stream is told when it has one. */

@@ -95,7 +95,7 @@ static void alive(uint64_t now_ns)
 {
   void (*tick)(uint64_t) = __atomic_load_n(&samples.tick, __ATOMIC_ACQUIRE);
 
-  __atomic_add_fetch(&trace_tick, 1, __ATOMIC_RELAXED);
+  __atomic_add_fetch(&trace_tick, TRACE_TICK, __ATOMIC_RELAXED);
   trace_note_alive(now_ns);
   if (tick)
     tick(now_ns);

@@ -312,6 +312,8 @@ void trace_renew(void)
   is_forked = true;
   if (state == &no_state)
     return;
+  /* Marks that other threads of the parent were setting. */
+  __atomic_fetch_and(&trace_tick, ~(TRACE_TICK - 1), __ATOMIC_RELAXED);
   /* Where the kernel did not wipe and unmap, it is done by hand. */
   writer_forget_all(!told);
   own_unmap(state->header, VT_HEADER_SIZE + (state->shared ? FIRST_STAGES : 0));

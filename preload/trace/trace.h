@@ -31,11 +31,11 @@ struct trace_writer {
   /* What the fast halves use. */
   uint8_t *cur;    /* next byte to write */
   uint8_t *end;    /* cur < end: a hot record fits, and the clock is not due */
-  uint32_t tick;   /* value of trace_tick when the clock was last read */
-  uint32_t thread; /* stream number */
+  uint64_t tick;   /* value of trace_tick before the clock was last read; UINT64_MAX: read it for the next event too */
   uint64_t allocs; /* allocation events so far */
   struct vt_codec codec;
 
+  uint32_t thread;   /* stream number */
   uint8_t *limit;    /* end of the stage */
   uint8_t *clock_at; /* where the clock was last read */
   uint64_t time_ns;  /* time of the latest record */
@@ -66,9 +66,13 @@ struct trace_writer {
 /* A writer that is always full: every record function ignores it. */
 extern struct trace_writer trace_none __attribute__((visibility("hidden")));
 
-/* Counted up by the sampler at every tick (relaxed atomic), so that a thread that slept reads the clock at its next
- * event. */
-extern uint32_t trace_tick __attribute__((visibility("hidden")));
+/*
+ * Counted up (atomic) by the sampler at every tick, so that a thread that slept reads the clock at its next event, and
+ * by marks, so that what comes after one in any thread has a later time: see "A mark is one instant" in README.md.  The
+ * lower half of TRACE_TICK counts the marks that are being set.
+ */
+extern uint64_t trace_tick __attribute__((visibility("hidden")));
+#define TRACE_TICK (UINT64_C(1) << 16)
 
 struct trace_config {
   const char *path_template; /* absolute; options_trace_path expands it */
@@ -125,6 +129,9 @@ void trace_record_stack(struct trace_writer *w, enum vt_record_type type, unsign
     const uint64_t trace_fields_[] = {__VA_ARGS__};                                                                    \
     trace_record((w), VT_R_##NAME, sizeof trace_fields_ / sizeof *trace_fields_, trace_fields_, NULL, 0);              \
   } while (0)
+
+/* A mark: for the order of events the instant is one for all threads.  Signals are blocked meanwhile. */
+void trace_mark(struct trace_writer *w, const char *name, size_t length);
 
 /* The program is about to give up the system calls that a trace needs: no thread begins another chunk. */
 void trace_stop_confined(void);

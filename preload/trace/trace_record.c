@@ -7,6 +7,7 @@
  * once events come less often than about one per microsecond, each has its own.
  * In between, pace doubles with every run of events that was fast.  A thread that
  * pauses in the middle of a run is put right by the sampler's next tick; without ticks runs are short.
+ * Large blocks have a time of their own, so that what threads hold at the same time is not mistaken.
  */
 #include <string.h>
 
@@ -20,7 +21,7 @@
 #define PACE_MIN 8u         /* one or two */
 #define GAP_NS_PER_BYTE 220 /* 1 us between events of 4.5 bytes */
 
-uint32_t trace_tick;
+uint64_t trace_tick;
 
 /* User space ends below VT_FOLD_END, but for 5-level paging. */
 static bool is_hot(uint64_t addr)
@@ -28,15 +29,22 @@ static bool is_hot(uint64_t addr)
   return addr < VT_FOLD_END && !(addr & ((UINT64_C(1) << trace_state->shift) - 1));
 }
 
-/* Reads the clock and writes how far it went.  There is room for TIME_ROOM. */
-static void put_time(struct trace_writer *w)
+/* Looks at the tick before the clock: whoever counts it up afterwards ends what shares this reading.  While a mark is
+ * being set every event is read a time for. */
+static void look_at_tick(struct trace_writer *w)
 {
-  uint64_t now = sys_now();
+  uint64_t tick = __atomic_load_n(&trace_tick, __ATOMIC_ACQUIRE);
+
+  w->tick = tick % TRACE_TICK ? UINT64_MAX : tick;
+}
+
+/* The time of the record that follows.  There is room for TIME_ROOM. */
+static void put_time_of(struct trace_writer *w, uint64_t now)
+{
   uint64_t delta = now > w->time_ns ? now - w->time_ns : 0;
   uint64_t bytes = (uint64_t)(w->cur - w->clock_at);
   uint32_t most = trace_state->ticks ? PACE_MAX : PACE_TICKLESS;
 
-  w->tick = __atomic_load_n(&trace_tick, __ATOMIC_RELAXED);
   if (trace_state->every_time || delta > (bytes + EVENT_BYTES) * GAP_NS_PER_BYTE)
     w->pace = 0;
   else
@@ -45,6 +53,13 @@ static void put_time(struct trace_writer *w)
     return;
   w->time_ns += delta;
   w->cur += vt_pack_general(w->cur, VT_R_TIME, 1, &delta, NULL, 0);
+}
+
+/* Reads the clock and writes how far it went. */
+static void put_time(struct trace_writer *w)
+{
+  look_at_tick(w);
+  put_time_of(w, sys_now());
 }
 
 /* After a record that followed a reading of the clock: when the next reading is due. */
@@ -85,7 +100,7 @@ void trace_alloc_aligned(struct trace_writer *w, uint64_t addr, uint64_t size, u
   w = writer_ready(w, &stack);
   if (!w || !writer_room(w, TIME_ROOM + STACK_ROOM + VT_GENERAL_MAX(0), VT_R_ALLOC))
     return;
-  due = trace_is_due(w);
+  due = trace_is_due(w) || size >= VT_HOT_SIZE_LIMIT;
   if (due)
     put_time(w);
   if (align == 0 && size < VT_HOT_SIZE_LIMIT && is_hot(addr)) {
@@ -133,7 +148,7 @@ void trace_realloc(struct trace_writer *w, uint64_t old, uint64_t addr, uint64_t
   w = writer_ready(w, &stack);
   if (!w || !writer_room(w, TIME_ROOM + STACK_ROOM + VT_GENERAL_MAX(0), VT_R_REALLOC))
     return;
-  due = trace_is_due(w);
+  due = trace_is_due(w) || size >= VT_HOT_SIZE_LIMIT;
   if (due)
     put_time(w);
   put_stack(w, stack);
@@ -168,4 +183,26 @@ void trace_record_stack(struct trace_writer *w, enum vt_record_type type, unsign
   put_stack(w, stack);
   put_general(w, type, n, fields);
   rearm(w);
+}
+
+/* See README.md, "A mark is one instant", for why each step is where it is. */
+void trace_mark(struct trace_writer *w, const char *name, size_t length)
+{
+  uint32_t stack = VT_STACK_NONE;
+  uint64_t mask, now;
+
+  w = writer_ready(w, &stack);
+  if (!w || !writer_room(w, TIME_ROOM + VT_GENERAL_MAX(length), VT_R_MARK))
+    return;
+  mask = sys_block_signals();
+  __atomic_add_fetch(&trace_tick, 1, __ATOMIC_SEQ_CST);
+  now = sys_now();
+  put_time_of(w, now);
+  w->cur += vt_pack_general(w->cur, VT_R_MARK, 0, NULL, name, length);
+  rearm(w);
+  trace_clock_due(w);
+  while (sys_now() <= now)
+    ;
+  __atomic_add_fetch(&trace_tick, TRACE_TICK - 1, __ATOMIC_SEQ_CST);
+  sys_restore_signals(mask);
 }

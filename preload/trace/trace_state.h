@@ -23,7 +23,7 @@ struct trace_state {
   bool shared;                   /* header and stages are shared mappings; else copies that trace_sync writes */
   bool wiped;                    /* the kernel wipes this page, and all writers, in children */
   bool every_time;               /* VT_F_EVERY_TIME */
-  bool ticks;                    /* a sampler counts trace_tick */
+  bool ticks;                    /* a sampler counts trace_tick up */
   uint32_t shift;                /* addr_shift */
   uint32_t stopped;              /* enum vt_loss: no new chunks; 0: tracing */
   uint32_t surprised;            /* in a child made behind our back: entry/ has been told */

@@ -10,6 +10,7 @@
 #include "base/own.h"
 #include "base/sys.h"
 #include "trace/stage.h"
+#include "trace/trace_fast.h"
 #include "trace/trace_state.h"
 
 #define SLAB_WRITERS 32u
@@ -241,6 +242,7 @@ struct trace_writer *trace_writer_open(uint32_t parent, uint32_t ordinal, int ti
     w->lost = w->told = 0;
   w = w ? w : writer_counting(&trace_state->late);
   TRACE(w, THREAD, parent, ordinal, (uint64_t)tid, role);
+  trace_clock_due(w); /* what comes next may come much later */
   return w;
 }
 

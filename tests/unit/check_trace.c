@@ -234,7 +234,7 @@ START_TEST(time_keeps_up)
       usleep(50);
     if (i == 150) {
       usleep(20000);
-      __atomic_add_fetch(&trace_tick, 1, __ATOMIC_RELAXED);
+      __atomic_add_fetch(&trace_tick, TRACE_TICK, __ATOMIC_RELAXED);
     }
     before[i] = sys_now();
     trace_alloc(w, 16 * i, 16, 0);
@@ -247,6 +247,65 @@ START_TEST(time_keeps_up)
   /* The rate drops at 200: the batch that runs by then may still be late. */
   for (unsigned i = 250; i < 300; i++)
     ck_assert_uint_ge(d.stream[0].event[i + 1].time, before[i]);
+  decoded_release(&d);
+}
+END_TEST
+
+/* What comes while a mark is being set shares no reading of the clock, nor does what comes after it with what came
+ * before. */
+START_TEST(a_mark_ends_all_runs_of_one_time)
+{
+  struct trace_writer *w, *other;
+  uint64_t before[20];
+  struct decoded d;
+
+  ck_assert(trace_begin(temp_path("trace"), 0));
+  w = trace_first_writer();
+  other = trace_writer_open(0, 1, 1, VT_ROLE_PROGRAM);
+  for (unsigned i = 0; i < 500; i++)
+    trace_alloc(other, 16 * i, 16, 0);
+  trace_mark(w, "one", 3);
+  for (unsigned i = 0; i < 20; i++) {
+    if (i == 5)
+      trace_tick++;
+    if (i == 15)
+      trace_tick += TRACE_TICK - 1;
+    before[i] = sys_now();
+    trace_alloc(other, 16 * i, 16, 0);
+  }
+  decode(&d, trace_path());
+  ck_assert_uint_eq(d.stream[1].count, 521);
+  ck_assert_uint_eq(d.stream[0].event[1].number, VT_R_MARK);
+  ck_assert_uint_gt(d.stream[1].event[501].time, d.stream[0].event[1].time);
+  for (unsigned i = 5; i <= 15; i++)
+    ck_assert_uint_ge(d.stream[1].event[501 + i].time, before[i]);
+  decoded_release(&d);
+}
+END_TEST
+
+START_TEST(large_blocks_have_times_of_their_own)
+{
+  uint64_t before[50];
+  struct trace_writer *w;
+  struct decoded d;
+
+  ck_assert(trace_begin(temp_path("trace"), 0));
+  w = trace_first_writer();
+  for (unsigned i = 0; i < 500; i++)
+    trace_alloc(w, 16 * i, 16, 0);
+  for (unsigned i = 0; i < 50; i++) {
+    before[i] = sys_now();
+    if (i % 3 == 0)
+      trace_alloc(w, 4096 * i, 4096, 0);
+    else if (i % 3 == 1)
+      trace_alloc_aligned(w, 4096 * i, 5000, 64, 0);
+    else
+      trace_realloc(w, 4096 * (i - 1), 4096 * i, 6000, 0);
+  }
+  decode(&d, trace_path());
+  ck_assert_uint_eq(d.stream[0].count, 551);
+  for (unsigned i = 0; i < 50; i++)
+    ck_assert_uint_ge(d.stream[0].event[501 + i].time, before[i]);
   decoded_release(&d);
 }
 END_TEST
@@ -341,6 +400,8 @@ int main(void)
   tcase_add_test(tc, plain_events_are_hot);
   tcase_add_test(tc, in_next_mode_every_event_has_its_time);
   tcase_add_test(tc, time_keeps_up);
+  tcase_add_test(tc, a_mark_ends_all_runs_of_one_time);
+  tcase_add_test(tc, large_blocks_have_times_of_their_own);
   tcase_add_test(tc, an_existing_file_is_not_overwritten);
   tcase_add_loop_test(tc, the_descriptor_is_high_and_closed_by_exec, 0, 5);
   tcase_add_test(tc, the_descriptor_gets_out_of_the_way);

@@ -280,7 +280,7 @@ START_TEST(threads_write_at_once)
     pthread_create(&thread[i], NULL, thread_main, (void *)(uintptr_t)(i + 1));
   for (unsigned i = 0; i < 20; i++) {
     trace_note_alive(i);
-    __atomic_add_fetch(&trace_tick, 1, __ATOMIC_RELAXED);
+    __atomic_add_fetch(&trace_tick, TRACE_TICK, __ATOMIC_RELAXED);
     trace_note_lost(1);
     usleep(100);
   }
