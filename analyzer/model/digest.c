@@ -130,6 +130,12 @@ const char *digest_nondet_words(uint32_t nondet)
       [VT_NONDET_LOW] = "the executable itself occupies 0x200000",
       [VT_NONDET_NEXT] = "the program's own allocator was only observed (VMTRACE_HEAP=next)",
       [VT_NONDET_RECYCLED] = "memory that other threads freed or left was used again, so as not to waste it",
+      [VT_NONDET_OVER] = "the program mapped, unmapped or protected memory of the heap that was in use",
+      [VT_NONDET_PLACED] = "the kernel chose the address of a mapping",
+      [VT_NONDET_HINT] = "the program asked for an address of its own, and the next run may have something else there",
+      [VT_NONDET_BREAK] = "more than one thread moved the program break",
+      [VT_NONDET_SHARED] = "threads took addresses from a range that they share (MAP_32BIT)",
+      [VT_NONDET_JOIN] = "which thread was joined first depended on time",
   };
 
   return nondet < VT_NONDET_MAX ? words[nondet] : "an unknown reason";

@@ -65,6 +65,12 @@ enum vt_nondet {
   VT_NONDET_LOW = 5,      /* the executable occupies 0x200000: the fallback region is used throughout */
   VT_NONDET_NEXT = 6,     /* VMTRACE_HEAP=next: addresses are those of the program's own allocator */
   VT_NONDET_RECYCLED = 7, /* memory that other threads freed or left was used again, because too much of it lay idle */
+  VT_NONDET_OVER = 8,     /* the program mapped, unmapped or protected memory of the heap that was in use */
+  VT_NONDET_PLACED = 9,   /* the kernel chose the address of a mapping */
+  VT_NONDET_HINT = 10,    /* the program asked for an address of its own where the next run may have something else */
+  VT_NONDET_BREAK = 11,   /* more than one thread moved the program break */
+  VT_NONDET_SHARED = 12,  /* threads took addresses from a range that they share (MAP_32BIT) */
+  VT_NONDET_JOIN = 13,    /* which thread was joined first depended on time (pthread_tryjoin_np, timed joins) */
   VT_NONDET_MAX
 };
 

@@ -33,6 +33,11 @@
 
 #define LAYOUT_AT(address) (LAYOUT_BASE + (UINT64_C(address) >> LAYOUT_SHRINK))
 
+#define LOWMAP_START UINT64_C(0x40000000) /* where the kernel puts what asks for MAP_32BIT */
+#define LOWMAP_END UINT64_C(0x80000000)
+
+#define BREAK_START LAYOUT_AT(0x0b0000000000) /* the program break in pin mode: 1 TiB */
+#define BREAK_END OWN_START
 #define OWN_START LAYOUT_AT(0x0c0000000000)  /* the tracer's own memory: 2 TiB */
 #define META_START LAYOUT_AT(0x0e0000000000) /* the heap's metadata, 64 KiB per segment: 2 TiB */
 #define HIGH_START LAYOUT_AT(0x100000000000) /* segments and pinned mappings: 64 TiB */

@@ -41,6 +41,7 @@ struct thread {
   uint64_t pthread;    /* entry: pthread_t, to find it again in pthread_join */
   uint32_t ordinal;    /* which of its parent's threads this is, from 1 */
   uint32_t flags;      /* entry */
+  uint32_t polled;     /* entry: it joined, or failed to, when time decided which */
   uint32_t creation;   /* entry: THREAD_CREATING and so on; under the table's lock */
   uint32_t fork;       /* entry: FORK_* */
   uint64_t fork_mask;  /* entry: the signals that were blocked before the fork */

@@ -107,6 +107,8 @@ EXPORT int pthread_tryjoin_np(pthread_t pthread, void **value)
   struct thread *t = hook_thread(), *child = threads_find(pthread);
   int result = next_libc.pthread_tryjoin_np(pthread, value);
 
+  /* The region of a joined thread is the next one's: with another result that would have another. */
+  t->polled = 1;
   if (result == 0)
     joined(t, pthread, child);
   return result;
@@ -117,6 +119,7 @@ EXPORT int pthread_timedjoin_np(pthread_t pthread, void **value, const struct ti
   struct thread *t = hook_thread(), *child = threads_find(pthread);
   int result = next_libc.pthread_timedjoin_np(pthread, value, until);
 
+  t->polled |= result == ETIMEDOUT;
   if (result == 0)
     joined(t, pthread, child);
   return result;
@@ -127,6 +130,7 @@ EXPORT int pthread_clockjoin_np(pthread_t pthread, void **value, clockid_t clock
   struct thread *t = hook_thread(), *child = threads_find(pthread);
   int result = next_libc.pthread_clockjoin_np(pthread, value, clock, until);
 
+  t->polled |= result == ETIMEDOUT;
   if (result == 0)
     joined(t, pthread, child);
   return result;

@@ -23,6 +23,7 @@
 #include "entry/malloc_binding.h"
 #include "entry/module_list.h"
 #include "entry/process_state.h"
+#include "entry/program_break.h"
 #include "entry/stacks.h"
 #include "entry/threads.h"
 #include "heap/heap.h"
@@ -69,6 +70,7 @@ static void renew_child(struct thread *t, bool taken)
   unwind_thread_after_fork(t->unwind);
   modules_renew();
   threads_renew(t);
+  break_renew(t);
   free_sites_after_fork(t);
   samples_renew();
   t->writer = &trace_none;

@@ -200,6 +200,8 @@ struct thread *threads_new(struct thread *parent, bool detached)
   h = hook_begin(HOOK_FRAME);
   if (h.state == HOOK_READY && __atomic_load_n(&ending_count, __ATOMIC_RELAXED) >= REAP_EVERY)
     reap();
+  if (parent->polled && process_mode() == PROCESS_PIN)
+    process_note_nondet(VT_NONDET_JOIN, 0);
   child->ordinal = ++parent->children;
   if (process_mode() == PROCESS_PIN) {
     child->heap = h.state == HOOK_NESTED ? heap_adopt() : heap_child(parent->heap);

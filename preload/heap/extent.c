@@ -149,19 +149,31 @@ bool extent_add(struct extent **set, uint64_t start, uint64_t size, uint64_t sta
   return true;
 }
 
-uint64_t extent_fit(const struct extent *e, uint64_t size, uint64_t align)
+uint64_t extent_fit_from(const struct extent *e, uint64_t from, uint64_t size, uint64_t align)
 {
   uint64_t found, start;
 
   if (max_of(e) < size)
     return 0;
-  found = extent_fit(e->left, size, align);
+  found = extent_fit_from(e->left, from, size, align);
   if (found)
     return found;
   start = (e->start + align - 1) & ~(align - 1);
-  if (start >= e->start && start - e->start <= e->size && e->size - (start - e->start) >= size)
+  if (e->start >= from && start >= e->start && start - e->start <= e->size && e->size - (start - e->start) >= size)
     return start;
-  return extent_fit(e->right, size, align);
+  return extent_fit_from(e->right, from, size, align);
+}
+
+uint64_t extent_fit(const struct extent *set, uint64_t size, uint64_t align)
+{
+  return extent_fit_from(set, 0, size, align);
+}
+
+bool extent_holds(struct extent *set, uint64_t addr)
+{
+  const struct extent *e = floor_of(set, addr);
+
+  return e && addr - e->start < e->size;
 }
 
 /* Takes [start, end) out of e, a member that contains it.  False: out of memory, unchanged. */

@@ -24,6 +24,12 @@ bool extent_add(struct extent **set, uint64_t start, uint64_t size, uint64_t sta
 /* The lowest address aligned to align from which size bytes are in the set; 0: none.  Changes nothing. */
 uint64_t extent_fit(const struct extent *set, uint64_t size, uint64_t align);
 
+/* The same, of what begins at from or above. */
+uint64_t extent_fit_from(const struct extent *set, uint64_t from, uint64_t size, uint64_t align);
+
+/* Whether addr is in the set. */
+bool extent_holds(struct extent *set, uint64_t addr);
+
 /* Takes [start, start + size) out if all of it is in the set.  False: it is not, or out of memory; unchanged. */
 bool extent_claim(struct extent **set, uint64_t start, uint64_t size);
 

@@ -152,6 +152,19 @@ uint64_t heap_range_reserve(struct heap *heap, uint64_t size, uint64_t align);
 void heap_range_release(struct heap *heap, uint64_t addr, uint64_t size);
 void heap_range_failed(struct heap *heap, uint64_t addr, uint64_t size);
 
+/* As reserve, of the range that MAP_32BIT asks for, [LOWMAP_START, LOWMAP_END): the first thread's half of it, or the
+ * half that all others share, in the order of asking, which is reported (VT_NONDET_SHARED). */
+uint64_t heap_low_reserve(struct heap *heap, uint64_t size, uint64_t align);
+
+/*
+ * The program has mapped [addr, addr + size) itself: what of it this heap could have offered is not
+ * offered while it is mapped (release).  Whether it lies in or right behind what heap reserved before.
+ */
+bool heap_range_claim(struct heap *heap, uint64_t addr, uint64_t size);
+
+/* Reserves [addr, addr + size), which follows what heap reserved before.  False: it is not all there to reserve. */
+bool heap_range_grow(struct heap *heap, uint64_t addr, uint64_t size);
+
 /*
  * Gives unused physical pages back to the kernel: of every heap, by any thread
  * that runs no heap call; takes each heap's slow-path lock in turn.  age_ns: only what has

@@ -220,6 +220,69 @@ START_TEST(producer_stays_small)
 }
 END_TEST
 
+/* What the kernel would place at random is placed by the rule ... */
+static const char *const placed[] = {"hints", "behind", "low", "stacks", "huge", "walled", "grow", "attach", "data"};
+
+/* ... or reported. */
+static const char *const reported[] = {"code", "lot", "breaks", "lows", "polls"};
+
+/* What `placed WAY` printed, traced; to be freed.  *reproducible: what is said of it. */
+static char *run_placed(const char *way, int run, bool traced, bool *reproducible)
+{
+  struct e2e_result result;
+  char out[4200], *printed;
+
+  snprintf(out, sizeof out, "VMTRACE_OUT=%s/%s%d.vmt", e2e_dir(), way, run);
+  e2e_run(&(struct e2e_spec){.argv = E2E_ARGV(e2e_prog("placed"), way),
+                             .env = E2E_ARGV(traced ? out : "VMTRACE_OUT=off"),
+                             .preload = e2e_library()},
+          &result);
+  e2e_expect_exit(&result, 0);
+  ck_assert_str_eq(result.err, "");
+  if (traced) {
+    char *const one[] = {strchr(out, '=') + 1, NULL};
+    json_t *info = e2e_json(E2E_ARGV("info"), one);
+
+    *reproducible = json_is_true(e2e_get(info, "deterministic"));
+    json_decref(info);
+  }
+  printed = strdup(result.out);
+  e2e_release(&result);
+  return printed;
+}
+
+START_TEST(places_are_the_rules)
+{
+  const char *way = placed[_i];
+  char *first = NULL;
+
+  for (int run = 0; run < 4; run++) {
+    bool reproducible = true;
+    char *printed = run_placed(way, run, run % 2, &reproducible);
+
+    ck_assert_msg(reproducible, "%s: no", way);
+    if (!strcmp(way, "grow"))
+      ck_assert_msg(!strncmp(printed, "1 1\n", 4), "%s", printed);
+    if (first)
+      expect_equal(first, printed, run, way);
+    else
+      first = strdup(printed);
+    ck_assert_msg(!strstr(printed, "0x7f") && !strstr(printed, "0xfff"), "%s: %s", way, printed);
+    free(printed);
+  }
+  free(first);
+}
+END_TEST
+
+START_TEST(places_are_reported)
+{
+  bool reproducible = true;
+
+  free(run_placed(reported[_i], 0, true, &reproducible));
+  ck_assert_msg(!reproducible, "%s: yes", reported[_i]);
+}
+END_TEST
+
 int main(void)
 {
   Suite *suite = suite_create("determinism");
@@ -227,6 +290,8 @@ int main(void)
 
   tcase_add_test(tcase, twenty_runs);
   tcase_add_test(tcase, other_input);
+  tcase_add_loop_test(tcase, places_are_the_rules, 0, sizeof placed / sizeof *placed);
+  tcase_add_loop_test(tcase, places_are_reported, 0, sizeof reported / sizeof *reported);
   tcase_add_test(tcase, producer_stays_small);
   return e2e_main(suite);
 }
