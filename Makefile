@@ -67,7 +67,9 @@ all: $(OUT)libvmtrace.so $(OUT)vmtrace $(OUT)mem $(DEMOS) ## build libvmtrace.so
 $(OUT)libvmtrace.so: $(PRELOAD_OBJ)
 	$(Q)$(CC) -shared $(CFLAGS) $(LDFLAGS) -Wl,-z,now,-z,relro,-z,defs,-soname,libvmtrace.so -o $@ $(PRELOAD_OBJ)
 
-$(OUT)vmtrace: $(ANALYZER_OBJ) $(BUILD)/analyzer/main.o
+# Sanitizers bring a malloc of their own, and so does each test program.
+VMTRACE_OBJ := $(BUILD)/analyzer/main.o $(if $(SAN),,$(BUILD)/analyzer/libraries_malloc.o)
+$(OUT)vmtrace: $(ANALYZER_OBJ) $(VMTRACE_OBJ)
 	$(Q)$(LINK) -o $@ $^ $(ANALYZER_LIBS)
 
 $(OUT)mem: demos/mem.c | $(DEPS_BUILD)

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "cmd/command.h"
+#include "reader/xalloc.h"
 
 const char *argp_program_version = "vmtrace " VMTRACE_VERSION;
 
@@ -27,7 +28,7 @@ static char *help_filter(int key, const char *text, void *input)
     return (char *)text;
   f = open_memstream(&buf, &size);
   if (!f)
-    return NULL;
+    xalloc_failed();
   fputs("Commands:\n", f);
   for (const struct command *c = command_table(); c->name; c++)
     fprintf(f, "  %-8s %s\n", c->name, c->help);
@@ -87,6 +88,7 @@ int main(int argc, char **argv)
   int command_at = 0;
   const struct command *command;
 
+  xalloc_begin();
   argp_err_exit_status = EXIT_USAGE;
   if (argc > 0)
     argv[0] = name; /* messages name the program alike wherever it was found */

@@ -18,6 +18,7 @@
 
 #include "cmd/doctor_checks.h"
 #include "cmd/run_launch.h"
+#include "reader/xalloc.h"
 
 #define MIB (UINT64_C(1) << 20)
 #define ADDRESS_SPACE_LOW (4096 * MIB) /* below this, large programs fail under the tracer before they do alone */
@@ -123,9 +124,9 @@ static int run_with_library(const char *library, const char *variable, char *out
     return -1;
   pid = fork();
   if (pid == 0) {
-    setenv("LD_PRELOAD", library, 1);
-    setenv("VMTRACE_OUT", "off", 1);
-    setenv(variable, "1", 1);
+    xsetenv("LD_PRELOAD", library);
+    xsetenv("VMTRACE_OUT", "off");
+    xsetenv(variable, "1");
     dup2(fds[1], STDOUT_FILENO);
     dup2(fds[1], STDERR_FILENO);
     execl("/proc/self/exe", "vmtrace", "--version", (char *)NULL);

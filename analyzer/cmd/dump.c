@@ -164,11 +164,7 @@ static int dump_one(const char *path, const struct dump_options *options, struct
   d->options = options;
   d->from_ns = at_seconds(reader_header(d->reader)->start_ns, options->from);
   d->to_ns = at_seconds(reader_header(d->reader)->start_ns, options->to);
-  if (reader_limit(d->reader, d->from_ns, d->to_ns) < 0) {
-    blocks_release(&d->blocks);
-    reader_close(d->reader);
-    return EXIT_UNREADABLE;
-  }
+  reader_limit(d->reader, d->from_ns, d->to_ns);
   progress_begin(&progress, path);
   /* Lines and the progress line would disturb each other on one terminal. */
   progress.terminal = progress.terminal && !isatty(STDOUT_FILENO);

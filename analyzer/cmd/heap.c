@@ -8,6 +8,7 @@
 
 #include "cmd/command.h"
 #include "cmd/heap_options.h"
+#include "reader/xalloc.h"
 #include "report/progress.h"
 
 /* Traces that are reported together. */
@@ -32,11 +33,11 @@ static void step(void *arg, double done)
 static int find_pages(char **traces, size_t count, const struct heap_moment *at, struct heap_instant *instants,
                       struct heap_pages **pages)
 {
-  struct heap_pages **good = calloc(count + 1, sizeof(struct heap_pages *));
-  int code = good ? EXIT_FINE : command_error(EXIT_UNREADABLE, "out of memory");
+  struct heap_pages **good = xcalloc(count + 1, sizeof(struct heap_pages *));
+  int code = EXIT_FINE;
   size_t n = 0;
 
-  for (size_t i = 0; good && i < count; i++) {
+  for (size_t i = 0; i < count; i++) {
     struct progress progress;
     int found;
 
@@ -58,16 +59,11 @@ static int find_pages(char **traces, size_t count, const struct heap_moment *at,
 /* Loads what can be loaded; the result says whether that was everything. */
 static int load(char **traces, size_t count, const struct heap_moment *at, enum heap_extent extent, struct set *set)
 {
-  struct heap_instant *instants = calloc(count + 1, sizeof *instants);
-  struct heap_pages **pages = calloc(count + 1, sizeof(struct heap_pages *));
+  struct heap_instant *instants = xcalloc(count + 1, sizeof *instants);
+  struct heap_pages **pages = xcalloc(count + 1, sizeof(struct heap_pages *));
   int code;
 
-  *set = (struct set){.process = calloc(count + 1, sizeof(struct heap_process *))};
-  if (!instants || !pages || !set->process) {
-    free(instants);
-    free(pages);
-    return command_error(EXIT_UNREADABLE, "out of memory");
-  }
+  *set = (struct set){.process = xcalloc(count + 1, sizeof(struct heap_process *))};
   code = find_pages(traces, count, at, instants, pages);
   for (size_t i = 0; i < count; i++) {
     struct heap_process *p = NULL;

@@ -15,6 +15,7 @@
 
 #include "cmd/command.h"
 #include "reader/repack.h"
+#include "reader/xalloc.h"
 #include "report/progress.h"
 
 /* The new file.  path names it in every state: while it has no other name, by its descriptor. */
@@ -156,7 +157,7 @@ static int pack_into(struct fresh *fresh, const char *path, const char *target, 
 
 int pack_trace(const char *path, const struct pack_wish *wish, struct pack_outcome *outcome)
 {
-  char *target = wish->output ? strdup(wish->output) : realpath(path, NULL);
+  char *target = wish->output ? xstrdup(wish->output) : realpath(path, NULL);
   struct fresh fresh = {.fd = -1};
   struct stat st;
   int code = EXIT_UNREADABLE;

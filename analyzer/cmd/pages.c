@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "cmd/command.h"
+#include "reader/xalloc.h"
 #include "report/pages_report.h"
 
 struct pages_options {
@@ -82,13 +83,9 @@ static bool is_new(struct picture *const *pictures, size_t count, const struct p
 /* Loads what can be loaded; *code says whether that was everything. */
 static struct picture **load(const struct command_common *common, size_t *count, int *code)
 {
-  struct picture **pictures = calloc((size_t)common->trace_count + 1, sizeof(struct picture *));
+  struct picture **pictures = xcalloc((size_t)common->trace_count + 1, sizeof(struct picture *));
 
   *count = 0;
-  if (!pictures) {
-    *code = command_error(EXIT_UNREADABLE, "out of memory");
-    return NULL;
-  }
   for (int i = 0; i < common->trace_count; i++) {
     struct picture *p = picture_load(common->traces[i]);
 

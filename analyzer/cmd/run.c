@@ -19,6 +19,7 @@
 #include "cmd/run_launch.h"
 #include "cmd/run_target.h"
 #include "cmd/run_traces.h"
+#include "reader/xalloc.h"
 #include "vmtrace/options.h"
 
 #define COPIES_MAX 10000
@@ -99,7 +100,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 }
 
 /* The table of options: run's own, then the library's, each with its values and default. */
-static bool fill_options(struct argp_option *table, char *texts[VT_OPT_COUNT])
+static void fill_options(struct argp_option *table, char *texts[VT_OPT_COUNT])
 {
   static const struct argp_option own[] = {
       {"copies", 'n', "N", 0, "run N copies at once (1)", 0},
@@ -112,14 +113,10 @@ static bool fill_options(struct argp_option *table, char *texts[VT_OPT_COUNT])
 
   memcpy(table, own, sizeof own);
   for (int i = 0; i < VT_OPT_COUNT; i++) {
-    if (asprintf(&texts[i], "%s: %s (%s)", library_options[i].variable, library_options[i].meaning,
-                 *library_options[i].standard ? library_options[i].standard : "none") < 0) {
-      texts[i] = NULL;
-      return false;
-    }
+    texts[i] = xasprintf("%s: %s (%s)", library_options[i].variable, library_options[i].meaning,
+                         *library_options[i].standard ? library_options[i].standard : "none");
     table[n++] = (struct argp_option){library_options[i].option, OPTION_FIRST + i, "VALUE", 0, texts[i], 1};
   }
-  return true;
 }
 
 static void parse_options(int argc, char **argv, struct run_options *options)
@@ -134,8 +131,8 @@ static void parse_options(int argc, char **argv, struct run_options *options)
              "traces are and what is in them.\vExits with PROG's own status (128 + N if signal N killed it); with "
              "several copies, 0 if all of them did, else 1.  126: PROG cannot be traced; 127: there is no PROG."};
 
-  if (fill_options(table, texts))
-    argp_err_exit_status = EXIT_USAGE;
+  fill_options(table, texts);
+  argp_err_exit_status = EXIT_USAGE;
   /* In order: what follows PROG is PROG's. */
   argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, options);
   for (int i = 0; i < VT_OPT_COUNT; i++)
@@ -197,14 +194,15 @@ static int choose_output(const struct run_options *options, char dir[PATH_MAX])
               : !realpath(".", own))
       return command_error(EXIT_USAGE, "%s: the path is too long", template);
     strcpy(dir, !strcmp(template, "off") || (slash && strchr(own, '%')) ? "" : own);
-    return setenv(library_options[VT_OPT_OUT].variable, template, 1) < 0 ? command_error(EXIT_USAGE, "out of memory")
-                                                                         : EXIT_FINE;
+    xsetenv(library_options[VT_OPT_OUT].variable, template);
+    return EXIT_FINE;
   }
   error = options->dir ? make_dirs(options->dir) : 0;
   if (error || !realpath(options->dir ? options->dir : ".", dir))
     return command_error(EXIT_USAGE, "%s: %s", options->dir, strerror(error ? -error : errno));
-  if (!make_template(dir, own, sizeof own) || setenv(library_options[VT_OPT_OUT].variable, own, 1) < 0)
+  if (!make_template(dir, own, sizeof own))
     return command_error(EXIT_USAGE, "%s: the path is too long", dir);
+  xsetenv(library_options[VT_OPT_OUT].variable, own);
   return EXIT_FINE;
 }
 
@@ -216,8 +214,8 @@ static int set_environment(const struct run_options *options, char dir[PATH_MAX]
   if (code)
     return code;
   for (int i = 0; i < VT_OPT_COUNT; i++) {
-    if (i != VT_OPT_OUT && options->values[i] && setenv(library_options[i].variable, options->values[i], 1) < 0)
-      return command_error(EXIT_USAGE, "out of memory");
+    if (i != VT_OPT_OUT && options->values[i])
+      xsetenv(library_options[i].variable, options->values[i]);
   }
   return launch_find_library(library) && launch_preload(library) ? EXIT_FINE : TARGET_UNFIT;
 }
@@ -242,14 +240,12 @@ static int exit_code(const struct copy *copies, size_t count, bool time_up)
 
 static int run(const struct run_options *options, const char *program, const char *dir)
 {
-  struct copy *copies = calloc(options->copies, sizeof *copies);
+  struct copy *copies = xcalloc(options->copies, sizeof *copies);
   struct run_traces traces = {0};
   struct timespec since;
   bool time_up;
   int code;
 
-  if (!copies)
-    return command_error(TARGET_UNFIT, "out of memory");
   clock_gettime(CLOCK_MONOTONIC, &since);
   code = launch_start(program, options->argv, copies, options->copies);
   if (!code) {

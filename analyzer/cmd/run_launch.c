@@ -15,6 +15,7 @@
 
 #include "cmd/command.h"
 #include "cmd/run_target.h"
+#include "reader/xalloc.h"
 
 #define SECOND UINT64_C(1000000000)
 #define GRACE_NS (2 * SECOND) /* between SIGTERM and SIGKILL */
@@ -57,7 +58,6 @@ bool launch_preload(const char *library)
   const char *old = getenv("LD_PRELOAD");
   size_t front = 0, len = old ? strlen(old) : 0;
   char *list;
-  bool done;
 
   if (strpbrk(library, ": ")) {
     command_error(0, "%s: the loader takes no blanks or colons in LD_PRELOAD; move vmtrace elsewhere", library);
@@ -70,14 +70,11 @@ bool launch_preload(const char *library)
       front = at + name;
     at += name + (old[at + name] != '\0');
   }
-  if (asprintf(&list, "%.*s%s%s%s%s", (int)front, old ? old : "", front ? ":" : "", library,
-               len > front && old[front] != ':' && old[front] != ' ' ? ":" : "", old ? old + front : "") < 0)
-    list = NULL;
-  done = list && setenv("LD_PRELOAD", list, 1) == 0;
-  if (!done)
-    command_error(0, "out of memory");
+  list = xasprintf("%.*s%s%s%s%s", (int)front, old ? old : "", front ? ":" : "", library,
+                   len > front && old[front] != ':' && old[front] != ' ' ? ":" : "", old ? old + front : "");
+  xsetenv("LD_PRELOAD", list);
   free(list);
-  return done;
+  return true;
 }
 
 /* In the child.  Waits for the others (the end of gate), then becomes the program; an error goes to complaint. */

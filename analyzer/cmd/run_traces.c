@@ -19,6 +19,7 @@
 #include "cmd/pack_trace.h"
 #include "model/page_set.h"
 #include "reader/reader.h"
+#include "reader/xalloc.h"
 #include "report/pages_report.h"
 
 /* The start of a file's header, if it is a trace of this format. */
@@ -28,39 +29,32 @@ static bool read_header(int fd, struct vt_file_header *header)
          !memcmp(header->magic, VT_MAGIC, sizeof header->magic) && header->version == VT_VERSION;
 }
 
-static int add_trace(struct run_traces *traces, const char *path, const struct vt_file_header *h)
+static void add_trace(struct run_traces *traces, const char *path, const struct vt_file_header *h)
 {
-  struct run_trace *items = reallocarray(traces->items, traces->count + 1, sizeof *items), *t;
+  struct run_trace *t;
 
-  if (!items)
-    return -1;
-  traces->items = items;
-  t = &items[traces->count];
-  *t = (struct run_trace){.path = strdup(path), .pid = h->pid, .ppid = h->ppid, .start_ns = h->start_ns};
+  traces->items = xgrow(traces->items, traces->count, &traces->room, sizeof *traces->items);
+  t = &traces->items[traces->count++];
+  *t = (struct run_trace){.path = xstrdup(path), .pid = h->pid, .ppid = h->ppid, .start_ns = h->start_ns};
   memcpy(t->trace_id, h->trace_id, sizeof t->trace_id);
   memcpy(t->parent_id, h->parent_id, sizeof t->parent_id);
-  if (!t->path)
-    return -1;
-  traces->count++;
-  return 0;
 }
 
-static int add_file(struct run_traces *traces, const char *dir, const char *name, uint64_t since_ns)
+static void add_file(struct run_traces *traces, const char *dir, const char *name, uint64_t since_ns)
 {
   struct vt_file_header header;
   struct stat st;
   char path[PATH_MAX];
-  int fd, result = 0;
+  int fd;
 
   if (snprintf(path, sizeof path, "%s/%s", dir, name) >= (int)sizeof path)
-    return 0;
+    return;
   fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
   if (fd < 0)
-    return 0;
+    return;
   if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && read_header(fd, &header) && header.start_ns >= since_ns)
-    result = add_trace(traces, path, &header);
+    add_trace(traces, path, &header);
   close(fd);
-  return result;
 }
 
 static bool is_copy(const struct run_trace *t, const struct copy *copies, size_t count)
@@ -116,21 +110,18 @@ int run_traces_find(struct run_traces *traces, const char *dir, const struct cop
 {
   DIR *d = opendir(dir);
   const struct dirent *entry;
-  int result = 0;
 
   memset(traces, 0, sizeof *traces);
   if (!d) {
     command_error(0, "%s: %s", dir, strerror(errno));
     return -1;
   }
-  while (result == 0 && (entry = readdir(d)))
-    result = add_file(traces, dir, entry->d_name, since_ns);
+  while ((entry = readdir(d)))
+    add_file(traces, dir, entry->d_name, since_ns);
   closedir(d);
-  if (result < 0)
-    command_error(0, "out of memory");
   if (traces->count)
     keep_family(traces, copies, count);
-  return result;
+  return 0;
 }
 
 void run_traces_free(struct run_traces *traces)
@@ -235,15 +226,11 @@ static int put_trace(const struct run_trace *t)
 /* What the copies themselves have in common; their children are for `vmtrace pages`. */
 static int put_pages(const struct run_traces *traces, const struct copy *copies, size_t count)
 {
-  struct picture **pictures = calloc(traces->count + 1, sizeof(struct picture *));
+  struct picture **pictures = xcalloc(traces->count + 1, sizeof(struct picture *));
   struct page_set *set;
   size_t n = 0;
   int result = -1;
 
-  if (!pictures) {
-    command_error(0, "out of memory");
-    return -1;
-  }
   for (size_t i = 0; i < traces->count; i++) {
     if (is_copy(&traces->items[i], copies, count) && (pictures[n] = picture_load(traces->items[i].path)))
       n++;

@@ -18,7 +18,7 @@ struct run_trace {
 
 struct run_traces {
   struct run_trace *items; /* by start, then by pid */
-  size_t count;
+  size_t count, room;
 };
 
 /* Finds, in dir, what the copies and their descendants wrote.  since_ns: when the run began.  0, or -1 after one line

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "reader/xalloc.h"
+
 void address_map_release(struct address_map *m)
 {
   free(m->item);
@@ -21,7 +23,7 @@ void address_map_add(struct address_map *m, struct address_range range)
     return;
   if (m->count == m->room) {
     size_t room = m->room ? m->room * 2 : 64;
-    struct address_range *item = reallocarray(m->item, room, sizeof *item);
+    struct address_range *item = xreallocarray(m->item, room, sizeof *item);
 
     if (!item) {
       m->failed = true;
@@ -127,7 +129,7 @@ static void cut(const struct address_map *from, struct open_ranges *open, struct
 
 void address_map_finish(struct address_map *m, enum address_order order)
 {
-  struct open_ranges open = {.heap = calloc(m->count + 1, sizeof *open.heap)};
+  struct open_ranges open = {.heap = xcalloc(m->count + 1, sizeof *open.heap)};
   struct address_map pieces = {0};
 
   if (!open.heap) {

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
-#include "reader/table_memory.h"
+#include "reader/xalloc.h"
 
 #define FIRST_BITS 12
 
@@ -20,7 +20,7 @@ bool blocks_init(struct blocks *b)
   *b = (struct blocks){.mask = ((size_t)1 << FIRST_BITS) - 1,
                        .hash_shift = 64 - FIRST_BITS,
                        .multiplier = (UINT64_C(0x9e3779b97f4a7c15) ^ seed) | 1,
-                       .slots = table_memory_new((size_t)1 << FIRST_BITS, sizeof *b->slots)};
+                       .slots = xtable((size_t)1 << FIRST_BITS, sizeof *b->slots)};
   return b->slots != NULL;
 }
 
@@ -41,7 +41,7 @@ static bool rebuild(struct blocks *b)
     fresh.hash_shift--;
   }
   fresh.filled = b->used;
-  fresh.slots = table_memory_new(fresh.mask + 1, sizeof *fresh.slots);
+  fresh.slots = xtable(fresh.mask + 1, sizeof *fresh.slots);
   if (!fresh.slots)
     return false;
   for (size_t i = 0; i <= b->mask; i++) {

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "model/call_site.h"
+#include "reader/xalloc.h"
 
 #define FIRST_SLOTS 1024u
 
@@ -20,7 +21,7 @@ static bool make_room(void **items, size_t count, size_t *room, size_t size)
     return true;
   if (count >= CALL_NONE - 1)
     return false;
-  grown = reallocarray(*items, more, size);
+  grown = xreallocarray(*items, more, size);
   if (!grown)
     return false;
   *items = grown;
@@ -31,9 +32,9 @@ static bool make_room(void **items, size_t count, size_t *room, size_t size)
 bool call_tree_init(struct call_tree *t, struct symbols *symbols, enum call_merge merge)
 {
   *t = (struct call_tree){.merge = merge, .symbols = symbols};
-  t->frame_slots = calloc(FIRST_SLOTS, sizeof *t->frame_slots);
-  t->node_slots = calloc(FIRST_SLOTS, sizeof *t->node_slots);
-  t->known = calloc((size_t)1 << CALL_KNOWN_BITS, sizeof *t->known);
+  t->frame_slots = xcalloc(FIRST_SLOTS, sizeof *t->frame_slots);
+  t->node_slots = xcalloc(FIRST_SLOTS, sizeof *t->node_slots);
+  t->known = xcalloc((size_t)1 << CALL_KNOWN_BITS, sizeof *t->known);
   t->frame_mask = t->node_mask = FIRST_SLOTS - 1;
   if (!t->frame_slots || !t->node_slots || !t->known ||
       !make_room((void **)&t->nodes, 0, &t->node_room, sizeof *t->nodes)) {
@@ -109,7 +110,7 @@ static uint32_t frame_of(struct call_tree *t, const struct symbol *frame)
   if (!make_room((void **)&t->frames, t->frame_count, &t->frame_room, sizeof *t->frames))
     return CALL_NONE;
   if (t->frame_count > t->frame_mask / 2) {
-    uint32_t *larger = calloc(t->frame_mask * 2 + 2, sizeof *larger);
+    uint32_t *larger = xcalloc(t->frame_mask * 2 + 2, sizeof *larger);
 
     if (!larger)
       return CALL_NONE;
@@ -177,7 +178,7 @@ static bool reserve_slots(struct call_tree *t, size_t nodes)
     mask = mask * 2 + 1;
   if (mask == t->node_mask)
     return true;
-  larger = calloc(mask + 1, sizeof *larger);
+  larger = xcalloc(mask + 1, sizeof *larger);
   if (!larger)
     return false;
   free(t->node_slots);
@@ -369,7 +370,7 @@ bool call_tree_invert(struct call_tree *to, const struct call_tree *from)
 
 struct heap_row *call_tree_sums(const struct call_tree *t)
 {
-  struct heap_row *sums = calloc(t->node_count, sizeof *sums);
+  struct heap_row *sums = xcalloc(t->node_count, sizeof *sums);
 
   /* Children come after their parents. */
   for (size_t i = t->node_count; sums && i-- > 0;) {

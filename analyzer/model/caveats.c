@@ -6,12 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "reader/xalloc.h"
+
 static struct caveat *list_add(struct caveat_list *list, const struct event *e)
 {
   struct caveat *c;
 
   if (!list->all)
-    list->all = calloc(CAVEATS_MOST, sizeof *list->all);
+    list->all = xcalloc(CAVEATS_MOST, sizeof *list->all);
   if (!list->all)
     return NULL;
   c = &list->all[list->count++];
@@ -24,7 +26,7 @@ static struct caveat *list_add(struct caveat_list *list, const struct event *e)
 
 static bool keep_text(struct caveat *c, const struct event *e)
 {
-  c->text = malloc(e->tail_len + 1);
+  c->text = xmalloc(e->tail_len + 1);
   if (!c->text)
     return false;
   if (e->tail_len)

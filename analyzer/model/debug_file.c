@@ -6,7 +6,6 @@
 
 #include <elfutils/libdwelf.h>
 #include <libgen.h>
-#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +15,7 @@
 
 #include "model/debuginfod.h"
 #include "model/regular_file.h"
+#include "reader/xalloc.h"
 
 #define SYSTEM_ROOT "/usr/lib/debug"
 #define ID_MAX 64 /* bytes of a build id */
@@ -28,7 +28,7 @@ bool debug_file_root(const char *directory)
   char *absolute = realpath(directory, NULL);
 
   if (!absolute)
-    absolute = strdup(directory);
+    absolute = xstrdup(directory);
   if (!absolute)
     return false;
   free(user_root);
@@ -131,18 +131,6 @@ static int try_file(char *path, const struct wanted *w, char **found)
   return fd;
 }
 
-__attribute__((format(printf, 1, 2))) static char *make_path(const char *format, ...)
-{
-  va_list args;
-  char *path;
-  int n;
-
-  va_start(args, format);
-  n = vasprintf(&path, format, args);
-  va_end(args);
-  return n < 0 ? NULL : path;
-}
-
 static int try_build_id(const char *build_id, const struct wanted *w, char **found)
 {
   int fd = -1;
@@ -150,7 +138,7 @@ static int try_build_id(const char *build_id, const struct wanted *w, char **fou
   if (strlen(build_id) < 4 || strspn(build_id, "0123456789abcdef") != strlen(build_id))
     return -1;
   for (unsigned i = 0; fd < 0 && debug_file_directory(i); i++)
-    fd = try_file(make_path("%s/.build-id/%.2s/%s.debug", debug_file_directory(i), build_id, build_id + 2), w, found);
+    fd = try_file(xasprintf("%s/.build-id/%.2s/%s.debug", debug_file_directory(i), build_id, build_id + 2), w, found);
   return fd;
 }
 
@@ -167,18 +155,18 @@ int debug_file_by_build_id(const char *build_id, char **path)
 /* In the directory of the file, in .debug there, and at the same place below the debug directories. */
 static int try_link(const char *file, const char *link, const struct wanted *w, char **found)
 {
-  char *copy = strdup(file);
+  char *copy = xstrdup(file);
   const char *directory = copy ? dirname(copy) : NULL;
   int fd = -1;
 
   if (directory) {
-    fd = try_file(make_path("%s/%s", directory, link), w, found);
+    fd = try_file(xasprintf("%s/%s", directory, link), w, found);
     if (fd < 0)
-      fd = try_file(make_path("%s/.debug/%s", directory, link), w, found);
+      fd = try_file(xasprintf("%s/.debug/%s", directory, link), w, found);
     for (unsigned i = 0; fd < 0 && debug_file_directory(i); i++) {
-      fd = try_file(make_path("%s%s/%s", debug_file_directory(i), directory, link), w, found);
+      fd = try_file(xasprintf("%s%s/%s", debug_file_directory(i), directory, link), w, found);
       if (fd < 0)
-        fd = try_file(make_path("%s/%s", debug_file_directory(i), link), w, found);
+        fd = try_file(xasprintf("%s/%s", debug_file_directory(i), link), w, found);
     }
   }
   free(copy);
@@ -219,14 +207,14 @@ int debug_file_find(Dwfl_Module *module, void **userdata, const char *name, Dwar
 static Dwarf *open_alternate(const char *link, const char *build_id, const char *path, int *fd)
 {
   const struct wanted wanted = {.build_id = build_id};
-  char *found = NULL, *copy = strdup(path);
+  char *found = NULL, *copy = xstrdup(path);
   Dwarf *alternate;
 
   *fd = try_build_id(build_id, &wanted, &found);
   if (*fd < 0 && link[0] == '/')
-    *fd = try_file(make_path("%s", link), &wanted, &found);
+    *fd = try_file(xasprintf("%s", link), &wanted, &found);
   if (*fd < 0 && link[0] != '/' && copy)
-    *fd = try_file(make_path("%s/%s", dirname(copy), link), &wanted, &found);
+    *fd = try_file(xasprintf("%s/%s", dirname(copy), link), &wanted, &found);
   if (*fd < 0 && !local_only)
     *fd = debuginfod_fetch(build_id, &found);
   free(found);

@@ -14,6 +14,7 @@
 #include "model/die_ranges.h"
 #include "model/split_dwarf.h"
 #include "reader/complain.h"
+#include "reader/xalloc.h"
 
 #define NESTING_MAX 64                /* of namespaces, functions and blocks: deeper is damage */
 #define STEPS_MAX (UINT64_C(1) << 28) /* entries and ranges looked at, per file: some ten seconds */
@@ -40,13 +41,13 @@ struct dwarf_info {
 
 struct dwarf_info *dwarf_info_new(Dwarf *dwarf, const char *file, const char *debug)
 {
-  struct dwarf_info *d = calloc(1, sizeof *d);
+  struct dwarf_info *d = xcalloc(1, sizeof *d);
 
   if (!d)
     return NULL;
   d->dwarf = dwarf;
   d->budget = STEPS_MAX;
-  d->path = strdup(file);
+  d->path = xstrdup(file);
   d->split = split_dwarf_new(dwarf, file, debug);
   if (d->path && d->split)
     return d;
@@ -97,7 +98,7 @@ static bool list_units(struct dwarf_info *d)
 
   for (; dwarf_nextcu(d->dwarf, offset, &next, &header, NULL, NULL, NULL) == 0; offset = next) {
     if (d->unit_count == room) {
-      struct unit *unit = reallocarray(d->unit, room = room ? room * 2 : 64, sizeof *unit);
+      struct unit *unit = xreallocarray(d->unit, room = room ? room * 2 : 64, sizeof *unit);
 
       if (!unit)
         return false;

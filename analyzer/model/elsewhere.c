@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "reader/xalloc.h"
+
 /* A sighting and where it was. */
 struct place {
   struct sighting sighting;
@@ -39,7 +41,7 @@ static int grow(void **items, size_t needed, size_t *room, size_t size)
 
   if (needed <= *room)
     return 0;
-  grown = reallocarray(*items, more, size);
+  grown = xreallocarray(*items, more, size);
   if (!grown)
     return -1;
   *items = grown;
@@ -163,7 +165,7 @@ int elsewhere_find(struct elsewhere_index *index, struct picture *const *picture
   int result = 0;
 
   index->process_count = count;
-  index->lists = calloc(count + 1, sizeof *index->lists);
+  index->lists = xcalloc(count + 1, sizeof *index->lists);
   if (!index->lists)
     return -1;
   for (uint32_t i = 0; count > 1 && i < count && result == 0; i++)

@@ -8,10 +8,11 @@
 #include <string.h>
 
 #include "model/heap_process.h"
+#include "reader/xalloc.h"
 
 struct heap_errors *heap_errors_new(void)
 {
-  struct heap_errors *h = calloc(1, sizeof *h);
+  struct heap_errors *h = xcalloc(1, sizeof *h);
 
   if (h && !id_table_init(&h->nodes, sizeof(struct stack_node))) {
     free(h);
@@ -50,7 +51,7 @@ static void add_error(struct heap_errors *h, const struct event *e)
     return;
   if (h->count == h->room) {
     size_t room = h->room ? h->room * 2 : 16;
-    struct heap_error *error = reallocarray(h->error, room, sizeof *error);
+    struct heap_error *error = xreallocarray(h->error, room, sizeof *error);
 
     if (!error) {
       h->failed = true;

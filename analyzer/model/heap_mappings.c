@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "reader/xalloc.h"
+
 #define MREMAP_DONTUNMAP_FLAG 4
 
 void heap_mappings_release(struct heap_mappings *m)
@@ -38,7 +40,7 @@ static bool replace(struct heap_mappings *m, size_t at, size_t count, const stru
 
   if (m->count - count + n > m->room) {
     size_t room = (m->count + n) * 2;
-    struct heap_mapping *item = reallocarray(m->item, room, sizeof *item);
+    struct heap_mapping *item = xreallocarray(m->item, room, sizeof *item);
 
     if (!item)
       return false;

@@ -11,6 +11,7 @@
 
 #include "model/kin.h"
 #include "reader/complain.h"
+#include "reader/xalloc.h"
 
 #define SETTLE_MIN ((size_t)1 << 16) /* changes kept before they are boiled down */
 
@@ -139,14 +140,14 @@ static struct heap_leaf *leaf_make(struct heap_pages *p, uint64_t page)
     return leaf;
   if (p->leaf_count == p->leaf_room) {
     size_t room = p->leaf_room ? p->leaf_room * 2 : 64;
-    struct heap_leaf **more = reallocarray(p->leaf, room, sizeof(struct heap_leaf *));
+    struct heap_leaf **more = xreallocarray(p->leaf, room, sizeof(struct heap_leaf *));
 
     if (!more)
       return NULL;
     p->leaf = more;
     p->leaf_room = room;
   }
-  leaf = calloc(1, sizeof *leaf);
+  leaf = xcalloc(1, sizeof *leaf);
   if (!leaf)
     return NULL;
   leaf->key = page >> LEAF_SHIFT;
@@ -161,7 +162,7 @@ static int add_run(struct heap_pages *p, const struct heap_run *run, uint64_t co
 
   if (p->run_count == p->run_room) {
     size_t room = p->run_room ? p->run_room * 2 : 256;
-    struct heap_run *more = reallocarray(p->run, room, sizeof *more);
+    struct heap_run *more = xreallocarray(p->run, room, sizeof *more);
 
     if (!more)
       return -1;
@@ -223,7 +224,7 @@ static int lay_out(struct heap_pages *p)
 struct heap_pages *heap_pages_load(const char *path, uint64_t at_ns)
 {
   struct reader *reader = reader_open(path, READER_SAMPLES);
-  struct heap_pages *p = reader ? calloc(1, sizeof *p) : NULL;
+  struct heap_pages *p = reader ? xcalloc(1, sizeof *p) : NULL;
   bool good = false;
 
   if (!reader)
@@ -297,7 +298,7 @@ static bool hold(struct comparison *c, const struct sighting *s)
 {
   if (c->count == c->room) {
     size_t room = c->room ? c->room * 2 : 64;
-    struct sighting *more = reallocarray(c->holder, room, sizeof *more);
+    struct sighting *more = xreallocarray(c->holder, room, sizeof *more);
 
     if (!more)
       return false;
@@ -359,7 +360,7 @@ static bool compare_segment(struct comparison *c, const struct sweep *sweep, con
 
 static struct kin *find_kin(struct heap_pages *const *all, size_t count)
 {
-  struct picture **pictures = calloc(count + 1, sizeof(struct picture *));
+  struct picture **pictures = xcalloc(count + 1, sizeof(struct picture *));
   struct kin *kin;
 
   for (size_t i = 0; pictures && i < count; i++)
@@ -371,7 +372,7 @@ static struct kin *find_kin(struct heap_pages *const *all, size_t count)
 
 int heap_pages_compare(struct heap_pages *const *all, size_t count)
 {
-  const struct range_list **lists = calloc(count + 1, sizeof(struct range_list *));
+  const struct range_list **lists = xcalloc(count + 1, sizeof(struct range_list *));
   struct kin *kin = find_kin(all, count);
   struct comparison comparison = {.all = all, .kin = kin};
   struct sweep *sweep = NULL;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "reader/complain.h"
+#include "reader/xalloc.h"
 
 #define STEP 65536         /* events between two calls of step: some milliseconds */
 #define NAMES_GRACE_MS 100 /* without a sampler, whose period bounds it */
@@ -109,12 +110,12 @@ static bool read_events(struct heap_process *p, struct reader *r, const struct h
 
 static struct heap_process *process_new(const struct reader *r)
 {
-  struct heap_process *p = calloc(1, sizeof *p);
+  struct heap_process *p = xcalloc(1, sizeof *p);
 
   if (!p)
     return NULL;
   p->header = *reader_header(r);
-  p->path = strdup(reader_path(r));
+  p->path = xstrdup(reader_path(r));
   modules_init(&p->modules);
   if (p->path && id_table_init(&p->nodes, sizeof(struct stack_node)) &&
       heap_counts_init(&p->counts, p->header.page_size))

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "reader/xalloc.h"
+
 #define GROUPS (ID_TABLE_LIMIT / ID_TABLE_GROUP)
 
 bool id_table_init(struct id_table *t, size_t item)
@@ -13,7 +15,7 @@ bool id_table_init(struct id_table *t, size_t item)
   t->item = item;
   t->end = 0;
   /* 2 MiB that the kernel fills in only where something is stored. */
-  t->groups = calloc(GROUPS, sizeof *t->groups);
+  t->groups = xcalloc(GROUPS, sizeof *t->groups);
   return t->groups != NULL;
 }
 
@@ -33,7 +35,7 @@ void *id_table_make_slow(struct id_table *t, uint32_t id)
     return NULL;
   group = &t->groups[id / ID_TABLE_GROUP];
   if (!*group)
-    *group = calloc(ID_TABLE_GROUP, t->item);
+    *group = xcalloc(ID_TABLE_GROUP, t->item);
   if (*group && t->end <= id / ID_TABLE_GROUP)
     t->end = id / ID_TABLE_GROUP + 1;
   return *group ? *group + id % ID_TABLE_GROUP * t->item : NULL;

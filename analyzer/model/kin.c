@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "reader/xalloc.h"
 #include "vmtrace/format.h"
 
 static bool id_known(const uint8_t id[16])
@@ -62,7 +63,7 @@ static uint32_t family_of(struct kin *kin, uint32_t i)
 
 struct kin *kin_find(struct picture *const *pictures, size_t count)
 {
-  struct kin *kin = calloc(count + 1, sizeof *kin);
+  struct kin *kin = xcalloc(count + 1, sizeof *kin);
 
   if (!kin)
     return NULL;

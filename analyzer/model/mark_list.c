@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "reader/complain.h"
+#include "reader/xalloc.h"
 
 #define MARKS_FIRST 16
 
@@ -18,7 +19,7 @@ static bool make_room(struct marks *m)
 
   if (m->count < m->room)
     return true;
-  more = reallocarray(m->all, room, sizeof *more);
+  more = xreallocarray(m->all, room, sizeof *more);
   if (!more)
     return false;
   m->all = more;
@@ -32,7 +33,7 @@ bool marks_event(struct marks *m, const struct event *e)
 
   if (e->type != VT_R_MARK)
     return true;
-  name = malloc(e->tail_len + 1);
+  name = xmalloc(e->tail_len + 1);
   if (!name || !make_room(m)) {
     free(name);
     return false;

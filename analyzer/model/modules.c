@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "reader/xalloc.h"
+
 void modules_init(struct modules *m)
 {
   memset(m, 0, sizeof *m);
@@ -31,7 +33,7 @@ void modules_release(struct modules *m)
 /* The tail is the path, a zero byte, the build id; either may be cut short in a damaged trace. */
 static struct module *module_new(const struct event *e)
 {
-  struct module *module = calloc(1, sizeof *module);
+  struct module *module = xcalloc(1, sizeof *module);
   const uint8_t *zero = e->tail_len ? memchr(e->tail, 0, e->tail_len) : NULL;
   size_t path_len = zero ? (size_t)(zero - e->tail) : e->tail_len;
 
@@ -41,8 +43,8 @@ static struct module *module_new(const struct event *e)
   module->end = e->field[0] + e->field[1];
   module->from_ns = e->time_ns;
   module->to_ns = UINT64_MAX;
-  module->path = strndup(path_len ? (const char *)e->tail : "", path_len);
-  module->build_id = zero ? strndup((const char *)zero + 1, e->tail_len - path_len - 1) : strdup("");
+  module->path = xstrndup(path_len ? (const char *)e->tail : "", path_len);
+  module->build_id = zero ? xstrndup((const char *)zero + 1, e->tail_len - path_len - 1) : xstrdup("");
   if (!module->path || !module->build_id) {
     module_free(module);
     return NULL;
@@ -54,7 +56,7 @@ static bool add(struct modules *m, struct module *module)
 {
   if (module && m->count == m->room) {
     size_t room = m->room ? m->room * 2 : 16;
-    struct module **item = realloc(m->item, room * sizeof *item);
+    struct module **item = xrealloc(m->item, room * sizeof *item);
 
     if (!item) {
       module_free(module);

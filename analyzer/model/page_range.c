@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "reader/xalloc.h"
+
 #define NO_EDGE UINT64_MAX
 
 struct lane {
@@ -31,7 +33,7 @@ int range_list_add(struct range_list *list, struct range range)
 {
   if (list->count == list->room) {
     size_t room = list->room ? list->room * 2 : 64;
-    struct range *items = reallocarray(list->items, room, sizeof *items);
+    struct range *items = xreallocarray(list->items, room, sizeof *items);
 
     if (!items)
       return -1;
@@ -91,7 +93,7 @@ static int lane_insert(struct lane *lane, const struct range *r)
 
   if (at == lane->active_room) {
     size_t room = at ? at * 2 : 4;
-    const struct range **active = reallocarray(lane->active, room, sizeof *active);
+    const struct range **active = xreallocarray(lane->active, room, sizeof *active);
 
     if (!active)
       return -1;
@@ -177,14 +179,14 @@ static void occupied_set(struct sweep *s, uint32_t lane, bool occupied)
 
 struct sweep *sweep_new(const struct range_list *const *lists, size_t lane_count)
 {
-  struct sweep *s = calloc(1, sizeof *s);
+  struct sweep *s = xcalloc(1, sizeof *s);
 
   if (!s)
     return NULL;
   s->lane_count = lane_count;
-  s->lanes = calloc(lane_count + 1, sizeof *s->lanes);
-  s->heap = calloc(lane_count + 1, sizeof *s->heap);
-  s->occupied = calloc(lane_count + 1, sizeof *s->occupied);
+  s->lanes = xcalloc(lane_count + 1, sizeof *s->lanes);
+  s->heap = xcalloc(lane_count + 1, sizeof *s->heap);
+  s->occupied = xcalloc(lane_count + 1, sizeof *s->occupied);
   if (!s->lanes || !s->heap || !s->occupied) {
     sweep_free(s);
     return NULL;

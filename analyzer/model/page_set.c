@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "reader/complain.h"
+#include "reader/xalloc.h"
 
 /* Each process has three lanes in the sweep. */
 enum { LANE_PAGES, LANE_VMAS, LANE_ELSEWHERE, LANES };
@@ -64,7 +65,7 @@ static void overlap_of_boot(struct page_set *set, uint32_t boot, struct moment *
 
 static int measure_overlap(struct page_set *set)
 {
-  struct moment *moments = calloc(2 * set->count + 1, sizeof *moments);
+  struct moment *moments = xcalloc(2 * set->count + 1, sizeof *moments);
 
   if (!moments)
     return -1;
@@ -85,7 +86,7 @@ static int measure_overlap(struct page_set *set)
 
 struct page_set *page_set_new(struct picture **pictures, size_t count)
 {
-  struct page_set *set = calloc(1, sizeof *set);
+  struct page_set *set = xcalloc(1, sizeof *set);
 
   if (set) {
     set->pictures = pictures;
@@ -127,7 +128,7 @@ void page_set_free(struct page_set *set)
 
 static struct sweep *open_sweep(const struct page_set *set)
 {
-  const struct range_list **lists = calloc(set->count * LANES + 1, sizeof *lists);
+  const struct range_list **lists = xcalloc(set->count * LANES + 1, sizeof *lists);
   struct sweep *sweep = NULL;
 
   for (size_t i = 0; lists && i < set->count; i++) {
@@ -157,13 +158,13 @@ static int make_room(struct walk *w, const struct segment *segment)
     free(w->sightings);
     free(w->verdict.order);
     w->room = pages * 2;
-    w->sightings = calloc(w->room, sizeof *w->sightings);
-    w->verdict.order = calloc(w->room, sizeof *w->verdict.order);
+    w->sightings = xcalloc(w->room, sizeof *w->sightings);
+    w->verdict.order = xcalloc(w->room, sizeof *w->verdict.order);
   }
   if (elsewhere > w->elsewhere_room) {
     free(w->elsewhere);
     w->elsewhere_room = elsewhere * 2;
-    w->elsewhere = calloc(w->elsewhere_room, sizeof *w->elsewhere);
+    w->elsewhere = xcalloc(w->elsewhere_room, sizeof *w->elsewhere);
   }
   return (w->room && (!w->sightings || !w->verdict.order)) || (w->elsewhere_room && !w->elsewhere) ? -1 : 0;
 }
@@ -230,7 +231,7 @@ int page_set_walk(const struct page_set *set, uint64_t first, uint64_t end, page
   struct segment segment;
   int result = 0, more = -1;
 
-  walk.verdict.chain = calloc(set->count + 1, sizeof *walk.verdict.chain);
+  walk.verdict.chain = xcalloc(set->count + 1, sizeof *walk.verdict.chain);
   while (walk.sweep && walk.verdict.chain && !result && (more = sweep_next(walk.sweep, &segment)) > 0 &&
          segment.start < end)
     result = walk_segment(&walk, &segment, first, end, visit, context);
@@ -270,7 +271,7 @@ uint64_t *page_set_watched(const struct page_set *set, size_t *count)
   *count = 0;
   for (size_t i = 0; i < set->count; i++)
     total += set->pictures[i]->value_count;
-  watched = calloc(total + 1, sizeof *watched);
+  watched = xcalloc(total + 1, sizeof *watched);
   for (size_t i = 0; watched && i < set->count; i++) {
     for (size_t j = 0; j < set->pictures[i]->value_count; j++)
       watched[n++] = set->pictures[i]->values[j].addr;

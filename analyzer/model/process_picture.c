@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "reader/complain.h"
+#include "reader/xalloc.h"
 #include "vmtrace/codec.h"
 
 /* Beyond any user address of any Linux port. */
@@ -30,7 +31,7 @@ static int compare_names(const void *a, const void *b)
 /* Copies at most size bytes, up to a NUL; what a terminal would obey becomes '?'. */
 static char *copy_text(const void *text, size_t size)
 {
-  char *copy = strndup(text, size);
+  char *copy = xstrndup(text, size);
 
   for (char *c = copy; c && *c; c++) {
     if ((unsigned char)*c < ' ' || *c == 0x7f)
@@ -48,9 +49,11 @@ static const char *keep_name(struct picture *p, const void *text, size_t size)
   if (!copy)
     return NULL;
   kept = tsearch(copy, &p->names, compare_names);
-  if (!kept || *kept != copy)
+  if (!kept)
+    xalloc_failed();
+  if (*kept != copy)
     free(copy);
-  return kept ? *kept : NULL;
+  return *kept;
 }
 
 static uint64_t plausible_time(uint64_t time_ns)
@@ -60,7 +63,7 @@ static uint64_t plausible_time(uint64_t time_ns)
 
 struct picture *picture_new(const struct vt_file_header *h)
 {
-  struct picture *p = calloc(1, sizeof *p);
+  struct picture *p = xcalloc(1, sizeof *p);
   size_t len = h->cmdline_len < sizeof h->cmdline ? h->cmdline_len : sizeof h->cmdline;
 
   if (!p) {
@@ -120,7 +123,7 @@ static int make_room(void **items, size_t count, size_t *room, size_t size)
 
   if (count < *room)
     return 0;
-  grown = reallocarray(*items, more, size);
+  grown = xreallocarray(*items, more, size);
   if (!grown)
     return -1;
   *items = grown;

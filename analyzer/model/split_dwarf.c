@@ -13,6 +13,7 @@
 #include "model/debug_file.h"
 #include "model/regular_file.h"
 #include "model/split_package.h"
+#include "reader/xalloc.h"
 
 /* A .dwo file, as long as what refers to it. */
 struct dwo_file {
@@ -63,13 +64,13 @@ static struct section_bytes part_from(struct section_bytes all, uint64_t offset)
 
 struct split_dwarf *split_dwarf_new(Dwarf *dwarf, const char *file, const char *debug)
 {
-  struct split_dwarf *s = calloc(1, sizeof *s);
+  struct split_dwarf *s = xcalloc(1, sizeof *s);
 
   if (!s)
     return NULL;
   s->dwarf = dwarf;
-  s->file = strdup(file);
-  s->debug = strdup(debug ? debug : file);
+  s->file = xstrdup(file);
+  s->debug = xstrdup(debug ? debug : file);
   if (!s->file || !s->debug) {
     split_dwarf_free(s);
     return NULL;
@@ -178,7 +179,7 @@ static bool open_dwo(struct split_dwarf *s, const char *path, uint64_t id, Dwarf
 {
   struct stat st;
   int fd = regular_file_open(path, &st);
-  struct dwo_file *f = fd < 0 ? NULL : calloc(1, sizeof *f);
+  struct dwo_file *f = fd < 0 ? NULL : xcalloc(1, sizeof *f);
 
   if (f && (f->elf = elf_begin(fd, ELF_C_READ_MMAP, NULL)) && elf_kind(f->elf) == ELF_K_ELF &&
       elf_cntl(f->elf, ELF_C_FDREAD) == 0)

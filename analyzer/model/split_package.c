@@ -15,6 +15,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "reader/xalloc.h"
+
 #define SECTIONS_MAX 1024 /* of a package: there are about a dozen */
 #define COLUMNS_MAX 16
 #define UNITS_MAX 1000000
@@ -183,13 +185,13 @@ static bool open_package(struct split_package *p, int fd)
     return false;
   for (unsigned i = 0; i < PARTS; i++)
     find_section(p, parts[i].name, &p->part[i]);
-  p->unit = calloc((size_t)p->unit_count + 1, sizeof(Dwarf *));
+  p->unit = xcalloc((size_t)p->unit_count + 1, sizeof(Dwarf *));
   return p->unit != NULL;
 }
 
 struct split_package *split_package_open(int fd, uint64_t size)
 {
-  struct split_package *p = calloc(1, sizeof *p);
+  struct split_package *p = xcalloc(1, sizeof *p);
 
   if (p) {
     p->size = size;

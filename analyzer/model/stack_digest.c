@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "reader/xalloc.h"
+
 struct node {
   uint64_t events; /* that carry exactly this call stack */
   uint32_t parent;
@@ -105,7 +107,7 @@ static void measure(struct stack_digest *s, uint32_t id)
 /* Half of the events are at most so deep. */
 static uint32_t median(const struct stack_digest *s)
 {
-  uint64_t *by_depth = calloc((size_t)s->depth_max + 1, sizeof *by_depth), seen = 0, with_frames = 0;
+  uint64_t *by_depth = xcalloc((size_t)s->depth_max + 1, sizeof *by_depth), seen = 0, with_frames = 0;
   uint32_t depth = 0;
 
   if (!by_depth)

@@ -16,6 +16,7 @@
 #include "model/debug_file.h"
 #include "model/dwarf_info.h"
 #include "model/regular_file.h"
+#include "reader/xalloc.h"
 
 struct symbol_file {
   Dwfl *dwfl;
@@ -60,12 +61,12 @@ static bool is_build(struct symbol_file *f, const char *build_id)
 
 static struct symbol_file *symbol_file_new(const char *path)
 {
-  struct symbol_file *f = calloc(1, sizeof *f);
+  struct symbol_file *f = xcalloc(1, sizeof *f);
 
   if (!f)
     return NULL;
   f->alternate_fd = -1;
-  f->path = strdup(path);
+  f->path = xstrdup(path);
   f->dwfl = dwfl_begin(&callbacks);
   if (f->path && f->dwfl)
     return f;

@@ -12,6 +12,7 @@
 #include "model/debug_file.h"
 #include "model/symbol_file.h"
 #include "reader/complain.h"
+#include "reader/xalloc.h"
 
 /* One file that modules name, and what was asked about it. */
 struct known_file {
@@ -48,11 +49,11 @@ bool symbols_debug_root(const char *directory)
 
 struct symbols *symbols_open(void)
 {
-  struct symbols *s = calloc(1, sizeof *s);
+  struct symbols *s = xcalloc(1, sizeof *s);
 
   if (!s)
     return NULL;
-  s->slots = calloc(FIRST_SLOTS, sizeof *s->slots);
+  s->slots = xcalloc(FIRST_SLOTS, sizeof *s->slots);
   s->mask = FIRST_SLOTS - 1;
   if (!s->slots) {
     free(s);
@@ -97,11 +98,11 @@ static struct known_file *file_of(struct symbols *s, struct module *module)
     if (strcmp(k->path, module->path) == 0 && strcmp(k->build_id, module->build_id) == 0)
       break;
   if (!k) {
-    k = calloc(1, sizeof *k);
+    k = xcalloc(1, sizeof *k);
     if (!k)
       return NULL;
-    k->path = strdup(module->path);
-    k->build_id = strdup(module->build_id);
+    k->path = xstrdup(module->path);
+    k->build_id = xstrdup(module->build_id);
     if (!k->path || !k->build_id) {
       free(k->path);
       free(k->build_id);
@@ -131,7 +132,7 @@ static const char *demangled(struct symbols *s, const char *name)
 
   if (!plain)
     return name;
-  kept = malloc(sizeof *kept + strlen(plain) + 1);
+  kept = xmalloc(sizeof *kept + strlen(plain) + 1);
   if (kept) {
     strcpy(kept->text, plain);
     kept->next = s->names;
@@ -146,7 +147,7 @@ static struct symbols_frames *look_up(struct symbols *s, const struct known_file
   struct symbol_frame frames[SYMBOL_FRAMES_MAX];
   /* The call ends right before its return address. */
   unsigned n = k && k->file ? symbol_file_find(k->file, addr - 1, frames) : 0;
-  struct symbols_frames *result = calloc(1, sizeof *result + (n ? n : 1) * sizeof result->frame[0]);
+  struct symbols_frames *result = xcalloc(1, sizeof *result + (n ? n : 1) * sizeof result->frame[0]);
 
   if (!result)
     return NULL;
@@ -185,7 +186,7 @@ static bool grow(struct symbols *s)
   if (s->used <= s->mask / 2)
     return true;
   bigger.mask = s->mask * 2 + 1;
-  bigger.slots = calloc(bigger.mask + 1, sizeof *bigger.slots);
+  bigger.slots = xcalloc(bigger.mask + 1, sizeof *bigger.slots);
   if (!bigger.slots)
     return s->used < s->mask;
   for (size_t i = 0; i <= s->mask; i++)

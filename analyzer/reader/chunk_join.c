@@ -6,6 +6,8 @@
 
 #include <stdlib.h>
 
+#include "reader/xalloc.h"
+
 /* A stream's first large chunk is small: opening a trace reads the first record of every stream, and a packed chunk is
  * unpacked as a whole. */
 #define FIRST_MOST 8192u
@@ -13,11 +15,10 @@
 /* What one record takes at most, and the STACK or TIME record that may have to come before it. */
 #define RECORD_MORE 64u
 
-bool chunk_join_init(struct chunk_join *j, size_t most, chunk_join_sink *sink, void *arg)
+void chunk_join_init(struct chunk_join *j, size_t most, chunk_join_sink *sink, void *arg)
 {
   *j = (struct chunk_join){.most = most, .sink = sink, .arg = arg};
-  j->raw = malloc(most);
-  return j->raw != NULL;
+  j->raw = xmalloc(most);
 }
 
 void chunk_join_release(struct chunk_join *j)

@@ -27,9 +27,9 @@ struct chunk_join {
   bool open;
 };
 
-/* False when out of memory.  most: bytes of records in one large chunk, from CHUNK_JOIN_LEAST to VT_CHUNK_MAX. */
+/* most: bytes of records in one large chunk, from CHUNK_JOIN_LEAST to VT_CHUNK_MAX. */
 #define CHUNK_JOIN_LEAST 16384u
-bool chunk_join_init(struct chunk_join *j, size_t most, chunk_join_sink *sink, void *arg);
+void chunk_join_init(struct chunk_join *j, size_t most, chunk_join_sink *sink, void *arg);
 void chunk_join_release(struct chunk_join *j);
 
 /* A new stream begins. */

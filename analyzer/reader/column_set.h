@@ -56,7 +56,7 @@ struct column_set {
   uint64_t stack_id; /* of the latest STACK record */
 };
 
-/* Records to columns, which must be empty.  False when they could not be given back byte by byte, or out of memory. */
+/* Records to columns, which must be empty.  False when they could not be given back byte by byte. */
 bool column_split(struct column_set *set, const uint8_t *raw, size_t raw_size);
 
 /* Columns (cur to end) to records; raw has COLUMNS_PAD bytes more.  False when they do not give raw_size bytes of

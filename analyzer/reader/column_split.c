@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "reader/column_set.h"
+#include "reader/xalloc.h"
 #include "vmtrace/codec.h"
 
 #define COLUMN_FIRST 4096u
@@ -15,38 +16,27 @@ struct split {
   struct vt_codec codec;
   const uint8_t *cur, *end;
   uint64_t gap; /* records since the latest TIME */
-  bool failed;
 };
 
-static void column_grow(struct split *s, struct column *c, size_t more)
+static void column_grow(struct column *c, size_t more)
 {
   size_t used = (size_t)(c->cur - c->data), room = (size_t)(c->end - c->data);
-  uint8_t *data;
 
   room = room ? room * 2 : COLUMN_FIRST;
   while (room < used + more)
     room *= 2;
-  data = realloc(c->data, room);
-  if (!data) {
-    s->failed = true;
-    c->cur = c->data; /* what is there is lost anyway */
-    return;
-  }
-  c->data = data;
-  c->cur = data + used;
-  c->end = data + room;
+  c->data = xrealloc(c->data, room);
+  c->cur = c->data + used;
+  c->end = c->data + room;
 }
 
-/* Room for a byte or a number; NULL when there is no memory. */
+/* Room for a byte or a number. */
 static inline uint8_t *room_in(struct split *s, enum column_id id)
 {
   struct column *c = &s->set->column[id];
 
-  if (__builtin_expect((size_t)(c->end - c->cur) < COLUMN_SLACK, 0)) {
-    column_grow(s, c, COLUMN_SLACK);
-    if (s->failed)
-      return NULL;
-  }
+  if (__builtin_expect((size_t)(c->end - c->cur) < COLUMN_SLACK, 0))
+    column_grow(c, COLUMN_SLACK);
   return c->cur;
 }
 
@@ -54,18 +44,13 @@ static inline void put_byte(struct split *s, enum column_id id, uint64_t byte)
 {
   uint8_t *at = room_in(s, id);
 
-  if (at) {
-    *at = (uint8_t)byte;
-    s->set->column[id].cur = at + 1;
-  }
+  *at = (uint8_t)byte;
+  s->set->column[id].cur = at + 1;
 }
 
 static inline void put_number(struct split *s, enum column_id id, uint64_t v)
 {
-  uint8_t *at = room_in(s, id);
-
-  if (at)
-    s->set->column[id].cur = vt_put_leb(at, v);
+  s->set->column[id].cur = vt_put_leb(room_in(s, id), v);
 }
 
 static void put_bytes(struct split *s, enum column_id id, const uint8_t *bytes, size_t n)
@@ -73,9 +58,7 @@ static void put_bytes(struct split *s, enum column_id id, const uint8_t *bytes, 
   struct column *c = &s->set->column[id];
 
   if ((size_t)(c->end - c->cur) < n)
-    column_grow(s, c, n);
-  if (s->failed)
-    return;
+    column_grow(c, n);
   memcpy(c->cur, bytes, n);
   c->cur += n;
 }
@@ -292,9 +275,9 @@ bool column_split(struct column_set *set, const uint8_t *raw, size_t raw_size)
 {
   struct split s = {.set = set, .cur = raw, .end = raw + raw_size};
 
-  for (; s.cur < s.end && !s.failed; s.gap++) {
+  for (; s.cur < s.end; s.gap++) {
     if (!((*s.cur & 3) == VT_K_GENERAL ? split_general(&s) : split_hot(&s)))
       return false;
   }
-  return !s.failed;
+  return true;
 }

@@ -8,8 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #include "reader/column_set.h"
+#include "reader/xalloc.h"
 #include "vmtrace/codec.h"
 
 /* The columns of a chunk hold at most so many times the bytes of its records, and COLUMNS_MORE: what claims more is
@@ -31,16 +33,22 @@ struct columns {
 
 struct columns *columns_new(unsigned shift)
 {
-  struct columns *c = calloc(1, sizeof *c);
+  struct columns *c = xcalloc(1, sizeof *c);
 
-  if (!c)
-    return NULL;
   c->shift = shift;
   c->unpacker = ZSTD_createDCtx();
-  if (c->unpacker && forecast_init(&c->set.forecast))
-    return c;
-  columns_free(c);
-  return NULL;
+  if (!c->unpacker)
+    xalloc_failed();
+  forecast_init(&c->set.forecast);
+  return c;
+}
+
+/* What zstd returned, unless it says that it had no memory. */
+static size_t zstd_checked(size_t result)
+{
+  if (ZSTD_getErrorCode(result) == ZSTD_error_memory_allocation)
+    xalloc_failed();
+  return result;
 }
 
 void columns_free(struct columns *c)
@@ -77,7 +85,7 @@ static size_t pack_column(struct columns *c, const struct column *column, int le
 
   if (!n)
     return 0;
-  packed = ZSTD_compressCCtx(c->packer, out, n - 1, column->data, n, level);
+  packed = zstd_checked(ZSTD_compressCCtx(c->packer, out, n - 1, column->data, n, level));
   if (!ZSTD_isError(packed))
     return packed;
   memcpy(out, column->data, n);
@@ -105,7 +113,7 @@ static bool split(struct columns *c, const uint8_t *raw, size_t raw_size)
 static size_t pack_plain(struct columns *c, const uint8_t *raw, size_t raw_size, int level, uint8_t *out,
                          uint32_t *form)
 {
-  size_t n = ZSTD_compressCCtx(c->packer, out, ZSTD_compressBound(raw_size), raw, raw_size, level);
+  size_t n = zstd_checked(ZSTD_compressCCtx(c->packer, out, ZSTD_compressBound(raw_size), raw, raw_size, level));
 
   *form = VT_PACKED_ZSTD;
   return ZSTD_isError(n) ? 0 : n;
@@ -119,7 +127,7 @@ size_t columns_pack(struct columns *c, const uint8_t *raw, size_t raw_size, int 
   if (!c->packer)
     c->packer = ZSTD_createCCtx();
   if (!c->packer)
-    return 0;
+    xalloc_failed();
   if (!split(c, raw, raw_size))
     return pack_plain(c, raw, raw_size, level, out, form);
   *form = VT_PACKED_COLUMNS;
@@ -158,19 +166,13 @@ static const uint8_t *read_lengths(struct lengths *l, const uint8_t *p, const ui
   return packed == (uint64_t)(end - p) ? p : NULL;
 }
 
-static bool joined_reserve(struct columns *c, size_t n)
+static void joined_reserve(struct columns *c, size_t n)
 {
-  uint8_t *more;
-
   if (n <= c->joined_room)
-    return true;
-  more = malloc(n);
-  if (!more)
-    return false;
+    return;
   free(c->joined);
-  c->joined = more;
+  c->joined = xmalloc(n);
   c->joined_room = n;
-  return true;
 }
 
 static bool unpack_columns(struct columns *c, const uint8_t *p, size_t n, uint8_t *raw, size_t raw_size)
@@ -180,15 +182,16 @@ static bool unpack_columns(struct columns *c, const uint8_t *p, size_t n, uint8_
   uint8_t *at;
 
   p = read_lengths(&l, p, end, raw_size);
-  if (!p || !joined_reserve(c, COLUMNS_TIMES * raw_size + COLUMNS_MORE))
+  if (!p)
     return false;
+  joined_reserve(c, COLUMNS_TIMES * raw_size + COLUMNS_MORE);
   at = c->joined;
   for (unsigned i = 0; i < COLUMNS; i++) {
     size_t full = (size_t)l.full[i], packed = (size_t)l.packed[i];
 
     if (packed == full)
       memcpy(at, p, full);
-    else if (ZSTD_decompressDCtx(c->unpacker, at, full, p, packed) != full)
+    else if (zstd_checked(ZSTD_decompressDCtx(c->unpacker, at, full, p, packed)) != full)
       return false;
     c->set.column[i] = (struct column){.data = at, .cur = at, .end = at + full};
     p += packed;
@@ -202,7 +205,7 @@ bool columns_unpack(struct columns *c, uint32_t form, const uint8_t *packed, siz
 {
   switch (form) {
   case VT_PACKED_ZSTD:
-    return ZSTD_decompressDCtx(c->unpacker, raw, raw_size, packed, n) == raw_size;
+    return zstd_checked(ZSTD_decompressDCtx(c->unpacker, raw, raw_size, packed, n)) == raw_size;
   case VT_PACKED_COLUMNS:
     return unpack_columns(c, packed, n, raw, raw_size);
   default:

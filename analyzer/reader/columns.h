@@ -17,7 +17,7 @@ struct columns;
 
 #define COLUMNS_PAD 16 /* bytes behind the records that unpacking may write to */
 
-/* For chunks whose addresses are in units of 1 << shift; NULL: out of memory.  One serves any number of chunks. */
+/* For chunks whose addresses are in units of 1 << shift.  One serves any number of chunks. */
 struct columns *columns_new(unsigned shift);
 void columns_free(struct columns *c);
 
@@ -26,12 +26,11 @@ size_t columns_bound(size_t raw_size);
 
 /*
  * Packs raw_size bytes of whole records (1 to VT_CHUNK_MAX) to out, of columns_bound bytes; *form becomes
- * VT_PACKED_*.  level is zstd's.  The number of bytes; 0: out of memory.
+ * VT_PACKED_*.  level is zstd's.  The number of bytes.
  */
 size_t columns_pack(struct columns *c, const uint8_t *raw, size_t raw_size, int level, uint8_t *out, uint32_t *form);
 
-/* Unpacks n bytes of that form to raw, of raw_size + COLUMNS_PAD bytes.  False when they are not what was packed, or
- * out of memory. */
+/* Unpacks n bytes of that form to raw, of raw_size + COLUMNS_PAD bytes.  False when they are not what was packed. */
 bool columns_unpack(struct columns *c, uint32_t form, const uint8_t *packed, size_t n, uint8_t *raw, size_t raw_size);
 
 #endif

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "reader/xalloc.h"
+
 /* Bytes of each table when there are 1 << bits units to remember. */
 struct table_sizes {
   size_t born, where, follows, two, one, sizes;
@@ -32,12 +34,11 @@ static size_t sum(const struct table_sizes *s)
   return s->born + s->where + s->follows + s->two + s->one + s->sizes;
 }
 
-bool forecast_init(struct forecast *f)
+void forecast_init(struct forecast *f)
 {
   struct table_sizes most = sizes_of(f, FORECAST_BITS_MAX);
 
-  f->memory = malloc(sum(&most));
-  return f->memory != NULL;
+  f->memory = xmalloc(sum(&most));
 }
 
 void forecast_release(struct forecast *f)

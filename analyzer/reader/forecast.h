@@ -73,8 +73,7 @@ struct forecast {
   void *memory;
 };
 
-/* False when out of memory. */
-bool forecast_init(struct forecast *f);
+void forecast_init(struct forecast *f);
 void forecast_release(struct forecast *f);
 
 /* Forgets everything, for a chunk of raw_size bytes whose addresses are in units of 1 << shift. */

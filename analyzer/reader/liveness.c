@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
-#include "reader/table_memory.h"
+#include "reader/xalloc.h"
 
 #define FIRST_BITS 10
 
@@ -15,7 +15,7 @@ static size_t home(const struct liveness *l, uint64_t key)
   return (size_t)(key * l->multiplier >> l->hash_shift);
 }
 
-bool liveness_init(struct liveness *l)
+void liveness_init(struct liveness *l)
 {
   uint64_t seed = 0;
 
@@ -24,8 +24,7 @@ bool liveness_init(struct liveness *l)
   *l = (struct liveness){.mask = ((size_t)1 << FIRST_BITS) - 1,
                          .hash_shift = 64 - FIRST_BITS,
                          .multiplier = (UINT64_C(0x9e3779b97f4a7c15) ^ seed) | 1,
-                         .slots = table_memory_new((size_t)1 << FIRST_BITS, sizeof *l->slots)};
-  return l->slots != NULL;
+                         .slots = xtable((size_t)1 << FIRST_BITS, sizeof *l->slots)};
 }
 
 void liveness_release(struct liveness *l)
@@ -44,23 +43,20 @@ static struct liveness_word *find(const struct liveness *l, uint64_t key)
   return &l->slots[i];
 }
 
-/* Doubles the table; false, and nothing changed, without memory. */
-static bool grow(struct liveness *l)
+/* Doubles the table. */
+static void grow(struct liveness *l)
 {
   struct liveness bigger = *l;
 
   bigger.mask = l->mask * 2 + 1;
   bigger.hash_shift--;
-  bigger.slots = table_memory_new(bigger.mask + 1, sizeof *bigger.slots);
-  if (!bigger.slots)
-    return false;
+  bigger.slots = xtable(bigger.mask + 1, sizeof *bigger.slots);
   for (size_t i = 0; i <= l->mask; i++) {
     if (l->slots[i].bits)
       *find(&bigger, l->slots[i].key) = l->slots[i];
   }
   free(l->slots);
   *l = bigger;
-  return true;
 }
 
 /* Empties slot i and moves back what had to step over it. */
@@ -94,11 +90,10 @@ bool liveness_begin(struct liveness *l, uint64_t unit)
   if (word->bits & bit)
     return false;
   if (!word->bits) {
-    /* At most half full; without memory for more, up to the last slot but one, which ends every search. */
-    if (l->used > l->mask / 2 && grow(l))
+    if (l->used > l->mask / 2) {
+      grow(l);
       word = find(l, unit >> 6);
-    if (l->used == l->mask)
-      return true;
+    }
     word->key = unit >> 6;
     l->used++;
   }

@@ -22,8 +22,7 @@ struct liveness {
   uint64_t multiplier; /* random, so that no file can be made to collide */
 };
 
-/* False when out of memory. */
-bool liveness_init(struct liveness *l);
+void liveness_init(struct liveness *l);
 void liveness_release(struct liveness *l);
 
 /* Says that unit will be asked for soon. */
@@ -33,7 +32,7 @@ static inline void liveness_expect(const struct liveness *l, uint64_t unit)
 }
 
 bool liveness_has(const struct liveness *l, uint64_t unit);
-/* Makes unit live; false when it already was.  Without memory the unit is forgotten. */
+/* Makes unit live; false when it already was. */
 bool liveness_begin(struct liveness *l, uint64_t unit);
 /* Ends it; false when it was not live. */
 bool liveness_end(struct liveness *l, uint64_t unit);

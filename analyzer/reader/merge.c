@@ -6,6 +6,8 @@
 
 #include <stdlib.h>
 
+#include "reader/xalloc.h"
+
 /*
  * A realloc is recorded when it is done, after its old block was released:
  * somebody else's allocation of that address may carry an earlier time.
@@ -62,21 +64,18 @@ static void heap_down(struct merge *m, struct lane *lane)
 
 /* lanes */
 
-static int lane_start(struct merge *m, const struct track *track)
+static void lane_start(struct merge *m, const struct track *track)
 {
-  struct lane *lane = calloc(1, sizeof *lane);
+  struct lane *lane = xcalloc(1, sizeof *lane);
 
-  if (!lane)
-    return -1;
   if (!stream_init(&lane->stream, m->shared, track->first, track->count)) {
     free(lane);
-    return 0;
+    return;
   }
   lane->key = lane->stream.clock;
   lane->place = m->count;
   m->heap[m->count++] = lane; /* there is room for all tracks */
   heap_up(m, lane);
-  return 0;
 }
 
 static void lane_end(struct merge *m, struct lane *lane)
@@ -97,9 +96,7 @@ static void lane_end(struct merge *m, struct lane *lane)
 static struct lane *lane_due(struct merge *m)
 {
   while (m->next_start < m->start_count && (m->count == 0 || m->starts[m->next_start]->start_ns <= m->heap[0]->key)) {
-    if (lane_start(m, m->starts[m->next_start]) < 0)
-      return NULL;
-    m->next_start++;
+    lane_start(m, m->starts[m->next_start++]);
   }
   if (!m->count)
     return NULL;
@@ -293,18 +290,15 @@ static int start_compare(const void *a, const void *b)
   return (x->thread > y->thread) - (x->thread < y->thread);
 }
 
-int merge_init(struct merge *m, struct stream_shared *shared, const struct tracks *tracks,
-               bool (*wanted)(const struct track *))
+void merge_init(struct merge *m, struct stream_shared *shared, const struct tracks *tracks,
+                bool (*wanted)(const struct track *))
 {
   size_t programs = 0;
 
   *m = (struct merge){.shared = shared};
-  m->starts = calloc(tracks->count + 1, sizeof *m->starts);
-  m->heap = calloc(tracks->count + 1, sizeof *m->heap);
-  if (!m->starts || !m->heap || !liveness_init(&m->live)) {
-    merge_release(m);
-    return -1;
-  }
+  m->starts = xcalloc(tracks->count + 1, sizeof *m->starts);
+  m->heap = xcalloc(tracks->count + 1, sizeof *m->heap);
+  liveness_init(&m->live);
   for (size_t i = 0; i < tracks->count; i++) {
     if (!wanted(&tracks->all[i]))
       continue;
@@ -313,7 +307,6 @@ int merge_init(struct merge *m, struct stream_shared *shared, const struct track
   }
   qsort(m->starts, m->start_count, sizeof *m->starts, start_compare);
   m->ordered = programs > 1;
-  return 0;
 }
 
 void merge_release(struct merge *m)

@@ -46,9 +46,9 @@ struct merge {
   struct lane *waiting[MERGE_BUCKETS]; /* by unit */
 };
 
-/* Takes the tracks for which wanted says true.  -1 when out of memory. */
-int merge_init(struct merge *m, struct stream_shared *shared, const struct tracks *tracks,
-               bool (*wanted)(const struct track *));
+/* Takes the tracks for which wanted says true. */
+void merge_init(struct merge *m, struct stream_shared *shared, const struct tracks *tracks,
+                bool (*wanted)(const struct track *));
 void merge_release(struct merge *m);
 
 const struct event *merge_next_slow(struct merge *m);

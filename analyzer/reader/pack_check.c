@@ -12,6 +12,7 @@
 #include "reader/complain.h"
 #include "reader/stream.h"
 #include "reader/track.h"
+#include "reader/xalloc.h"
 
 #define WINDOW 65536u
 
@@ -153,19 +154,16 @@ static void release(struct pack_check *c)
 
 struct pack_check *pack_check_new(const char *path, int fd, bool threaded)
 {
-  struct pack_check *c = calloc(1, sizeof *c);
+  struct pack_check *c = xcalloc(1, sizeof *c);
 
-  if (!c) {
-    complain("%s: out of memory", path);
-    return NULL;
-  }
   pthread_mutex_init(&c->lock, NULL);
   pthread_cond_init(&c->more, NULL);
   c->original.fd = -1;
-  if (trace_file_open(&c->original, path) < 0 || tracks_build(&c->tracks, &c->original) < 0) {
+  if (trace_file_open(&c->original, path) < 0) {
     release(c);
     return NULL;
   }
+  tracks_build(&c->tracks, &c->original);
   /* Its header is not there yet; it says the same about addresses. */
   c->packed = (struct trace_file){.fd = fd, .size = INT64_MAX, .header = c->original.header};
   c->original_shared = (struct stream_shared){
@@ -177,30 +175,17 @@ struct pack_check *pack_check_new(const char *path, int fd, bool threaded)
   return c;
 }
 
-bool pack_check_add(struct pack_check *c, const struct chunk_place *place)
+void pack_check_add(struct pack_check *c, const struct chunk_place *place)
 {
-  bool kept = true;
-
   if (!c->threaded) {
     check_place(c, place);
-    return true;
+    return;
   }
   pthread_mutex_lock(&c->lock);
-  if (c->count == c->room) {
-    size_t room = c->room ? c->room * 2 : 64;
-    struct chunk_place *places = reallocarray(c->places, room, sizeof *places);
-
-    kept = places != NULL;
-    if (kept) {
-      c->places = places;
-      c->room = room;
-    }
-  }
-  if (kept)
-    c->places[c->count++] = *place;
+  c->places = xgrow(c->places, c->count, &c->room, sizeof *c->places);
+  c->places[c->count++] = *place;
   pthread_cond_signal(&c->more);
   pthread_mutex_unlock(&c->lock);
-  return kept;
 }
 
 bool pack_check_finish(struct pack_check *c)

@@ -18,8 +18,7 @@ struct pack_check;
  * stderr.
  */
 struct pack_check *pack_check_new(const char *path, int fd, bool threaded);
-/* False when out of memory. */
-bool pack_check_add(struct pack_check *c, const struct chunk_place *place);
+void pack_check_add(struct pack_check *c, const struct chunk_place *place);
 
 /* Waits for the rest and frees c.  Whether both hold the same: all streams, and of each every event. */
 bool pack_check_finish(struct pack_check *c);

@@ -6,8 +6,8 @@
 
 #include <stdlib.h>
 
-#include "reader/complain.h"
 #include "reader/merge.h"
+#include "reader/xalloc.h"
 
 /* Enough for the disk, and small enough for the second-level cache. */
 #define WINDOW_MAX 65536u
@@ -37,44 +37,34 @@ static bool sampler_track(const struct track *track)
 }
 
 /* The merge of what is to be read. */
-static int begin(struct reader *r)
+static void begin(struct reader *r)
 {
-  if (merge_init(&r->merge, &r->shared, &r->tracks, r->wanted) < 0) {
-    complain("%s: out of memory", r->file.path);
-    return -1;
-  }
+  merge_init(&r->merge, &r->shared, &r->tracks, r->wanted);
   r->bytes = 0;
   for (size_t i = 0; i < r->tracks.count; i++) {
     for (size_t k = 0; r->wanted(&r->tracks.all[i]) && k < r->tracks.all[i].count; k++)
       r->bytes += r->tracks.all[i].first[k].size;
   }
-  return 0;
 }
 
 struct reader *reader_open(const char *path, unsigned flags)
 {
-  struct reader *r = calloc(1, sizeof *r);
+  struct reader *r = xcalloc(1, sizeof *r);
 
-  if (!r) {
-    complain("%s: out of memory", path);
-    return NULL;
-  }
   r->file.fd = -1;
   r->wanted = flags & READER_SAMPLES ? sampler_track : any_track;
-  if (trace_file_open(&r->file, path) < 0 || tracks_build(&r->tracks, &r->file) < 0) {
+  if (trace_file_open(&r->file, path) < 0) {
     reader_close(r);
     return NULL;
   }
+  tracks_build(&r->tracks, &r->file);
   r->shared = (struct stream_shared){
       .file = &r->file,
       .damage = &r->file.damage,
       .window_max = r->tracks.count > MANY_STREAMS ? WINDOW_MANY : WINDOW_MAX,
       .window_max_packed = r->tracks.count > MANY_STREAMS ? WINDOW_MAX : VT_CHUNK_MAX,
   };
-  if (begin(r) < 0) {
-    reader_close(r);
-    return NULL;
-  }
+  begin(r);
   return r;
 }
 
@@ -90,12 +80,12 @@ static void track_limit(struct track *track, uint64_t from_ns, uint64_t to_ns)
   track->start_ns = track->first->start_ns;
 }
 
-int reader_limit(struct reader *r, uint64_t from_ns, uint64_t to_ns)
+void reader_limit(struct reader *r, uint64_t from_ns, uint64_t to_ns)
 {
   for (size_t i = 0; i < r->tracks.count; i++)
     track_limit(&r->tracks.all[i], from_ns, to_ns);
   merge_release(&r->merge);
-  return begin(r);
+  begin(r);
 }
 
 void reader_close(struct reader *r)

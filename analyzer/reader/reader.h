@@ -58,9 +58,9 @@ void reader_close(struct reader *r);
  * To be called before the first reader_next: only chunks that may hold events
  * between these times are read, whole chunks, so that earlier and later events come, too. What is read knows
  * nothing of blocks allocated before, and their frees come at the latest time
- * that their thread's clock allows. -1 after one line on stderr.
+ * that their thread's clock allows.
  */
-int reader_limit(struct reader *r, uint64_t from_ns, uint64_t to_ns);
+void reader_limit(struct reader *r, uint64_t from_ns, uint64_t to_ns);
 const char *reader_path(const struct reader *r);
 uint64_t reader_size(const struct reader *r); /* of the file, in bytes */
 const struct vt_file_header *reader_header(const struct reader *r);

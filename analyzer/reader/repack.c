@@ -13,6 +13,7 @@
 #include "reader/columns.h"
 #include "reader/complain.h"
 #include "reader/pack_check.h"
+#include "reader/xalloc.h"
 
 /* Large chunks compress better, but each stream that is read holds one unpacked: with many streams they are small. */
 #define CHUNK_RAW (VT_CHUNK_MAX - 32768u)
@@ -63,10 +64,6 @@ static int write_chunk(void *arg, const struct vt_chunk_header *header, const ui
   if (raw_size) {
     size_t packed = columns_pack(r->columns, raw, raw_size, r->level, r->packed + sizeof h, &h.form);
 
-    if (!packed) {
-      complain("%s: out of memory", r->file->path);
-      return -1;
-    }
     h.raw_size = (uint32_t)raw_size;
     h.packed = (uint32_t)packed;
     n += packed;
@@ -79,10 +76,8 @@ static int write_chunk(void *arg, const struct vt_chunk_header *header, const ui
     return -1;
   r->offset += h.size;
   place.size = h.size;
-  if (pack_check_add(r->check, &place))
-    return 0;
-  complain("%s: out of memory", r->file->path);
-  return -1;
+  pack_check_add(r->check, &place);
+  return 0;
 }
 
 static int damaged(const struct repack *r, uint64_t offset)
@@ -157,17 +152,14 @@ static size_t count_streams(const struct trace_file *file)
   return n;
 }
 
-static bool repack_init(struct repack *r)
+static void repack_init(struct repack *r)
 {
   size_t most = count_streams(r->file) > MANY_STREAMS ? CHUNK_RAW_MANY : CHUNK_RAW;
 
   r->columns = columns_new(r->file->header.addr_shift);
-  r->packed = malloc(sizeof(struct vt_chunk_header) + columns_bound(most) + VT_CHUNK_ALIGN);
-  r->data = malloc(VT_CHUNK_MAX);
-  if (chunk_join_init(&r->join, most, write_chunk, r) && r->columns && r->packed && r->data)
-    return true;
-  complain("%s: out of memory", r->file->path);
-  return false;
+  r->packed = xmalloc(sizeof(struct vt_chunk_header) + columns_bound(most) + VT_CHUNK_ALIGN);
+  r->data = xmalloc(VT_CHUNK_MAX);
+  chunk_join_init(&r->join, most, write_chunk, r);
 }
 
 static void repack_release(struct repack *r)
@@ -198,6 +190,17 @@ static bool is_damaged(const struct trace_file *file)
   return file->damage.cut || file->damage.bad_chunks || file->damage.bad_records;
 }
 
+static enum repack_result repack_whole(struct repack *r, const char *path, repack_step *step, void *arg)
+{
+  enum repack_result result = REPACK_FAILED;
+
+  repack_init(r);
+  if (pack_checked(r, path, step, arg) == 0 && write_header(r) == 0)
+    result = REPACK_DONE;
+  repack_release(r);
+  return result;
+}
+
 enum repack_result repack_file(const char *path, int fd, const char *name, int level, repack_step *step, void *arg)
 {
   struct trace_file file;
@@ -211,9 +214,8 @@ enum repack_result repack_file(const char *path, int fd, const char *name, int l
     result = REPACK_ALREADY;
   else if (is_damaged(&file))
     damaged(&r, file.damage.first_offset ? file.damage.first_offset : file.size);
-  else if (repack_init(&r) && pack_checked(&r, path, step, arg) == 0 && write_header(&r) == 0)
-    result = REPACK_DONE;
-  repack_release(&r);
+  else
+    result = repack_whole(&r, path, step, arg);
   trace_file_close(&file);
   return result;
 }

@@ -10,6 +10,7 @@
 
 #include "reader/columns.h"
 #include "reader/record.h"
+#include "reader/xalloc.h"
 
 #define WINDOW_PAD COLUMNS_PAD /* zeros behind the contents: they read as the end of the data */
 
@@ -27,7 +28,8 @@ void stream_shared_release(struct stream_shared *shared)
 
 static void damage_record(struct stream *s)
 {
-  if (s->shared->damage) {
+  if (s->shared->damage && s->damaged != s->offset) {
+    s->damaged = s->offset;
     s->shared->damage->bad_records++;
     damage_at(s->shared->damage, s->offset);
   }
@@ -44,13 +46,12 @@ static void window_drop(struct stream *s)
 static bool unpack_whole(struct stream *s, uint8_t *out)
 {
   struct stream_shared *shared = s->shared;
-  uint8_t *packed = malloc(s->chunk.packed + 1);
+  uint8_t *packed = xmalloc(s->chunk.packed);
   bool whole = false;
 
   if (!shared->unpacker)
     shared->unpacker = columns_new(s->shift);
-  if (packed && shared->unpacker &&
-      trace_file_read(shared->file, packed, s->chunk.packed, s->offset + sizeof s->chunk) == s->chunk.packed)
+  if (trace_file_read(shared->file, packed, s->chunk.packed, s->offset + sizeof s->chunk) == s->chunk.packed)
     whole = columns_unpack(shared->unpacker, s->chunk.form, packed, s->chunk.packed, out, s->chunk.raw_size);
   free(packed);
   return whole;
@@ -70,14 +71,15 @@ static size_t load(struct stream *s, uint8_t *out, size_t want, uint32_t from)
   if (want == s->chunk.raw_size)
     return unpack_whole(s, out) ? want : 0;
   if (!shared->scratch)
-    shared->scratch = malloc(VT_CHUNK_MAX + COLUMNS_PAD);
-  if (!shared->scratch || !unpack_whole(s, shared->scratch))
+    shared->scratch = xmalloc(VT_CHUNK_MAX + COLUMNS_PAD);
+  if (!unpack_whole(s, shared->scratch))
     return 0;
   memcpy(out, shared->scratch + from, want);
   return want;
 }
 
-/* Moves what is left to the window's start and loads more behind it.  False when nothing came. */
+/* Moves what is left to the window's start and loads more behind it.  False when nothing came.  What was there when the
+ * trace was opened and does not come now (the disk fails, the file was cut, the packing is damaged) is damage. */
 static bool fill(struct stream *s)
 {
   size_t kept = (size_t)(s->end - s->cur), want = s->window_size - kept, got;
@@ -88,8 +90,10 @@ static bool fill(struct stream *s)
     return false;
   memmove(s->window, s->cur, kept);
   got = load(s, s->window + kept, want, s->loaded);
-  if (got < want)
+  if (got < want) {
+    damage_record(s);
     s->total = s->loaded + (uint32_t)got;
+  }
   s->loaded += (uint32_t)got;
   s->cur = s->window;
   s->end = s->window + kept + got;
@@ -108,6 +112,13 @@ static void clock_set(struct stream *s, uint64_t ns)
     s->event.time_ns = s->clock;
 }
 
+/* A chunk that the index has and that cannot be read now.  One that the file ends in was counted when it was opened. */
+static void damage_unreadable(struct stream *s)
+{
+  if (s->next_chunk->size > sizeof s->chunk)
+    damage_record(s);
+}
+
 /* Finds the next chunk that can be read and moves the clock to it; it is not opened yet. */
 static bool chunk_find(struct stream *s)
 {
@@ -118,6 +129,7 @@ static bool chunk_find(struct stream *s)
       clock_set(s, s->chunk.start_ns);
       return true;
     }
+    damage_unreadable(s);
   }
   return false;
 }
@@ -139,17 +151,12 @@ static bool chunk_open(struct stream *s)
   s->window_size = s->chunk.packed ? s->shared->window_max_packed : s->shared->window_max;
   if (s->window_size > s->total)
     s->window_size = s->total;
-  s->window = malloc(s->window_size + WINDOW_PAD);
-  if (!s->window)
-    return false;
+  s->window = xmalloc(s->window_size + WINDOW_PAD);
   s->cur = s->end = s->window;
   s->allocs = s->chunk.allocs;
   s->stack = 0;
   memset(&s->codec, 0, sizeof s->codec);
-  if (fill(s))
-    return true;
-  damage_record(s);
-  return false;
+  return fill(s);
 }
 
 bool stream_init(struct stream *s, struct stream_shared *shared, const struct chunk_place *first, size_t count)

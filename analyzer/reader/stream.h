@@ -45,7 +45,8 @@ struct stream {
   size_t window_size;
   uint32_t loaded, total; /* of the chunk's data, in bytes */
   struct vt_chunk_header chunk;
-  uint64_t offset; /* of the chunk */
+  uint64_t offset;  /* of the chunk */
+  uint64_t damaged; /* offset of the latest chunk whose damage was counted; 0: none */
 
   const struct chunk_place *next_chunk, *last_chunk; /* equal: no more */
   struct stream_shared *shared;

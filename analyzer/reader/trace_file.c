@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "reader/complain.h"
+#include "reader/xalloc.h"
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the format's structures are read as they lie in the file");
 
@@ -118,21 +119,10 @@ static uint64_t after_zeros(const struct trace_file *file, uint64_t offset)
   return (uint64_t)data > next ? (uint64_t)data : next;
 }
 
-static int index_add(struct trace_file *file, size_t *room, const struct chunk_place *place)
+static void index_add(struct trace_file *file, size_t *room, const struct chunk_place *place)
 {
-  if (file->chunk_count == *room) {
-    size_t more = *room ? *room * 2 : 64;
-    struct chunk_place *chunks = reallocarray(file->chunks, more, sizeof *chunks);
-
-    if (!chunks) {
-      complain("%s: out of memory for the index of its chunks", file->path);
-      return -1;
-    }
-    file->chunks = chunks;
-    *room = more;
-  }
+  file->chunks = xgrow(file->chunks, file->chunk_count, room, sizeof *file->chunks);
   file->chunks[file->chunk_count++] = *place;
-  return 0;
 }
 
 /*
@@ -156,12 +146,22 @@ static void index_cut(struct trace_file *file)
   damage_at(&file->damage, file->size);
 }
 
+/* Whether the header at offset could be read at all: bytes that the disk does not give are not zeros. */
+static bool readable(const struct trace_file *file, uint64_t offset)
+{
+  uint64_t left = file->size - offset;
+  struct vt_chunk_header h;
+  size_t n = left < sizeof h ? (size_t)left : sizeof h;
+
+  return trace_file_read(file, &h, n, offset) == n;
+}
+
 /*
  * One pass over the chunk headers.  What is no header is a gap, zeros or
  * stale data (the program was killed between claiming space and using it); the search goes on at
  * the next place where a chunk may start.
  */
-static int index_chunks(struct trace_file *file)
+static void index_chunks(struct trace_file *file)
 {
   size_t room = 0;
   uint64_t offset = file->header.header_size;
@@ -178,9 +178,12 @@ static int index_chunks(struct trace_file *file)
         place.size = (uint32_t)left;
         file->short_chunk = offset;
       }
-      if (index_add(file, &room, &place) < 0)
-        return -1;
+      index_add(file, &room, &place);
       offset += h.size;
+    } else if (!readable(file, offset)) {
+      file->damage.bad_chunks++;
+      damage_at(&file->damage, offset);
+      offset += VT_CHUNK_ALIGN;
     } else if (all_zero(&h, sizeof h)) {
       offset = after_zeros(file, offset);
     } else {
@@ -191,7 +194,6 @@ static int index_chunks(struct trace_file *file)
       offset += VT_CHUNK_ALIGN;
     }
   }
-  return 0;
 }
 
 static int place_compare(const void *a, const void *b)
@@ -260,15 +262,12 @@ static int open_regular(struct trace_file *file)
 
 int trace_file_open(struct trace_file *file, const char *path)
 {
-  *file = (struct trace_file){.fd = -1, .path = strdup(path)};
-  if (!file->path) {
-    complain("%s: out of memory", path);
-    return -1;
-  }
-  if (open_regular(file) < 0 || header_read(file) < 0 || index_chunks(file) < 0) {
+  *file = (struct trace_file){.fd = -1, .path = xstrdup(path)};
+  if (open_regular(file) < 0 || header_read(file) < 0) {
     trace_file_close(file);
     return -1;
   }
+  index_chunks(file);
   if (file->chunk_count)
     index_sort(file);
   return 0;

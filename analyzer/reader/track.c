@@ -10,6 +10,7 @@
 
 #include "reader/complain.h"
 #include "reader/stream.h"
+#include "reader/xalloc.h"
 
 #define LINEAGE_MAX 4096 /* characters; a longer chain of creations is named by its stream */
 
@@ -64,36 +65,28 @@ struct track *tracks_find(const struct tracks *tracks, uint32_t thread)
 static char *lineage_make(const struct tracks *tracks, const struct track *t, bool *have_first)
 {
   const struct track *parent = NULL;
-  char *text = NULL;
-  int n;
 
   if (t->role == VT_ROLE_SAMPLER)
-    return strdup("sampler");
+    return xstrdup("sampler");
   if (t->role == VT_ROLE_PROGRAM && t->parent == VT_NO_THREAD && !*have_first) {
     *have_first = true;
-    return strdup("0");
+    return xstrdup("0");
   }
   /* A creator is numbered before what it creates: anything else is damage, and could be a circle. */
   if (t->role == VT_ROLE_PROGRAM && t->parent < t->thread)
     parent = tracks_find(tracks, t->parent);
   if (parent && strlen(parent->lineage) <= LINEAGE_MAX)
-    n = asprintf(&text, "%s.%u", parent->lineage, t->ordinal);
-  else
-    n = asprintf(&text, "?%u", t->thread);
-  return n < 0 ? NULL : text;
+    return xasprintf("%s.%u", parent->lineage, t->ordinal);
+  return xasprintf("?%u", t->thread);
 }
 
 /* In the order of numbers, so that the creator's is there when it is needed. */
-static int make_lineages(struct tracks *tracks)
+static void make_lineages(struct tracks *tracks)
 {
   bool have_first = false;
 
-  for (struct track *t = tracks->all; t < tracks->all + tracks->count; t++) {
+  for (struct track *t = tracks->all; t < tracks->all + tracks->count; t++)
     t->lineage = lineage_make(tracks, t, &have_first);
-    if (!t->lineage)
-      return -1;
-  }
-  return 0;
 }
 
 void tracks_release(struct tracks *tracks)
@@ -104,16 +97,12 @@ void tracks_release(struct tracks *tracks)
   *tracks = (struct tracks){0};
 }
 
-int tracks_build(struct tracks *tracks, const struct trace_file *file)
+void tracks_build(struct tracks *tracks, const struct trace_file *file)
 {
   struct stream_shared shared = {.file = file, .window_max = 512, .window_max_packed = 512};
   struct track *t = NULL;
 
-  *tracks = (struct tracks){.all = calloc(count_streams(file) + 1, sizeof *tracks->all)};
-  if (!tracks->all) {
-    complain("%s: out of memory for the list of its threads", file->path);
-    return -1;
-  }
+  *tracks = (struct tracks){.all = xcalloc(count_streams(file) + 1, sizeof *tracks->all)};
   for (size_t i = 0; i < file->chunk_count; i++) {
     if (!t || t->thread != file->chunks[i].thread) {
       t = &tracks->all[tracks->count++];
@@ -127,10 +116,5 @@ int tracks_build(struct tracks *tracks, const struct trace_file *file)
     tracks->programs += t->role != VT_ROLE_SAMPLER;
   }
   stream_shared_release(&shared);
-  if (make_lineages(tracks) < 0) {
-    complain("%s: out of memory for the list of its threads", file->path);
-    tracks_release(tracks);
-    return -1;
-  }
-  return 0;
+  make_lineages(tracks);
 }

@@ -25,7 +25,7 @@ struct tracks {
 };
 
 /* -1 after a message.  The file's index must outlive the tracks. */
-int tracks_build(struct tracks *tracks, const struct trace_file *file);
+void tracks_build(struct tracks *tracks, const struct trace_file *file);
 void tracks_release(struct tracks *tracks);
 
 /* NULL when there is no such stream. */

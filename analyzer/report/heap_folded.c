@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "reader/complain.h"
+#include "reader/xalloc.h"
 #include "report/heap_order.h"
 
 struct path {
@@ -18,7 +19,7 @@ static bool find_path(struct path *path, const struct call_tree *t, uint32_t nod
   for (path->count = 0; node != CALL_TREE_ROOT; node = t->nodes[node].parent) {
     if (path->count == path->room) {
       size_t room = path->room ? path->room * 2 : 256;
-      uint32_t *more = reallocarray(path->node, room, sizeof *more);
+      uint32_t *more = xreallocarray(path->node, room, sizeof *more);
 
       if (!more)
         return false;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "reader/complain.h"
+#include "reader/xalloc.h"
 #include "report/emit.h"
 #include "report/heap_order.h"
 
@@ -170,7 +171,7 @@ static void put_stack(struct emit *e, const struct heap_report *r, const struct 
 
 int heap_json(FILE *out, const struct heap_report *r, bool first, bool last)
 {
-  struct emit *e = malloc(sizeof *e);
+  struct emit *e = xmalloc(sizeof *e);
   bool sampled = heap_report_sampled(r);
   size_t count = 0;
   struct heap_line *lines = heap_stacks(r, &count);

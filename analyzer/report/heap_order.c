@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "reader/xalloc.h"
+
 /* Where the column of the report's choice is alike, these decide. */
 static const enum heap_value then[] = {HEAP_RESIDENT, HEAP_LIVE, HEAP_PEAK, HEAP_REQUESTED, HEAP_ALLOCATIONS};
 
@@ -49,7 +51,7 @@ static struct heap_line *in_order(const struct heap_report *r, struct heap_line 
 struct heap_line *heap_stacks(const struct heap_report *r, size_t *count)
 {
   const struct call_tree *t = r->tree;
-  struct heap_line *lines = calloc(t->row_count + 1, sizeof *lines);
+  struct heap_line *lines = xcalloc(t->row_count + 1, sizeof *lines);
 
   *count = 0;
   for (uint32_t i = 0; lines && i < t->node_count; i++) {
@@ -64,7 +66,7 @@ struct heap_line *heap_stacks(const struct heap_report *r, size_t *count)
 struct heap_line *heap_sites(const struct heap_report *r, size_t *count)
 {
   const struct call_tree *t = r->tree;
-  struct heap_line *lines = calloc(t->frame_count + 1, sizeof *lines); /* by frame; the last one: the root */
+  struct heap_line *lines = xcalloc(t->frame_count + 1, sizeof *lines); /* by frame; the last one: the root */
   size_t kept = 0;
 
   *count = 0;

@@ -4,6 +4,7 @@
  */
 #include <stdlib.h>
 
+#include "reader/xalloc.h"
 #include "report/heap_order.h"
 
 #define SHOWN_PERMILLE 5 /* smaller branches are left out, unless all are asked for */
@@ -45,7 +46,7 @@ static int push(struct printing *p, uint32_t node, uint32_t depth)
 {
   if (p->count == p->room) {
     size_t room = p->room ? p->room * 2 : 256;
-    struct branch *stack = reallocarray(p->stack, room, sizeof *stack);
+    struct branch *stack = xreallocarray(p->stack, room, sizeof *stack);
 
     if (!stack)
       return -1;

@@ -6,13 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "reader/xalloc.h"
 #include "report/info_report.h"
 #include "report/utf8.h"
 
 /* A string value of any bytes: what is no UTF-8 becomes U+FFFD. */
 json_t *info_text_value(const char *text, size_t n)
 {
-  char *valid = malloc(n * 3 + 1);
+  char *valid = xmalloc(n * 3 + 1);
   size_t used = 0;
   json_t *value;
 

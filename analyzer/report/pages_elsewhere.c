@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "reader/xalloc.h"
 #include "report/pages_parts.h"
 
 #define LINES_MAX 12
@@ -38,7 +39,7 @@ static struct line *find_line(struct lines *lines, const char *label)
   }
   if (lines->count == lines->room) {
     size_t room = lines->room ? lines->room * 2 : 16;
-    struct line *items = reallocarray(lines->items, room, sizeof *items);
+    struct line *items = xreallocarray(lines->items, room, sizeof *items);
 
     if (!items)
       return NULL;
@@ -46,7 +47,7 @@ static struct line *find_line(struct lines *lines, const char *label)
     lines->room = room;
   }
   line = &lines->items[lines->count];
-  *line = (struct line){.label = label, .spots = calloc(lines->set->count + 1, sizeof *line->spots)};
+  *line = (struct line){.label = label, .spots = xcalloc(lines->set->count + 1, sizeof *line->spots)};
   if (!line->spots)
     return NULL;
   lines->count++;

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "reader/xalloc.h"
 #include "report/pages_parts.h"
 #include "vmtrace/format.h"
 
@@ -114,7 +115,7 @@ static int compare_numbers(const void *a, const void *b)
 /* Many processes in one cell: "10 frames in 10", "1 frame in 7". */
 static void folded_cell(const struct row *row, char *buf, size_t size)
 {
-  uint64_t *frames = calloc(row->holders + 1, sizeof *frames);
+  uint64_t *frames = xcalloc(row->holders + 1, sizeof *frames);
   size_t n = 0, distinct = 0, hidden = 0;
 
   for (size_t i = 0; frames && i < row->holders; i++) {
@@ -360,7 +361,7 @@ int pages_table(FILE *out, const struct page_set *set, const struct pages_view *
 
   t.watched = watched;
   t.process_columns = set->count <= PAGES_COLUMNS_MAX ? set->count : 1;
-  t.row.sightings = calloc(set->count + 1, sizeof *t.row.sightings);
+  t.row.sightings = xcalloc(set->count + 1, sizeof *t.row.sightings);
   if (t.row.sightings && watched)
     result = walk_rows(&t);
   t.out = out;

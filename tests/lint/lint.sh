@@ -89,6 +89,20 @@ unfinished() {
   grep -nE '\b(TODO|FIXME|XXX)\b' "${sources[@]}"
 }
 
+# Out of memory is dealt with in one place, which all allocations of the analyzer pass.
+allocation() {
+  local file
+  for file in "${sources[@]}"; do
+    case $file in
+    analyzer/reader/xalloc.* | analyzer/libraries_malloc.c) ;;
+    analyzer/*)
+      grep -HnE '\b(malloc|calloc|realloc|reallocarray|aligned_alloc|posix_memalign|strdup|strndup|v?asprintf|setenv|putenv|getline)\(' "$file" |
+        sed 's/$/  (use reader\/xalloc.h)/'
+      ;;
+    esac
+  done
+}
+
 shell() {
   command -v shellcheck >/dev/null && [ ${#scripts[@]} -gt 0 ] && shellcheck "${scripts[@]}"
 }
@@ -101,6 +115,7 @@ rule "manual pages mention every option" manual
 rule "file names are unique" unique_names
 rule "every file opens with its job" openings
 rule "no #if inside a function" conditionals
+rule "the analyzer allocates through reader/xalloc.h" allocation
 rule "nothing is left to do" unfinished
 rule "shell scripts (where shellcheck is installed)" shell
 echo "$passed passed, $failed failed"

@@ -53,7 +53,7 @@ static bool holds_same(const char *path, const char *packed, bool threaded)
   check = pack_check_new(path, file.fd, threaded);
   ck_assert_ptr_nonnull(check);
   for (size_t i = 0; i < file.chunk_count; i++)
-    ck_assert(pack_check_add(check, &file.chunks[i]));
+    pack_check_add(check, &file.chunks[i]);
   same = pack_check_finish(check);
   trace_file_close(&file);
   return same;
@@ -225,7 +225,7 @@ static uint64_t count_events(const char *path, bool limited, uint64_t from, uint
 
   ck_assert_ptr_nonnull(r);
   if (limited)
-    ck_assert_int_eq(reader_limit(r, from, to), 0);
+    reader_limit(r, from, to);
   for (*read = 0; (e = reader_next(r)); (*read)++)
     n += e->time_ns >= from && e->time_ns <= to;
   ck_assert_int_eq(reader_damage(r)->bad_records, 0);

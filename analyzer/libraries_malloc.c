@@ -1,0 +1,72 @@
+/*
+ * malloc for the libraries of `vmtrace`: libdw, libelf, zstd, libc's own.
+ * Most of them give up quietly when there is no memory, libdw by an assertion
+ * or with names missing, and the report would not be true.  So what they ask
+ * for is there, or the program ends, as it does for the analyzer's own code
+ * (reader/xalloc.h).
+ *
+ * Linked into the program alone: unit tests and sanitizers have other mallocs.
+ */
+#include <errno.h>
+#include <malloc.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+#include "reader/xalloc.h"
+
+/* No trace and no debug information needs so much in one piece: a file that is damaged, or made for it, claims it. */
+#define CLAIM ((size_t)16 << 30)
+
+extern void *__libc_malloc(size_t size);
+extern void *__libc_calloc(size_t count, size_t size);
+extern void *__libc_realloc(void *memory, size_t size);
+extern void *__libc_memalign(size_t align, size_t size);
+
+static void *present(void *memory, size_t size)
+{
+  if (!memory && size && size < CLAIM)
+    xalloc_failed();
+  return memory;
+}
+
+void *malloc(size_t size)
+{
+  return present(__libc_malloc(size), size);
+}
+
+void *calloc(size_t count, size_t size)
+{
+  size_t bytes;
+
+  if (__builtin_mul_overflow(count, size, &bytes))
+    bytes = CLAIM;
+  return present(__libc_calloc(count, size), bytes);
+}
+
+void *realloc(void *memory, size_t size)
+{
+  return present(__libc_realloc(memory, size), size);
+}
+
+void *memalign(size_t align, size_t size)
+{
+  return present(__libc_memalign(align, size), size);
+}
+
+void *aligned_alloc(size_t align, size_t size)
+{
+  return memalign(align, size);
+}
+
+int posix_memalign(void **memory, size_t align, size_t size)
+{
+  void *got;
+
+  if (align < sizeof(void *) || (align & (align - 1)))
+    return EINVAL;
+  got = memalign(align, size);
+  if (!got)
+    return ENOMEM;
+  *memory = got;
+  return 0;
+}

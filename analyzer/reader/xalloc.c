@@ -1,0 +1,144 @@
+/*
+ * Allocation that succeeds or ends the program.  See xalloc.h.  The only file
+ * of the analyzer that calls malloc and its kin, and the only one outside cmd/
+ * that ends the process.
+ */
+#include "reader/xalloc.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define HUGE_PAGE ((size_t)2 << 20)
+#define STACK_NEED ((size_t)512 << 10) /* several times what the deepest command takes */
+#define START_NEED ((size_t)4 << 20)   /* without so much, option parsing and stdio would fail in their own ways */
+
+static void (*clean_up)(void);
+
+void xalloc_on_failure(void (*clean)(void))
+{
+  clean_up = clean;
+}
+
+void xalloc_failed(void)
+{
+  static const char line[] = "vmtrace: out of memory: the report would not be complete, so there is none\n";
+  static bool failing;
+
+  /* Two threads may fail at once: one line is enough. */
+  if (__atomic_exchange_n(&failing, true, __ATOMIC_RELAXED))
+    pause();
+  if (clean_up)
+    clean_up();
+  /* What stdio holds of an unfinished report is dropped with it. */
+  if (write(STDERR_FILENO, line, sizeof line - 1) < 0)
+    _exit(XALLOC_EXIT);
+  _exit(XALLOC_EXIT);
+}
+
+static void *checked(void *memory)
+{
+  if (!memory)
+    xalloc_failed();
+  return memory;
+}
+
+void *xmalloc(size_t size)
+{
+  return checked(malloc(size ? size : 1));
+}
+
+void *xcalloc(size_t count, size_t size)
+{
+  return checked(calloc(count ? count : 1, size ? size : 1));
+}
+
+void *xrealloc(void *memory, size_t size)
+{
+  return checked(realloc(memory, size ? size : 1));
+}
+
+void *xreallocarray(void *memory, size_t count, size_t size)
+{
+  size_t bytes;
+
+  if (__builtin_mul_overflow(count, size, &bytes))
+    xalloc_failed();
+  return xrealloc(memory, bytes);
+}
+
+char *xstrdup(const char *text)
+{
+  return checked(strdup(text));
+}
+
+char *xstrndup(const char *text, size_t size)
+{
+  return checked(strndup(text, size));
+}
+
+char *xasprintf(const char *format, ...)
+{
+  va_list args;
+  char *text;
+  int length;
+
+  va_start(args, format);
+  length = vasprintf(&text, format, args);
+  va_end(args);
+  return checked(length < 0 ? NULL : text);
+}
+
+void xsetenv(const char *name, const char *value)
+{
+  if (setenv(name, value, 1) < 0)
+    xalloc_failed();
+}
+
+void *xgrow(void *items, size_t count, size_t *room, size_t size)
+{
+  if (count < *room)
+    return items;
+  *room = *room ? *room * 2 : 16;
+  return xreallocarray(items, *room, size);
+}
+
+void *xtable(size_t count, size_t size)
+{
+  size_t bytes;
+  void *memory;
+
+  if (__builtin_mul_overflow(count, size, &bytes) || bytes > SIZE_MAX - HUGE_PAGE)
+    xalloc_failed();
+  if (bytes < HUGE_PAGE)
+    return xcalloc(count, size);
+  bytes = (bytes + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
+  memory = checked(aligned_alloc(HUGE_PAGE, bytes));
+  madvise(memory, bytes, MADV_HUGEPAGE);
+  return memset(memory, 0, bytes);
+}
+
+/* Touches the stack as far down as a command may go. */
+static __attribute__((noinline)) void stack_reach(void)
+{
+  volatile char deep[STACK_NEED];
+
+  for (size_t i = 0; i < sizeof deep; i += 1024)
+    deep[sizeof deep - 1 - i] = 0;
+}
+
+void xalloc_begin(void)
+{
+  void *room = mmap(NULL, START_NEED, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+  if (room == MAP_FAILED)
+    xalloc_failed();
+  munmap(room, START_NEED);
+  stack_reach();
+  json_set_alloc_funcs(xmalloc, free);
+}

@@ -1,0 +1,52 @@
+/*
+ * Memory for the analyzer: what it gets, it got.  A report that leaves out
+ * what there was no memory for is not true, so a request that cannot be met
+ * ends the program here, with one line on stderr and exit code 3.  Callers
+ * have nothing to check.
+ *
+ * All rooms of the analyzer allocate through these functions (the lint says
+ * so); what they return is freed by free().  The names are those that GNU
+ * programs use, libiberty's among them: its demanglers end here, too.
+ */
+#ifndef VMTRACE_XALLOC_H
+#define VMTRACE_XALLOC_H
+
+#include <stdarg.h>
+#include <stddef.h>
+
+#define XALLOC_EXIT 3 /* as EXIT_UNREADABLE in cmd/command.h */
+
+void *xmalloc(size_t size) __attribute__((malloc, returns_nonnull));
+void *xcalloc(size_t count, size_t size) __attribute__((malloc, returns_nonnull));
+void *xrealloc(void *memory, size_t size) __attribute__((returns_nonnull));
+void *xreallocarray(void *memory, size_t count, size_t size) __attribute__((returns_nonnull));
+char *xstrdup(const char *text) __attribute__((malloc, returns_nonnull));
+char *xstrndup(const char *text, size_t size) __attribute__((malloc, returns_nonnull));
+char *xasprintf(const char *format, ...) __attribute__((format(printf, 1, 2), malloc, returns_nonnull));
+
+/* Sets a variable of this process's environment. */
+void xsetenv(const char *name, const char *value);
+
+/* Room for one more thing of size bytes in an array that holds count of them and has space for *room. */
+void *xgrow(void *items, size_t count, size_t *room, size_t size);
+
+/* Zeroed memory for large tables that are read at random: on huge pages, which save most of the TLB misses and of the
+ * page faults. */
+void *xtable(size_t count, size_t size) __attribute__((malloc, returns_nonnull));
+
+/*
+ * To be called first of all: takes over the allocations of libjansson, and
+ * makes sure that the stack can grow as far as any command needs it; where an
+ * address space limit forbids that, a growing stack is a SIGSEGV.
+ */
+void xalloc_begin(void);
+
+/* Ends the program as a failed allocation does.  For libraries that allocate by themselves and say that they could
+ * not.  Any thread may call it. */
+_Noreturn void xalloc_failed(void);
+
+/* Has clean called before the program ends for want of memory: it may remove a file, and allocate nothing.  NULL: no
+ * more. */
+void xalloc_on_failure(void (*clean)(void));
+
+#endif
