@@ -17,8 +17,8 @@ struct way {
 };
 
 static const struct way ways[] = {
-    {"chain", "200", "500", 300 * 128 + 8192, false},
-    {"detached", "300", "900", 16384, false},
+    {"chain", "200", "500", 300 * 128 + 8192, true},
+    {"detached", "300", "900", 16384, true},
     {"joined", "300", "900", 4096, true},
     {"server", "300", "900", 8192, true},
 };
