@@ -26,6 +26,7 @@
   ONE(ENDED, ended, masked_lock, FORK_TAKES)               /* heap: lists of heaps whose threads ended */ \
   ONE(REGIONS, regions, masked_lock, FORK_TAKES)           /* heap: the list of regions */                \
   ONE(SPARES, spares, masked_lock, FORK_TAKES)             /* heap: the pool of spare memory */           \
+  ONE(TAKEN, taken, masked_lock, FORK_TAKES)               /* heap: what the program took of it */        \
   ONE(LOWMAP, lowmap, masked_lock, FORK_TAKES)             /* heap: the range of MAP_32BIT */             \
   ONE(BREAK, break, masked_lock, FORK_TAKES)               /* entry: the program break */                 \
   ONE(ATTACHED, attached, masked_lock, FORK_TAKES)         /* entry: attached shared memory */            \

@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <sys/mman.h>
 
+#include "base/layout.h"
 #include "base/sys.h"
 #include "entry/hook.h"
 #include "entry/map_place.h"
@@ -64,6 +65,31 @@ EXPORT void *mmap64(void *addr, size_t size, int prot, int flags, int fd, off64_
 
 /* ---- munmap ---- */
 
+/* The library's own memory stays; what lies on either side of it goes. */
+static int unmap_around(uint64_t start, uint64_t end)
+{
+  int result = 0;
+
+  if (start < OWN_START)
+    result = sys_munmap((void *)start, OWN_START - start);
+  if (!result && end > META_END)
+    result = sys_munmap((void *)META_END, end - META_END);
+  return result;
+}
+
+static int unmap(const struct hook *h, uint64_t addr, size_t size)
+{
+  struct make_way way = {0};
+  int result;
+
+  if (addr % PLACE_PAGE == 0 && make_way(h, addr, size, &way))
+    return unmap_around(addr, addr + place_pages(size));
+  result = sys_munmap((void *)addr, size);
+  if (result == 0)
+    make_way_done(&way);
+  return result;
+}
+
 /* In next mode another thread may be given the range as soon as it is free: the record comes first, for all
  * arguments that the kernel does not refuse. */
 EXPORT int munmap(void *addr, size_t size)
@@ -74,7 +100,7 @@ EXPORT int munmap(void *addr, size_t size)
 
   if (first)
     HOOK_RECORD(&h, MUNMAP, ADDRESS(addr), size);
-  result = sys_munmap(addr, size);
+  result = unmap(&h, ADDRESS(addr), size);
   if (result == 0 && !first)
     HOOK_RECORD(&h, MUNMAP, ADDRESS(addr), size);
   if (result == 0)
@@ -105,6 +131,33 @@ static void *remap(const struct hook *h, void *old, size_t old_size, size_t size
   return place_remap(h, old, old_size, size, flags);
 }
 
+/* What it moves away from, cuts off, or moves over, may be the heap's. */
+static void *remap_making_way(const struct hook *h, void *old, size_t old_size, size_t size, int flags, void *to)
+{
+  uint64_t from = ADDRESS(old), kept = 0, had = place_pages(old_size);
+  struct make_way source = {0}, target = {0};
+  void *p;
+
+  if (flags & MREMAP_DONTUNMAP)
+    kept = had;
+  else if (!(flags & MREMAP_FIXED) && place_pages(size) <= had)
+    kept = place_pages(size);
+  else if (!(flags & MREMAP_MAYMOVE))
+    kept = had;
+  if (from % PLACE_PAGE == 0 && had > kept && make_way(h, from + kept, had - kept, &source))
+    return (void *)-EFAULT;
+  if (flags & MREMAP_FIXED && ADDRESS(to) % PLACE_PAGE == 0 && make_way(h, ADDRESS(to), size, &target))
+    return (void *)-ENOMEM;
+  p = remap(h, old, old_size, size, flags, to);
+  if (!sys_failed(p)) {
+    make_way_done(&source);
+    make_way_done(&target);
+    if (flags & MREMAP_FIXED && place_may_pin(h))
+      heap_range_claim(h->thread->heap, ADDRESS(p), place_pages(size));
+  }
+  return p;
+}
+
 /* What of the old place is not in use any more goes back to its region. */
 static void release_old(const struct hook *h, uint64_t old, uint64_t old_size, uint64_t addr, uint64_t size, int flags)
 {
@@ -126,7 +179,7 @@ EXPORT void *mremap(void *old, size_t old_size, size_t size, int flags, ...)
     to = va_arg(args, void *);
     va_end(args);
   }
-  p = remap(&h, old, old_size, size, flags, to);
+  p = remap_making_way(&h, old, old_size, size, flags, to);
   if (!sys_failed(p)) {
     unwind_mappings_changed();
     HOOK_RECORD(&h, MREMAP, ADDRESS(old), old_size, ADDRESS(p), size, (uint64_t)(unsigned)flags);
@@ -139,10 +192,26 @@ EXPORT void *mremap(void *old, size_t old_size, size_t size, int flags, ...)
 
 /* ---- the rest ---- */
 
+/* A program may protect blocks of its own, if it makes them whole again before it frees them.  Where other blocks would
+ * be on protected pages, the heap leaves. */
+static int protect(const struct hook *h, uint64_t addr, size_t size, int prot)
+{
+  bool harms = (prot & (PROT_READ | PROT_WRITE)) != (PROT_READ | PROT_WRITE) && addr % PLACE_PAGE == 0 && size;
+  struct make_way way = {0};
+  int result;
+
+  if (harms && !heap_block_covers(addr, place_pages(size)) && make_way(h, addr, size, &way))
+    return -ENOMEM;
+  result = sys_mprotect((void *)addr, size, prot);
+  if (result == 0)
+    make_way_done(&way);
+  return result;
+}
+
 EXPORT int mprotect(void *addr, size_t size, int prot)
 {
   struct hook h = hook_begin(HOOK_FRAME);
-  int result = sys_mprotect(addr, size, prot);
+  int result = protect(&h, ADDRESS(addr), size, prot);
 
   if (result == 0)
     HOOK_RECORD(&h, MPROTECT, ADDRESS(addr), size, (uint64_t)(unsigned)prot);

@@ -77,16 +77,24 @@ EXPORT void *shmat(int id, const void *addr, int flags)
 {
   struct hook h = hook_begin(HOOK_FRAME);
   struct shmid_ds segment = {0};
+  struct make_way way = {0};
   int error = errno;
   bool known = shmctl(id, IPC_STAT, &segment) == 0;
   void *p = !addr && known ? attach_pinned(&h, id, flags, segment.shm_segsz) : NULL;
 
   errno = error;
+  if (!p && addr && flags & SHM_REMAP && known &&
+      make_way(&h, ADDRESS(addr) & ~(PLACE_PAGE - 1), segment.shm_segsz, &way)) {
+    errno = EINVAL;
+    p = (void *)-1;
+  }
   if (!p) {
     p = next_libc.shmat(id, addr, flags);
     if (p != (void *)-1 && !addr)
       place_note_kernel(&h, ADDRESS(p));
   }
+  if (p != (void *)-1)
+    make_way_done(&way);
   if (p != (void *)-1 && known)
     HOOK_RECORD(&h, SHMAT, ADDRESS(p), segment.shm_segsz, (uint64_t)(unsigned)id);
   hook_end(&h);

@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 
 #include "base/layout.h"
+#include "base/log.h"
 #include "base/sys.h"
 #include "entry/process.h"
 #include "heap/heap.h"
@@ -234,11 +235,46 @@ static void *map_hint(const struct hook *h, void *addr, size_t size, int prot, i
   return p;
 }
 
+int make_way(const struct hook *h, uint64_t addr, uint64_t size, struct make_way *way)
+{
+  static bool told;
+
+  *way = (struct make_way){addr, false};
+  if (!size || !place_may_pin(h))
+    return 0;
+  if (!heap_has_tables(addr, place_pages(size))) {
+    way->used = heap_withdraw(h->thread->heap, addr, size);
+    return 0;
+  }
+  if (!__atomic_exchange_n(&told, true, __ATOMIC_RELAXED))
+    log_warn("the program asked for address 0x%lx, where this library has its own memory: refused",
+             (unsigned long)addr);
+  return -ENOMEM;
+}
+
+void make_way_done(const struct make_way *way)
+{
+  static bool told;
+
+  if (!way->used)
+    return;
+  if (!__atomic_exchange_n(&told, true, __ATOMIC_RELAXED))
+    log_warn("the program took memory of the heap at 0x%lx: blocks there are lost, and no more are allocated there",
+             (unsigned long)way->addr);
+  process_note_nondet(VT_NONDET_OVER, way->addr);
+}
+
 /* The program says where: it is obeyed. */
 static void *map_fixed(const struct hook *h, void *addr, size_t size, int prot, int flags, int fd, off_t offset)
 {
-  void *p = sys_mmap(addr, size, prot, flags, fd, offset);
+  struct make_way way = {0};
+  void *p;
 
+  if (!(flags & MAP_FIXED_NOREPLACE) && ADDRESS(addr) % PLACE_PAGE == 0 && make_way(h, ADDRESS(addr), size, &way))
+    return (void *)-ENOMEM;
+  p = sys_mmap(addr, size, prot, flags, fd, offset);
+  if (!sys_failed(p))
+    make_way_done(&way);
   if (!sys_failed(p))
     heap_range_claim(h->thread->heap, ADDRESS(p), place_pages(size));
   else if (!(flags & MAP_FIXED) && sys_errno(p) == EEXIST && ADDRESS(addr) >= HIGH_END)

@@ -25,6 +25,18 @@ static inline uint64_t place_pages(uint64_t size)
 /* Whether h may take addresses out of its thread's region. */
 bool place_may_pin(const struct hook *h);
 
+/*
+ * Before a call that maps over [addr, addr + size), unmaps it, or moves it away: the heap leaves the place.
+ * 0, or -ENOMEM: the library's own memory is there, and the call must not be made.  Afterwards, if the call was
+ * done, make_way_done says so to the user and to the trace.
+ */
+struct make_way {
+  uint64_t addr;
+  bool used; /* memory of the heap was in use there */
+};
+int make_way(const struct hook *h, uint64_t addr, uint64_t size, struct make_way *way);
+void make_way_done(const struct make_way *way);
+
 /* mmap. */
 void *place_map(const struct hook *h, void *addr, size_t size, int prot, int flags, int fd, off_t offset);
 

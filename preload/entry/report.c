@@ -191,9 +191,14 @@ void report_bad_free(const struct hook *h, enum heap_verdict verdict, const void
       [HEAP_INTERIOR] = {VT_HEAP_INTERIOR_FREE, "invalid pointer", "the address is inside a block, not at its start"},
       [HEAP_INVALID] = {VT_HEAP_INVALID_FREE, "invalid pointer", "no block is at this address"},
   };
-  struct misuse e = {.kind = kinds[verdict].kind, .title = kinds[verdict].title, .addr = (uint64_t)(uintptr_t)p};
+  struct misuse e = {.addr = (uint64_t)(uintptr_t)p};
   char head[200];
 
+  /* What lies there is the program's own doing, and was reported when it took the place. */
+  if (verdict == HEAP_WITHDRAWN)
+    return;
+  e.kind = kinds[verdict].kind;
+  e.title = kinds[verdict].title;
   text_format(head, sizeof head, "%s(%p): %s,", call, p, kinds[verdict].text);
   report(h, &e, head);
 }

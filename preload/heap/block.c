@@ -8,6 +8,7 @@
 
 #include "heap/large.h"
 #include "heap/page_bits.h"
+#include "heap/withdraw.h"
 
 /* Which kind of range an address lies in; a range may still have nothing there. */
 bool heap_covers(const void *p)
@@ -109,6 +110,9 @@ static enum heap_verdict find_huge(uintptr_t addr, struct segment *segment, stru
 {
   uint32_t state = __atomic_load_n(&segment->huge_state, __ATOMIC_ACQUIRE);
 
+  block->withdrawn = segment_is_withdrawn(segment);
+  if (block->withdrawn && (addr != segment->addr || state != HUGE_LIVE))
+    return HEAP_WITHDRAWN;
   if (addr != segment->addr) {
     if (state == HUGE_LIVE && addr < segment->addr + segment->huge_size)
       return HEAP_INTERIOR;
@@ -120,6 +124,24 @@ static enum heap_verdict find_huge(uintptr_t addr, struct segment *segment, stru
   block->segment = segment;
   block->run = NULL;
   block->size = __atomic_load_n(&segment->huge_size, __ATOMIC_RELAXED);
+  block->lost = block->withdrawn && withdraw_touches(addr, block->size);
+  return HEAP_OK;
+}
+
+/* In a segment that the heap has left: there the class of a run is in its record alone. */
+static enum heap_verdict find_withdrawn(uintptr_t addr, struct segment *segment, struct block *block)
+{
+  unsigned page = (unsigned)(addr >> 12 & (SEGMENT_PAGES - 1));
+
+  if (!is_live(addr) || pages_count(segment->void_map, page, 1))
+    return HEAP_WITHDRAWN;
+  block->withdrawn = true;
+  block->segment = segment;
+  block->run = block_run(addr);
+  block->kind = block->run->free == RUN_MEDIUM ? BLOCK_MEDIUM : BLOCK_SMALL;
+  block->size =
+      block->kind == BLOCK_MEDIUM ? (block->run->last + 1u) * HEAP_PAGE : class_infos[block->run->populated].size;
+  block->lost = withdraw_touches(addr, block->size);
   return HEAP_OK;
 }
 
@@ -127,6 +149,8 @@ static enum heap_verdict find_paged(uintptr_t addr, struct segment *segment, str
 {
   enum heap_verdict verdict;
 
+  if (unlikely(segment_is_withdrawn(segment)))
+    return find_withdrawn(addr, segment, block);
   if (likely(is_live(addr))) {
     describe(addr, segment, block);
     return HEAP_OK;
@@ -148,6 +172,7 @@ enum heap_verdict block_find(const void *p, struct block *block)
 
   if (!heap_covers(p))
     return HEAP_FOREIGN;
+  block->withdrawn = block->lost = false;
   block->size = nested_usable(p);
   if (unlikely(block->size)) {
     block->kind = BLOCK_NESTED;
@@ -177,6 +202,30 @@ enum heap_verdict heap_usable(const void *p, size_t *size)
   enum heap_verdict verdict = block_find(p, &block);
 
   if (verdict == HEAP_OK)
-    *size = block.size;
+    *size = block.lost ? 0 : block.size;
   return verdict;
+}
+
+bool heap_block_covers(uint64_t addr, uint64_t size)
+{
+  struct segment *segment;
+  struct block block;
+  uintptr_t start;
+
+  if (!heap_covers((void *)addr))
+    return false;
+  if (!(meta_state(addr) & META_HEADS) || meta_state(addr) == META_GONE)
+    return inside_huge(addr) && inside_huge(addr + size - 1);
+  segment = meta_segment(addr);
+  if (__atomic_load_n(&segment->kind, __ATOMIC_ACQUIRE) != SEGMENT_PAGED)
+    return segment->kind == SEGMENT_HUGE && segment->huge_state == HUGE_LIVE
+               ? addr + size <= segment->addr + segment->huge_size
+               : inside_huge(addr) && inside_huge(addr + size - 1);
+  if (segment_is_withdrawn(segment) || (addr ^ (addr + size - 1)) >> SEGMENT_SHIFT ||
+      !pages_count(segment->used_map, (unsigned)(addr >> 12 & (SEGMENT_PAGES - 1)), 1) ||
+      pages_count(segment->free_map, (unsigned)(addr >> 12 & (SEGMENT_PAGES - 1)), 1) ||
+      pages_count(segment->void_map, (unsigned)(addr >> 12 & (SEGMENT_PAGES - 1)), 1))
+    return false;
+  start = block_start(addr);
+  return is_live(start) && find_paged(start, segment, &block) == HEAP_OK && addr + size <= start + block.size;
 }

@@ -11,6 +11,8 @@ struct block {
   struct segment *segment; /* not for BLOCK_NESTED */
   struct run *run;         /* BLOCK_SMALL, BLOCK_MEDIUM: the run's first record */
   size_t size;             /* usable bytes */
+  bool withdrawn;          /* the heap has left its segment (withdraw.h), */
+  bool lost;               /* and the program has taken pages of it: it must not be touched */
 };
 
 /* HEAP_OK: p is a live block, described in *block.  Else what is wrong with p.  Reads metadata only; takes a region's
@@ -27,6 +29,8 @@ static inline struct run *block_run(uintptr_t addr)
 
 /* Usable bytes of a block of heap_nested_alloc; 0: p is none. */
 size_t nested_usable(const void *p);
+/* As heap_withdraw, of the range of such blocks. */
+bool nested_withdraw(uint64_t start, uint64_t end);
 /* Frees such a block; HEAP_DOUBLE when somebody else has.  Any thread, and signal handlers. */
 enum heap_verdict nested_free(void *p);
 

@@ -95,6 +95,8 @@ static void learn_density(struct arena *arena, const struct segment *segment)
 
 void segment_bury(struct arena *arena, struct segment *segment)
 {
+  if (segment->withdrawn)
+    return;
   segment_hide(arena, segment);
   arena->segments[segment->ordinal] = NULL;
   arena->used_pages -= SEGMENT_PAGES - segment->given_up;

@@ -176,6 +176,26 @@ bool extent_holds(struct extent *set, uint64_t addr)
   return e && addr - e->start < e->size;
 }
 
+bool extent_holds_all(struct extent *set, uint64_t start, uint64_t end)
+{
+  const struct extent *e = floor_of(set, start);
+
+  return e && e->start + e->size >= end;
+}
+
+bool extent_next(struct extent *set, uint64_t start, uint64_t end, uint64_t *piece, uint64_t *piece_end)
+{
+  const struct extent *e = floor_of(set, start);
+
+  if (!e || e->start + e->size <= start)
+    e = ceiling_of(set, start);
+  if (!e || e->start >= end)
+    return false;
+  *piece = e->start > start ? e->start : start;
+  *piece_end = e->start + e->size < end ? e->start + e->size : end;
+  return true;
+}
+
 /* Takes [start, end) out of e, a member that contains it.  False: out of memory, unchanged. */
 static bool carve(struct extent **set, struct extent *e, uint64_t start, uint64_t end)
 {

@@ -30,6 +30,13 @@ uint64_t extent_fit_from(const struct extent *set, uint64_t from, uint64_t size,
 /* Whether addr is in the set. */
 bool extent_holds(struct extent *set, uint64_t addr);
 
+/* Whether all of [start, end) is. */
+bool extent_holds_all(struct extent *set, uint64_t start, uint64_t end);
+
+/* The lowest piece of the set within [start, end): from *piece to *piece_end.  False: there is none.  Changes nothing.
+ */
+bool extent_next(struct extent *set, uint64_t start, uint64_t end, uint64_t *piece, uint64_t *piece_end);
+
 /* Takes [start, start + size) out if all of it is in the set.  False: it is not, or out of memory; unchanged. */
 bool extent_claim(struct extent **set, uint64_t start, uint64_t size);
 

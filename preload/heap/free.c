@@ -6,6 +6,7 @@
 #include "heap/large.h"
 #include "heap/magazine.h"
 #include "heap/retire.h"
+#include "heap/withdraw.h"
 
 static enum heap_verdict free_own(struct arena *arena, void *p, const struct block *block)
 {
@@ -69,6 +70,21 @@ static bool free_plain_foreign(struct arena *arena, void *p)
   return true;
 }
 
+/* The block is not handed out again; medium ones give their memory back. */
+static enum heap_verdict free_withdrawn(bool own, void *p, const struct block *block)
+{
+  struct state_pair *pair = meta_pair((uintptr_t)p);
+  uint64_t bit = meta_bit((uintptr_t)p);
+
+  if (own)
+    __atomic_store_n(&pair->live, __atomic_load_n(&pair->live, __ATOMIC_RELAXED) & ~bit, __ATOMIC_RELAXED);
+  else if (__atomic_fetch_or(&pair->gone, bit, __ATOMIC_RELEASE) & bit)
+    return HEAP_WITHDRAWN;
+  if (block->kind == BLOCK_MEDIUM)
+    withdraw_discard((uintptr_t)p, block->size);
+  return HEAP_OK;
+}
+
 static enum heap_verdict free_block(struct arena *arena, void *p)
 {
   struct block block;
@@ -82,6 +98,8 @@ static enum heap_verdict free_block(struct arena *arena, void *p)
   own = arena && block.segment->region == arena->region;
   if (block.kind == BLOCK_HUGE)
     return free_huge(own ? arena : NULL, block.segment);
+  if (unlikely(block.withdrawn))
+    return free_withdrawn(own, p, &block);
   return own ? free_own(arena, p, &block) : free_foreign(arena, p, &block);
 }
 

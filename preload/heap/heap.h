@@ -100,7 +100,8 @@ enum heap_verdict {
   HEAP_FOREIGN,  /* no address of ours: somebody else's block */
   HEAP_DOUBLE,   /* a block that is free already */
   HEAP_INTERIOR, /* inside a live block, not at its start */
-  HEAP_INVALID   /* ours, but no block is or was there */
+  HEAP_INVALID,  /* ours, but no block is or was there */
+  HEAP_WITHDRAWN /* where the program took memory of the heap, and no block that is in use */
 };
 
 /* heap is the calling thread's own; p may be anybody's block, and is never NULL.  On anything but HEAP_OK nothing
@@ -171,6 +172,19 @@ bool heap_range_grow(struct heap *heap, uint64_t addr, uint64_t size);
  * been unused that long (0: all).  Returns the bytes given back.
  */
 size_t heap_trim(uint64_t age_ns);
+
+/*
+ * The program is about to map something at [addr, addr + size), to unmap it or to move it away.  What the heap
+ * has there is the program's from now on: blocks in use are lost, and nothing is handed out there any more.  heap is
+ * the calling thread's; no call on it is under way.  True: memory of the heap was in use there.
+ */
+bool heap_withdraw(struct heap *heap, uint64_t addr, uint64_t size);
+
+/* Whether one live block has all of [addr, addr + size). */
+bool heap_block_covers(uint64_t addr, uint64_t size);
+
+/* Whether the library has memory of its own there, or tables of the heap: without them nothing goes on. */
+bool heap_has_tables(uint64_t addr, uint64_t size);
 
 struct heap_stats {
   uint64_t live_bytes, live_blocks; /* of all heaps, as far as known without stopping threads */

@@ -14,6 +14,7 @@
 #include "heap/large.h"
 #include "heap/overflow.h"
 #include "heap/space.h"
+#include "heap/withdraw.h"
 
 /* Pages that a block no longer needs are given back from this size on. */
 #define SHRINK_MIN (UINT64_C(64) << 10)
@@ -65,6 +66,7 @@ static struct segment *open_range(struct arena *arena, uint64_t span, uint64_t a
 
     if (!addr)
       return NULL;
+    meta_mark(addr, span);
     error = map_range(arena, addr, span, zero, &moved);
     if (error == -EEXIST) {
       region_nondet(VT_NONDET_TAKEN, addr);
@@ -79,6 +81,7 @@ static struct segment *open_range(struct arena *arena, uint64_t span, uint64_t a
     segment->region = arena->region;
     segment->moved = moved;
     segment->huge_span = span;
+    segment->withdrawn = false;
     if (addr + span > arena->huge_end && addr + span <= arena->region->own_end)
       arena->huge_end = addr + span;
     arena->huge_blocks++;
@@ -123,7 +126,9 @@ void huge_free(struct arena *arena, struct segment *segment)
   /* A moved piece kept here merges with others or is unmapped before long: no longer counted apart. */
   if (segment->moved)
     space_forget_moved();
-  if (extent_add(&arena->free_ranges, segment->addr, segment->huge_span, 0))
+  if (unlikely(segment->withdrawn))
+    withdraw_unmap(segment->addr, segment->huge_span);
+  else if (extent_add(&arena->free_ranges, segment->addr, segment->huge_span, 0))
     cache_put(arena, segment->addr, segment->huge_span);
   else
     sys_munmap((void *)segment->addr, segment->huge_span);
@@ -139,7 +144,10 @@ void huge_retire(struct segment *segment)
   arena = arena_of(region_heap(region));
   arena->huge_bytes -= segment->huge_span;
   arena->huge_blocks--;
-  space_give(segment->addr, segment->huge_span, SPACE_SMALL, segment->moved);
+  if (unlikely(segment->withdrawn))
+    withdraw_unmap(segment->addr, segment->huge_span);
+  else
+    space_give(segment->addr, segment->huge_span, SPACE_SMALL, segment->moved);
   if (!arena->huge_blocks)
     abandon_emptied(region);
   guarded_lock_release(&region->lock);
@@ -167,6 +175,7 @@ static bool add_tail(struct arena *arena, struct segment *segment, uint64_t span
 
   if (!extent_claim(&arena->free_ranges, tail, length))
     return false;
+  meta_mark(tail, length);
   error = cache_map(arena, tail, length, &zero, &moved);
   if (error) {
     if (error != -EEXIST)

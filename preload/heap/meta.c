@@ -11,12 +11,12 @@
 #include "base/own.h"
 #include "base/sys.h"
 
-static uint8_t *slot_states; /* one byte per grain: META_* */
+static uint8_t *slot_states; /* one byte per grain: META_*; then a bit per grain: meta_mark */
 
 bool meta_init(void)
 {
   if (!slot_states)
-    slot_states = own_map(GRAINS);
+    slot_states = own_map(GRAINS + GRAINS / 8);
   return slot_states;
 }
 
@@ -28,6 +28,41 @@ static uint8_t *state_of(uintptr_t addr)
 unsigned meta_state(uintptr_t addr)
 {
   return slot_states ? __atomic_load_n(state_of(addr), __ATOMIC_ACQUIRE) : 0;
+}
+
+bool meta_slot_is_mapped(uintptr_t slot)
+{
+  unsigned state = slot_states ? __atomic_load_n(slot_states + (slot - META_START) / META_SLOT, __ATOMIC_ACQUIRE) : 0;
+
+  return state & META_HEADS;
+}
+
+static uint8_t *mark_of(uintptr_t addr, uint8_t *bit)
+{
+  uint64_t grain = addr >> GRAIN_SHIFT & (GRAINS - 1);
+
+  *bit = (uint8_t)(1u << grain % 8);
+  return slot_states + GRAINS + grain / 8;
+}
+
+void meta_mark(uintptr_t addr, uint64_t size)
+{
+  for (uintptr_t at = addr & ~(GRAIN_SIZE - 1); at < addr + size; at += GRAIN_SIZE) {
+    uint8_t bit, *mark = mark_of(at, &bit);
+
+    if (!(__atomic_load_n(mark, __ATOMIC_RELAXED) & bit))
+      __atomic_fetch_or(mark, bit, __ATOMIC_RELEASE);
+  }
+}
+
+bool meta_is_marked(uintptr_t addr)
+{
+  uint8_t bit, *mark;
+
+  if (!slot_states)
+    return false;
+  mark = mark_of(addr, &bit);
+  return __atomic_load_n(mark, __ATOMIC_ACQUIRE) & bit;
 }
 
 int meta_map(uintptr_t addr, unsigned need)

@@ -64,7 +64,7 @@ struct run {
   uint16_t free;           /* bits set in avail; RUN_MEDIUM: one medium block */
   uint16_t head;           /* page number of the run's first page within its segment */
   uint8_t last;            /* pages in the run, less one */
-  uint8_t populated;       /* pages from the start that are known to be resident */
+  uint8_t populated;       /* pages from the start that are known to be resident; in a withdrawn segment, the class */
 };
 
 #define RUN_MEDIUM UINT16_MAX
@@ -95,6 +95,7 @@ struct segment {
   uint16_t largest;    /* longest stretch of free pages */
   uint16_t given_up;   /* pages that closing took away */
   bool closed;         /* its holes were given up (segment_close) */
+  bool withdrawn;      /* the program took a part of it: nothing is handed out there; atomic */
   bool moved;          /* memory came by mremap: a mapping of its own */
   uint8_t pages;       /* enum space_kind: asked for */
   uint64_t freed_ns;   /* coarse time of the latest page freed */
@@ -182,6 +183,13 @@ bool meta_init(void);
 /* What of the slot of addr is mapped: 0, META_HEADS, META_FULL, or META_GONE.  Any address of the low segment or the
  * high region; any thread. */
 unsigned meta_state(uintptr_t addr);
+
+/* Whether a slot of the metadata's range, given by an address in it, is mapped. */
+bool meta_slot_is_mapped(uintptr_t slot);
+
+/* Notes that huge blocks lie in the grains of [addr, addr + size), or did. */
+void meta_mark(uintptr_t addr, uint64_t size);
+bool meta_is_marked(uintptr_t addr);
 
 /* Makes at least need available.  0 or -errno.  The caller holds the lock of the region that addr lies in. */
 int meta_map(uintptr_t addr, unsigned need);

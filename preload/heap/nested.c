@@ -35,6 +35,28 @@ static struct nested_head *head_of(uint64_t addr)
   return (struct nested_head *)addr - 1;
 }
 
+/* What the program took, from the first to the last of it; none: taken_end is 0. */
+static uint64_t taken_start = UINT64_MAX, taken_end; /* atomic */
+
+static bool is_taken(uint64_t addr, uint64_t end)
+{
+  return end > __atomic_load_n(&taken_start, __ATOMIC_RELAXED) &&
+         addr - UNIT < __atomic_load_n(&taken_end, __ATOMIC_ACQUIRE);
+}
+
+bool nested_withdraw(uint64_t start, uint64_t end)
+{
+  uint64_t state = __atomic_load_n(&nested_state, __ATOMIC_ACQUIRE);
+
+  if (end <= NESTED_START || start >= HIGH_END)
+    return false;
+  if (start < __atomic_load_n(&taken_start, __ATOMIC_RELAXED))
+    __atomic_store_n(&taken_start, start, __ATOMIC_RELAXED);
+  if (end > __atomic_load_n(&taken_end, __ATOMIC_RELAXED))
+    __atomic_store_n(&taken_end, end, __ATOMIC_RELEASE);
+  return state >> 32 && start < next_of(state);
+}
+
 /* Maps the segments that [start, end) lies in, unless somebody has. */
 static bool map_segments(uint64_t start, uint64_t end)
 {
@@ -73,6 +95,10 @@ void *heap_nested_alloc(size_t align, size_t size)
   do {
     addr = (next_of(state) + UNIT + align - 1) & ~(uint64_t)(align - 1);
     end = addr + size;
+    if (unlikely(is_taken(addr, end))) {
+      addr = (__atomic_load_n(&taken_end, __ATOMIC_RELAXED) + UNIT + align - 1) & ~(uint64_t)(align - 1);
+      end = addr + size;
+    }
     if (end > HIGH_END)
       return NULL;
     taken = ((state >> 32) + 1) << 32 | (end - NESTED_START) / UNIT;
@@ -91,7 +117,8 @@ size_t nested_usable(const void *p)
 {
   uint64_t addr = (uintptr_t)p;
 
-  if (addr < NESTED_START + UNIT || addr >= next_of(__atomic_load_n(&nested_state, __ATOMIC_ACQUIRE)) || addr & 15 ||
+  if (addr < NESTED_START + UNIT || is_taken(addr, addr + UNIT) ||
+      addr >= next_of(__atomic_load_n(&nested_state, __ATOMIC_ACQUIRE)) || addr & 15 ||
       __atomic_load_n(&head_of(addr)->mark, __ATOMIC_ACQUIRE) != (MARK ^ addr))
     return 0;
   return head_of(addr)->size;

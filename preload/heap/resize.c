@@ -21,7 +21,7 @@ static bool resize_in_place(struct arena *own, void *p, const struct block *bloc
 {
   bool enough = size <= block->size && size >= block->size / KEEP_SHARE;
 
-  if (block->kind == BLOCK_SMALL || block->kind == BLOCK_NESTED || !own)
+  if (block->kind == BLOCK_SMALL || block->kind == BLOCK_NESTED || !own || block->withdrawn)
     return enough;
   if (block->kind == BLOCK_MEDIUM) {
     if (size < CLASS_MAX / KEEP_SHARE || size > MEDIUM_MAX)
@@ -58,14 +58,14 @@ enum heap_verdict heap_resize(struct heap *heap, void *p, size_t size, void **re
   bool own, pages;
 
   *result = NULL;
-  if (verdict != HEAP_OK)
+  if (verdict != HEAP_OK || block.lost)
     return verdict;
   own = arena && block.kind != BLOCK_NESTED && block.segment->region == arena->region;
   if (resize_in_place(own ? arena : NULL, p, &block, size)) {
     *result = p;
     return HEAP_OK;
   }
-  pages = arena && size > MEDIUM_MAX && size >= block.size && size <= PTRDIFF_MAX &&
+  pages = arena && !block.withdrawn && size > MEDIUM_MAX && size >= block.size && size <= PTRDIFF_MAX &&
           (block.kind == BLOCK_HUGE || (block.kind == BLOCK_MEDIUM && block.size >= MOVE_MIN));
   if (pages)
     *result = move_pages(arena, own, p, &block, size);

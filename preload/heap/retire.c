@@ -14,6 +14,7 @@
 #include "heap/page_bits.h"
 #include "heap/recycle.h"
 #include "heap/segment.h"
+#include "heap/withdraw.h"
 
 /* Pending blocks of one run are counted after this many at the latest. */
 #define PENDING_MAX 32
@@ -109,6 +110,8 @@ static void count(struct run *run, unsigned n, bool waits)
   unsigned total = class ? (unsigned)(pages * HEAP_PAGE / size) : 1;
   bool look;
 
+  if (unlikely(segment_is_withdrawn(segment)))
+    return;
   gone = __atomic_fetch_add(&segment->gone_bytes, n * size, __ATOMIC_RELAXED);
   look = region_state(region) == REGION_PARKED && gone >> ENDED_STEP_SHIFT != (gone + n * size) >> ENDED_STEP_SHIFT;
   __atomic_fetch_add(&gone_resident, (int64_t)(n * size), __ATOMIC_RELAXED);
@@ -225,6 +228,8 @@ static uint64_t sweep_segment(struct segment *segment, bool ended, bool whole)
   bool left = ended && region_is_left(segment->region);
   struct idle idle = {0};
 
+  if (segment->withdrawn)
+    return 0;
   if (ended)
     least = (SEGMENT_PAGES - segment->free_pages) * HEAP_PAGE / ENDED_PART;
   if (!whole && (int64_t)bytes < (int64_t)least)

@@ -174,7 +174,7 @@ static int open_at(struct arena *arena, uint64_t addr)
   if (addr >= arena->region->window_end && addr + SEGMENT_SIZE <= arena->region->own_end &&
       addr + SEGMENT_SIZE > arena->huge_end)
     arena->huge_end = addr + SEGMENT_SIZE;
-  segment->closed = false;
+  segment->closed = segment->withdrawn = false;
   segment->given_up = 0;
   segment->ordinal = arena->segment_count++;
   segment->free_pages = SEGMENT_PAGES;
@@ -399,6 +399,16 @@ size_t segment_purge_all(struct arena *arena, uint64_t before_ns)
       bytes += segment_purge(arena, arena->segments[i], before_ns);
   }
   return bytes;
+}
+
+void segment_withdraw(struct arena *arena, struct segment *segment)
+{
+  segment_purge(arena, segment, UINT64_MAX);
+  for (unsigned i = 0; i < SEGMENT_PAGES / 64; i++)
+    segment->void_map[i] |= segment->free_map[i];
+  memset(segment->free_map, 0, sizeof segment->free_map);
+  segment->free_pages = 0;
+  segment_hide(arena, segment);
 }
 
 bool segment_all_free(const struct arena *arena)

@@ -26,6 +26,9 @@ bool segment_extend(struct arena *arena, struct run *run, unsigned more, bool *c
 size_t segment_purge(struct arena *arena, struct segment *segment, uint64_t before_ns);
 size_t segment_purge_all(struct arena *arena, uint64_t before_ns);
 
+/* The program took a part of it: its free pages are free no more, and the kernel gets what was resident of them. */
+void segment_withdraw(struct arena *arena, struct segment *segment);
+
 /* No request finds pages in it any more. */
 void segment_hide(struct arena *arena, struct segment *segment);
 

@@ -8,6 +8,7 @@
 #include "heap/heap.h"
 #include "heap/segment.h"
 #include "heap/space.h"
+#include "heap/withdraw.h"
 
 /*
  * Pages are populated ahead of their use in batches of up to POPULATE_MAX, at
@@ -221,6 +222,8 @@ void slab_put(struct arena *arena, unsigned class, void **blocks, unsigned count
     uint64_t offset = within * HEAP_PAGE + addr % HEAP_PAGE;
     unsigned index = (unsigned)(offset * info->reciprocal >> 32);
 
+    if (unlikely(segment_is_withdrawn(run_segment(run))))
+      continue;
     run -= within;
     *avail_word(run, index / 64) |= UINT64_C(1) << index % 64;
     if (!run->free++)
@@ -248,4 +251,18 @@ void slab_release(struct arena *arena)
 void slab_link(struct arena *arena, unsigned class, struct run *run)
 {
   link_run(&arena->bins[class], run);
+}
+
+void slab_withdraw(struct arena *arena, unsigned class, struct run *run)
+{
+  uint8_t *classes = meta_class(run_addr(run));
+
+  if (arena && run->free)
+    unlink_run(&arena->bins[class], run);
+  run->free = 0;
+  run->populated = (uint8_t) class;
+  for (unsigned i = 0; i < (run->last + 1u) * 4; i++)
+    *avail_word(run, i) = 0;
+  for (unsigned i = 0; i <= run->last; i++)
+    __atomic_store_n(classes + i, CLASS_NONE, __ATOMIC_RELAXED);
 }

@@ -22,4 +22,8 @@ void slab_link(struct arena *arena, unsigned class, struct run *run);
 /* Gives back the runs that are kept although they are empty. */
 void slab_release(struct arena *arena);
 
+/* Nothing of the run is available any more, and no page of it has small blocks as far as the fast paths see.  arena:
+ * NULL where the run is in no list.  Under the region's lock. */
+void slab_withdraw(struct arena *arena, unsigned class, struct run *run);
+
 #endif

@@ -131,6 +131,34 @@ void space_populate(uint64_t addr, uint64_t size)
   sys_madvise((void *)addr, size, MADV_POPULATE_WRITE);
 }
 
+/* Unmaps what of a spare lies outside of [start, end). */
+static void keep_only(const struct spare *spare, uint64_t start, uint64_t end)
+{
+  uint64_t spare_end = spare->addr + spare->size;
+
+  if (spare->addr < start)
+    sys_munmap((void *)spare->addr, start - spare->addr);
+  if (spare_end > end)
+    sys_munmap((void *)end, spare_end - end);
+}
+
+void space_withdraw(uint64_t start, uint64_t end)
+{
+  uint64_t mask = masked_lock_take(&lock_spares);
+  unsigned kept = 0;
+
+  for (unsigned i = 0; i < pool_count; i++) {
+    if (pool[i].addr >= end || pool[i].addr + pool[i].size <= start) {
+      pool[kept++] = pool[i];
+      continue;
+    }
+    keep_only(&pool[i], start, end);
+    __atomic_store_n(&pool_bytes, pool_bytes - pool[i].size, __ATOMIC_RELAXED);
+  }
+  pool_count = kept;
+  masked_lock_release(&lock_spares, mask);
+}
+
 uint64_t space_trim(void)
 {
   uint64_t bytes, mask = masked_lock_take(&lock_spares);

@@ -37,6 +37,9 @@ void space_forget_moved(void);
 /* Makes pages resident in one call, where the kernel can; else they fault in one by one. */
 void space_populate(uint64_t addr, uint64_t size);
 
+/* What is kept of [start, end) is the program's now: forgotten, and what is kept beside it in one piece is unmapped. */
+void space_withdraw(uint64_t start, uint64_t end);
+
 /* Unmaps everything kept; bytes. */
 uint64_t space_trim(void);
 

@@ -24,6 +24,8 @@ static void add_run(struct heap_stats *stats, const struct run *run, bool closed
 static void add_segment(struct heap_stats *stats, const struct segment *segment)
 {
   stats->mapped_bytes += SEGMENT_SIZE;
+  if (segment->withdrawn)
+    return;
   for (unsigned page = 0; page < SEGMENT_PAGES;) {
     const struct run *run = meta_run(segment->addr + page * HEAP_PAGE);
 
