@@ -1,90 +1,17 @@
 /*
- * `vmtrace heap`: which call stacks own the memory.  Finds the moment in each
- * trace, what pages it had then, counts its events (model/heap_process.h), names its
+ * `vmtrace heap`: which call stacks own the memory.  Loads the
+ * traces (cmd/heap_load.h), names their
  * stacks (model/call_tree.h) and reports (report/heap_report.h).
  */
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "cmd/command.h"
+#include "cmd/heap_load.h"
 #include "cmd/heap_options.h"
-#include "reader/xalloc.h"
-#include "report/progress.h"
 
-/* Traces that are reported together. */
-struct set {
-  struct heap_process **process;
-  size_t count;
-};
-
-static void set_release(struct set *s)
-{
-  for (size_t i = 0; i < s->count; i++)
-    heap_process_free(s->process[i]);
-  free(s->process);
-}
-
-static void step(void *arg, double done)
-{
-  progress_step(arg, done);
-}
-
-/* The pages of each trace at its moment; frames are compared between them.  Traces that cannot be read have none. */
-static int find_pages(char **traces, size_t count, const struct heap_moment *at, struct heap_instant *instants,
-                      struct heap_pages **pages)
-{
-  struct heap_pages **good = xcalloc(count + 1, sizeof(struct heap_pages *));
-  int code = EXIT_FINE;
-  size_t n = 0;
-
-  for (size_t i = 0; i < count; i++) {
-    struct progress progress;
-    int found;
-
-    progress_begin(&progress, traces[i]);
-    found = heap_instant_find(traces[i], at, &instants[i], step, &progress);
-    progress_end(&progress);
-    pages[i] = found == 0 ? heap_pages_load(traces[i], instants[i].pages_ns) : NULL;
-    if (pages[i])
-      good[n++] = pages[i];
-    else
-      code = EXIT_UNREADABLE;
-  }
-  if (n > 1 && heap_pages_compare(good, n) < 0)
-    code = EXIT_UNREADABLE;
-  free(good);
-  return code;
-}
-
-/* Loads what can be loaded; the result says whether that was everything. */
-static int load(char **traces, size_t count, const struct heap_moment *at, enum heap_extent extent, struct set *set)
-{
-  struct heap_instant *instants = xcalloc(count + 1, sizeof *instants);
-  struct heap_pages **pages = xcalloc(count + 1, sizeof(struct heap_pages *));
-  int code;
-
-  *set = (struct set){.process = xcalloc(count + 1, sizeof(struct heap_process *))};
-  code = find_pages(traces, count, at, instants, pages);
-  for (size_t i = 0; i < count; i++) {
-    struct heap_process *p = NULL;
-    struct progress progress;
-
-    if (!pages[i])
-      continue;
-    progress_begin(&progress, traces[i]);
-    p = heap_process_load(traces[i], &instants[i], pages[i], extent, step, &progress);
-    progress_end(&progress);
-    if (p)
-      set->process[set->count++] = p;
-    else
-      code = EXIT_UNREADABLE;
-  }
-  free(instants);
-  free(pages);
-  return code;
-}
-
-static bool add(struct call_tree *tree, struct heap_report *r, const struct set *set, enum heap_scope scope, int factor)
+static bool add(struct call_tree *tree, struct heap_report *r, const struct heap_set *set, enum heap_scope scope,
+                int factor)
 {
   for (size_t i = 0; i < set->count; i++) {
     struct heap_row row;
@@ -106,7 +33,7 @@ static bool init_tree(struct call_tree *tree, struct symbols *symbols, const str
 }
 
 /* One report over a set; before is what is taken off, or NULL; part of parts. */
-static int report(const struct heap_options *o, const struct set *set, const struct set *before, size_t part,
+static int report(const struct heap_options *o, const struct heap_set *set, const struct heap_set *before, size_t part,
                   size_t parts)
 {
   struct symbols *symbols = symbols_open();
@@ -141,12 +68,12 @@ static int report(const struct heap_options *o, const struct set *set, const str
   return result;
 }
 
-static int report_apart(const struct heap_options *o, const struct set *set)
+static int report_apart(const struct heap_options *o, const struct heap_set *set)
 {
   int result = 0;
 
   for (size_t i = 0; i < set->count && result == 0; i++) {
-    const struct set one = {&set->process[i], 1};
+    const struct heap_set one = {&set->process[i], 1};
 
     if (i && o->format == HEAP_FORMAT_TEXT)
       putchar('\n');
@@ -155,38 +82,38 @@ static int report_apart(const struct heap_options *o, const struct set *set)
   return result;
 }
 
-static int report_difference(const struct heap_options *o, const struct set *set, int *code)
+static int report_difference(const struct heap_options *o, const struct heap_set *set, int *code)
 {
   const struct heap_moment *at = o->has_diff_at ? &o->diff_at : &o->at;
   char *other = (char *)o->diff;
   char **traces = other ? &other : o->traces;
-  struct set before;
-  int loaded = load(traces, other ? 1 : (size_t)o->trace_count, at, HEAP_READ_UNTIL, &before), result = -1;
+  struct heap_set before;
+  int loaded = heap_set_load(traces, other ? 1 : (size_t)o->trace_count, at, HEAP_READ_UNTIL, &before), result = -1;
 
   if (loaded != EXIT_FINE)
     *code = loaded;
   else
     result = report(o, set, &before, 0, 1);
-  set_release(&before);
+  heap_set_release(&before);
   return result;
 }
 
 int cmd_heap(int argc, char **argv)
 {
   struct heap_options options;
-  struct set set;
+  struct heap_set set;
   int code, result = -1;
 
   heap_options_parse(argc, argv, &options);
   if (options.debug_root && !symbols_debug_root(options.debug_root))
     return command_error(EXIT_UNREADABLE, "out of memory");
-  code = load(options.traces, (size_t)options.trace_count, &options.at, options.extent, &set);
+  code = heap_set_load(options.traces, (size_t)options.trace_count, &options.at, options.extent, &set);
   if (set.count) {
     if (options.diff || options.has_diff_at)
       result = report_difference(&options, &set, &code);
     else
       result = options.per_process ? report_apart(&options, &set) : report(&options, &set, NULL, 0, 1);
   }
-  set_release(&set);
+  heap_set_release(&set);
   return command_finish(stdout, result < 0 ? EXIT_UNREADABLE : code);
 }

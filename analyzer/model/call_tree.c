@@ -231,7 +231,7 @@ static uint32_t special(struct call_tree *t, const char *words)
 /* Where stacks begin that have no outer frame: those that are not whole say so. */
 static uint32_t root_of(struct call_tree *t, uint32_t root)
 {
-  switch (root) {
+  switch (root >= STACK_INHERITED ? root - STACK_INHERITED : root) {
   case VT_STACK_COMPLETE:
     return CALL_TREE_ROOT;
   case VT_STACK_NONE:
@@ -315,7 +315,7 @@ bool call_tree_add(struct call_tree *t, struct heap_process *p, enum heap_scope 
   struct id_table places;
   struct way way = {0};
   bool good = id_table_init(&places, sizeof(uint32_t)) &&
-              reserve_slots(t, t->node_count + (size_t)p->nodes.end * ID_TABLE_GROUP);
+              reserve_slots(t, t->node_count + (size_t)p->nodes.made * ID_TABLE_GROUP);
 
   for (uint32_t id = 0; good && (id = heap_process_stack(p, id)) < ID_TABLE_LIMIT; id++) {
     struct heap_row row;

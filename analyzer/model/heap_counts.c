@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "model/stack_nodes.h"
 #include "vmtrace/format.h"
 
 bool heap_counts_init(struct heap_counts *c, uint64_t page_size)
@@ -33,7 +34,7 @@ void heap_counts_release(struct heap_counts *c)
 /* Numbers that no trace can have belong to a broken stack. */
 static inline uint32_t plausible_stack(uint32_t stack)
 {
-  return stack < ID_TABLE_LIMIT ? stack : VT_STACK_BROKEN;
+  return stack < STACK_INHERITED ? stack : VT_STACK_BROKEN;
 }
 
 static inline void settle(const struct heap_counts *c, struct heap_count *s)
@@ -55,7 +56,7 @@ static inline void count_alloc(struct heap_counts *c, const struct heap_pending 
     c->failed = true;
     return;
   }
-  if (lost.addr) {
+  if (lost.addr && lost.stack < STACK_INHERITED) {
     /* Its free is not in the trace. */
     struct heap_count *owner = id_table_get(&c->stacks, lost.stack);
 
@@ -86,6 +87,19 @@ static inline void count_alloc(struct heap_counts *c, const struct heap_pending 
   }
 }
 
+/* The process never allocated it: it was in no number of live blocks. */
+static void count_inherited_free(struct heap_counts *c, uint32_t stack)
+{
+  struct heap_count *s = id_table_make(&c->stacks, stack);
+
+  if (!s) {
+    c->failed = true;
+    return;
+  }
+  s->frees++;
+  c->total.frees++;
+}
+
 static inline void count_free(struct heap_counts *c, uint64_t addr)
 {
   const uint64_t *latest;
@@ -94,6 +108,10 @@ static inline void count_free(struct heap_counts *c, uint64_t addr)
 
   if (!blocks_remove(&c->blocks, addr, &block)) {
     c->unknown_frees += addr != 0;
+    return;
+  }
+  if (block.stack >= STACK_INHERITED) {
+    count_inherited_free(c, block.stack);
     return;
   }
   s = id_table_get(&c->stacks, block.stack);

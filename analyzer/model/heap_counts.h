@@ -39,7 +39,7 @@ struct heap_pending {
 struct heap_counts {
   struct heap_pending pending[HEAP_PENDING];
   unsigned pending_count;
-  struct blocks blocks;    /* data: the stream that allocated it */
+  struct blocks blocks;    /* data: the stream that allocated it; call stacks from STACK_INHERITED on: inherited */
   struct id_table stacks;  /* struct heap_count by call stack id; 0: allocations without one */
   struct id_table threads; /* uint64_t by stream: the address of its latest allocation */
   struct heap_mappings mappings;

@@ -75,6 +75,11 @@ static bool set(struct heap_mappings *m, uint64_t start, uint64_t end, bool mapp
   return replace(m, first, last - first, by, n);
 }
 
+bool heap_mappings_add(struct heap_mappings *m, const struct heap_mapping *mapping)
+{
+  return set(m, mapping->start, mapping->end, true, mapping->stack);
+}
+
 static bool unmap_at(struct heap_mappings *m, uint64_t addr)
 {
   size_t i = find(m, addr);

@@ -24,6 +24,9 @@ struct heap_mappings {
 
 void heap_mappings_release(struct heap_mappings *m);
 
+/* Adds a mapping in place of what was there.  False when out of memory. */
+bool heap_mappings_add(struct heap_mappings *m, const struct heap_mapping *mapping);
+
 /* Takes up one event; those that are about no mapping are ignored.  False when out of memory. */
 bool heap_mappings_event(struct heap_mappings *m, const struct event *e, uint64_t page_size);
 

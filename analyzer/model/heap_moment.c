@@ -140,7 +140,7 @@ static int find_mark(struct reader *r, const struct heap_moment *m, struct heap_
     if (++events % STEP == 0 && step)
       step(arg, reader_progress(r));
     if (is_mark(m, e) && ++found == m->nth) {
-      *instant = (struct heap_instant){e->time_ns, events, e->time_ns};
+      *instant = (struct heap_instant){e->time_ns, events, e->time_ns, found};
       if (!is_snapshot(&before, e->thread))
         find_sample(r, before.ended_ns, instant);
       id_table_release(&before.latest);
@@ -151,12 +151,8 @@ static int find_mark(struct reader *r, const struct heap_moment *m, struct heap_
   id_table_release(&before.latest);
   if (!good)
     complain("%s: out of memory", reader_path(r));
-  else if (found)
-    complain("%s: mark '%.*s' was set %llu times only", reader_path(r), (int)m->mark_len, m->mark,
-             (unsigned long long)found);
-  else
-    complain("%s: there is no mark '%.*s'", reader_path(r), (int)m->mark_len, m->mark);
-  return -1;
+  instant->found = found;
+  return good ? HEAP_MARK_MISSING : -1;
 }
 
 static int find_peak(struct reader *r, struct heap_instant *instant, heap_step step, void *arg)
@@ -175,7 +171,7 @@ static int find_peak(struct reader *r, struct heap_instant *instant, heap_step s
     heap_counts_event(&counts, e);
   }
   heap_counts_flush(&counts);
-  *instant = (struct heap_instant){counts.peak_ns, counts.peak_events, counts.peak_ns};
+  *instant = (struct heap_instant){counts.peak_ns, counts.peak_events, counts.peak_ns, 0};
   heap_counts_release(&counts);
   return 0;
 }
@@ -186,7 +182,7 @@ int heap_instant_find(const char *path, const struct heap_moment *m, struct heap
   struct reader *r;
   int result = 0;
 
-  *instant = (struct heap_instant){UINT64_MAX, UINT64_MAX, UINT64_MAX};
+  *instant = (struct heap_instant){UINT64_MAX, UINT64_MAX, UINT64_MAX, 0};
   if (m->kind == MOMENT_END)
     return 0;
   r = reader_open(path, READER_ALL);
@@ -200,4 +196,13 @@ int heap_instant_find(const char *path, const struct heap_moment *m, struct heap
     result = find_peak(r, instant, step, arg);
   reader_close(r);
   return result;
+}
+
+void heap_mark_complain(const char *path, const struct heap_moment *m, const struct heap_instant *instant)
+{
+  if (instant->found)
+    complain("%s: mark '%.*s' was set %llu times only", path, (int)m->mark_len, m->mark,
+             (unsigned long long)instant->found);
+  else
+    complain("%s: there is no mark '%.*s'", path, (int)m->mark_len, m->mark);
 }

@@ -13,24 +13,12 @@
 #define STEP 65536         /* events between two calls of step: some milliseconds */
 #define NAMES_GRACE_MS 100 /* without a sampler, whose period bounds it */
 
-static void add_node(struct heap_process *p, const struct event *e)
-{
-  struct stack_node *node = e->field[0] < ID_TABLE_LIMIT ? id_table_make(&p->nodes, (uint32_t)e->field[0]) : NULL;
-
-  if (!node || e->field[0] < VT_STACK_FIRST)
-    return;
-  *node = (struct stack_node){.pc = e->field[2],
-                              .time_ns = e->time_ns,
-                              .parent = e->field[1] < ID_TABLE_LIMIT ? (uint32_t)e->field[1] : VT_STACK_BROKEN,
-                              .known = true};
-}
-
 /* Everything that is no allocation. */
 static void take_other(struct heap_process *p, const struct event *e)
 {
   switch (e->type) {
   case VT_R_STACK_NODE:
-    add_node(p, e);
+    stack_nodes_add(&p->nodes, e);
     break;
   case VT_R_MODULE:
   case VT_R_MODULE_GONE:
@@ -51,7 +39,8 @@ static bool take_moment(struct heap_process *p, struct heap_pages *pages, uint64
   heap_counts_flush(&p->counts);
   p->moment_ns = time_ns > p->header.start_ns ? time_ns - p->header.start_ns : 0;
   p->then_total = p->counts.total;
-  return id_table_copy(&p->then, &p->counts.stacks) && heap_residences_find(&p->residence, &p->counts, pages);
+  return id_table_copy(&p->then, &p->counts.stacks) &&
+         heap_residences_find(&p->residence, &p->counts, pages, p->is_orphan);
 }
 
 static uint64_t end_of(const struct heap_process *p, uint64_t seen_ns)
@@ -72,7 +61,7 @@ static void read_names(struct heap_process *p, struct reader *r, const struct ev
 
   for (; e && (e->time_ns <= time_ns || e->time_ns - time_ns <= grace); e = reader_next(r)) {
     if (e->type == VT_R_STACK_NODE)
-      add_node(p, e);
+      stack_nodes_add(&p->nodes, e);
   }
 }
 
@@ -108,7 +97,7 @@ static bool read_events(struct heap_process *p, struct reader *r, const struct h
   return take_moment(p, pages, instant->events == UINT64_MAX ? end_of(p, seen_ns) : instant->time_ns);
 }
 
-static struct heap_process *process_new(const struct reader *r)
+static struct heap_process *process_new(const struct reader *r, const struct heap_heritage *from)
 {
   struct heap_process *p = xcalloc(1, sizeof *p);
 
@@ -118,14 +107,18 @@ static struct heap_process *process_new(const struct reader *r)
   p->path = xstrdup(reader_path(r));
   modules_init(&p->modules);
   if (p->path && id_table_init(&p->nodes, sizeof(struct stack_node)) &&
-      heap_counts_init(&p->counts, p->header.page_size))
+      heap_counts_init(&p->counts, p->header.page_size) &&
+      (!from || heap_heritage_give(from, &p->counts, &p->nodes, &p->modules))) {
+    p->is_orphan = !from && p->header.origin == VT_ORIGIN_FORK;
     return p;
+  }
   heap_process_free(p);
   return NULL;
 }
 
 struct heap_process *heap_process_load(const char *path, const struct heap_instant *instant, struct heap_pages *pages,
-                                       enum heap_extent extent, heap_step step, void *arg)
+                                       enum heap_extent extent, const struct heap_heritage *from, heap_step step,
+                                       void *arg)
 {
   struct reader *r = reader_open(path, READER_ALL);
   struct heap_process *p;
@@ -135,7 +128,7 @@ struct heap_process *heap_process_load(const char *path, const struct heap_insta
     heap_pages_free(pages);
     return NULL;
   }
-  p = process_new(r);
+  p = process_new(r, from);
   if (!p || !read_events(p, r, instant, extent, pages, step, arg) || p->counts.failed) {
     complain("%s: out of memory", path);
     heap_process_free(p);

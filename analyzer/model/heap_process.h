@@ -6,18 +6,12 @@
 #define VMTRACE_HEAP_PROCESS_H
 
 #include "model/heap_counts.h"
+#include "model/heap_heritage.h"
 #include "model/heap_moment.h"
 #include "model/heap_pages.h"
 #include "model/heap_resident.h"
 #include "model/modules.h"
-
-/* One frame of a call stack, on top of the stack parent. */
-struct stack_node {
-  uint64_t pc;
-  uint64_t time_ns; /* when it was met: decides which module pc was in */
-  uint32_t parent;  /* below VT_STACK_FIRST: enum vt_stack_root */
-  bool known;
-};
+#include "model/stack_nodes.h"
 
 struct heap_process {
   struct vt_file_header header;
@@ -34,6 +28,7 @@ struct heap_process {
   uint64_t events;
   uint64_t lost; /* events that the trace does not have */
   uint64_t without_stack;
+  bool is_orphan; /* it was forked, and the trace of its parent is not here */
 };
 
 /* How much of a trace is read. */
@@ -42,9 +37,13 @@ enum heap_extent {
   HEAP_READ_UNTIL /* to the instant: what is said about the whole run then ends there */
 };
 
-/* Reads a trace; pages is what the process had at the instant (used up).  NULL after one line on stderr. */
+/*
+ * Reads a trace.  pages is what the process had at the instant (used up); from,
+ * what it inherited at the fork that made it: NULL, if nothing is known of that.  NULL after one line on stderr.
+ */
 struct heap_process *heap_process_load(const char *path, const struct heap_instant *instant, struct heap_pages *pages,
-                                       enum heap_extent extent, heap_step step, void *arg);
+                                       enum heap_extent extent, const struct heap_heritage *from, heap_step step,
+                                       void *arg);
 void heap_process_free(struct heap_process *p);
 
 #endif

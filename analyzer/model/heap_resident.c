@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "model/heap_rest.h"
+#include "model/stack_nodes.h"
 
 struct joining {
   struct heap_residences *out;
@@ -139,8 +140,10 @@ static bool join_blocks(const struct joining *j, const struct blocks *b)
 
     if (live && !s)
       return false;
-    if (s)
+    if (s) {
       s->untouched += walk(j, s, block->addr, end_of(block->addr, block->size), share_block);
+      s->inherited += block->stack >= STACK_INHERITED ? block->size : 0;
+    }
   }
   return true;
 }
@@ -168,6 +171,7 @@ static void add_up(struct heap_residences *r)
     r->total.private_ += s->private_;
     r->total.shared += s->shared;
     r->total.undivided += s->undivided;
+    r->total.inherited += s->inherited;
     r->total.hugetlb += s->hugetlb;
     r->total.slack += s->slack;
     r->total.untouched += s->untouched;
@@ -178,10 +182,10 @@ static void add_up(struct heap_residences *r)
 }
 
 /* What every resident page holds beside blocks and mappings. */
-static void find_rest(const struct joining *j)
+static void find_rest(const struct joining *j, bool is_orphan)
 {
   struct heap_residences *r = j->out;
-  struct heap_vmas vmas = heap_vmas_begin(j->pages->picture);
+  struct heap_vmas vmas = heap_vmas_begin(j->pages->picture, is_orphan);
 
   for (size_t at = 0; at < j->pages->leaf_count; at++) {
     const struct heap_leaf *leaf = j->pages->leaf[at];
@@ -200,7 +204,8 @@ static void find_rest(const struct joining *j)
   }
 }
 
-bool heap_residences_find(struct heap_residences *r, const struct heap_counts *counts, struct heap_pages *pages)
+bool heap_residences_find(struct heap_residences *r, const struct heap_counts *counts, struct heap_pages *pages,
+                          bool is_orphan)
 {
   uint32_t shift = pages->picture->page_shift;
   const struct joining j = {r, pages, shift, UINT64_C(1) << shift};
@@ -213,7 +218,7 @@ bool heap_residences_find(struct heap_residences *r, const struct heap_counts *c
     return false;
   }
   add_up(r);
-  find_rest(&j);
+  find_rest(&j, is_orphan);
   r->rest[REST_TRACER] += pages->tracer << shift;
   r->rest[REST_METADATA] += pages->tables << shift;
   r->pages += (pages->tracer + pages->tables) << shift;

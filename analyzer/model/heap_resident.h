@@ -24,6 +24,7 @@ struct heap_residence {
   uint64_t slack;        /* << RESIDENT_FRACTION: the rest of pages that its blocks keep */
   uint64_t untouched;    /* live or mapped, and never touched or given back */
   uint64_t swapped;      /* live or mapped, and swapped out */
+  uint64_t inherited;    /* live blocks that were inherited at a fork, resident or not */
   uint64_t hugetlb;      /* live or mapped, on pages of hugetlbfs: there, but no part of Rss */
   uint64_t mapped;       /* bytes of the program's own mappings */
   uint64_t mapped_there; /* of them, resident */
@@ -54,8 +55,10 @@ struct heap_residences {
   bool known;                /* there was a sample */
 };
 
-/* Joins the live blocks and mappings of counts with pages, in which it keeps its books.  False when out of memory. */
-bool heap_residences_find(struct heap_residences *r, const struct heap_counts *counts, struct heap_pages *pages);
+/* Joins the live blocks and mappings of counts with pages, in which it keeps its books; is_orphan: what the process
+ * inherited is not in counts.  False when out of memory. */
+bool heap_residences_find(struct heap_residences *r, const struct heap_counts *counts, struct heap_pages *pages,
+                          bool is_orphan);
 void heap_residences_release(struct heap_residences *r);
 
 /* "heap-slack" ...: the key in JSON. */

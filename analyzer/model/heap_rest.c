@@ -27,9 +27,9 @@ const char *heap_rest_key(enum heap_rest rest)
   return keys[rest];
 }
 
-struct heap_vmas heap_vmas_begin(const struct picture *p)
+struct heap_vmas heap_vmas_begin(const struct picture *p, bool is_orphan)
 {
-  return (struct heap_vmas){p, 0};
+  return (struct heap_vmas){p, 0, is_orphan};
 }
 
 static const struct vma *vma_at(const struct picture *p, size_t i)
@@ -108,7 +108,7 @@ static bool within(uint64_t addr, uint64_t start, uint64_t end)
   return addr >= start && addr < end;
 }
 
-enum heap_rest heap_rest_of(struct heap_vmas *v, uint64_t page, uint32_t state)
+static enum heap_rest rest_of(struct heap_vmas *v, uint64_t page, uint32_t state)
 {
   const struct picture *p = v->picture;
   uint64_t addr = page << p->page_shift;
@@ -129,4 +129,19 @@ enum heap_rest heap_rest_of(struct heap_vmas *v, uint64_t page, uint32_t state)
   if (p->heap_start && (within(addr, p->heap_start, p->heap_end) || within(addr, LOW_HEAP_START, LOW_HEAP_END)))
     return REST_HEAP;
   return REST_UNEXPLAINED;
+}
+
+/* Memory that is shared under no name that a program could have opened. */
+static bool is_shared_memory(const struct vma *vma)
+{
+  return vma && vma->flags & VT_VMA_SHARED && (!vma->path[0] || !strncmp(vma->path, "/dev/zero", 9));
+}
+
+enum heap_rest heap_rest_of(struct heap_vmas *v, uint64_t page, uint32_t state)
+{
+  enum heap_rest rest = rest_of(v, page, state);
+
+  if (v->is_orphan && (rest == REST_HEAP || rest == REST_UNEXPLAINED || is_shared_memory(vma_at(v->picture, v->at))))
+    return REST_INHERITED;
+  return rest;
 }

@@ -31,6 +31,7 @@ static void residence_row(const struct heap_residence *r, struct heap_row *row)
   row->v[HEAP_SLACK] = (int64_t)(r->slack >> RESIDENT_FRACTION);
   row->v[HEAP_UNTOUCHED] = (int64_t)r->untouched;
   row->v[HEAP_SWAPPED] = (int64_t)r->swapped;
+  row->v[HEAP_INHERITED] = (int64_t)r->inherited;
   row->v[HEAP_UNDIVIDED] = (int64_t)r->undivided;
   row->v[HEAP_HUGETLB] = (int64_t)r->hugetlb;
   row->v[HEAP_MAPPED] = (int64_t)r->mapped;

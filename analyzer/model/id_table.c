@@ -13,7 +13,7 @@
 bool id_table_init(struct id_table *t, size_t item)
 {
   t->item = item;
-  t->end = 0;
+  t->end = t->made = 0;
   /* 2 MiB that the kernel fills in only where something is stored. */
   t->groups = xcalloc(GROUPS, sizeof *t->groups);
   return t->groups != NULL;
@@ -34,8 +34,10 @@ void *id_table_make_slow(struct id_table *t, uint32_t id)
   if (id >= ID_TABLE_LIMIT)
     return NULL;
   group = &t->groups[id / ID_TABLE_GROUP];
-  if (!*group)
+  if (!*group) {
     *group = xcalloc(ID_TABLE_GROUP, t->item);
+    t->made += *group != NULL;
+  }
   if (*group && t->end <= id / ID_TABLE_GROUP)
     t->end = id / ID_TABLE_GROUP + 1;
   return *group ? *group + id % ID_TABLE_GROUP * t->item : NULL;

@@ -16,6 +16,7 @@ struct id_table {
   uint8_t **groups; /* NULL: nothing there */
   size_t item;      /* bytes of one thing */
   uint32_t end;     /* groups from here on were never made */
+  uint32_t made;    /* groups that were */
 };
 
 /* Things of item bytes each, all zero at first.  False when out of memory. */

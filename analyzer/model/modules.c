@@ -92,6 +92,36 @@ bool modules_event(struct modules *m, const struct event *e)
   return true;
 }
 
+/* As its record said, so that all that is known of a module is made in one place. */
+static bool add_again(struct modules *m, const struct module *from, uint64_t time_ns)
+{
+  size_t path_size = strlen(from->path) + 1, id_size = strlen(from->build_id);
+  struct event e = {.type = VT_R_MODULE,
+                    .time_ns = from->from_ns,
+                    .field = {from->bias, from->end - from->bias},
+                    .tail_len = path_size + id_size};
+  uint8_t *tail = xmalloc(e.tail_len + 1);
+  bool good;
+
+  memcpy(tail, from->path, path_size);
+  memcpy(tail + path_size, from->build_id, id_size);
+  e.tail = tail;
+  good = modules_event(m, &e);
+  free(tail);
+  if (good)
+    m->item[m->count - 1]->to_ns = from->to_ns < time_ns ? from->to_ns : time_ns;
+  return good;
+}
+
+bool modules_copy(struct modules *m, const struct modules *from, uint64_t time_ns)
+{
+  for (size_t i = 0; i < from->count; i++) {
+    if (!add_again(m, from->item[i], time_ns))
+      return false;
+  }
+  return true;
+}
+
 struct module *modules_find(const struct modules *m, uint64_t addr, uint64_t time_ns)
 {
   struct module *best = NULL;

@@ -31,6 +31,10 @@ void modules_release(struct modules *m);
 /* Takes a MODULE or MODULE_GONE event; ignores all others.  False when out of memory. */
 bool modules_event(struct modules *m, const struct event *e);
 
+/* Adds copies of all of from, as they were at a time: what was there then is gone behind it.  False when out of memory.
+ */
+bool modules_copy(struct modules *m, const struct modules *from, uint64_t time_ns);
+
 /* The module that covered the address at that time (the latest one before it, when none did); NULL: none ever. */
 struct module *modules_find(const struct modules *m, uint64_t addr, uint64_t time_ns);
 

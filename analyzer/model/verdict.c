@@ -96,6 +96,7 @@ static const struct sighting *lasting_other(const struct lasting *l, uint64_t ke
 struct shares {
   struct share present, past;
   size_t chains; /* groups of processes that have one frame, each at the time of the next */
+  size_t frames; /* that stand and are shared */
 };
 
 static void shares_add(struct shares *shares, const struct share *share)
@@ -118,10 +119,13 @@ static uint32_t chain_of(uint32_t *chain, uint32_t process)
   return process;
 }
 
-/* Adds what s has in common with the longest-lasting before it, and joins the chains of those that share now. */
-static void share_with_earlier(const struct kin *kin, const struct lasting *held, const struct sighting *s,
+/* Adds what s has in common with the longest-lasting before it, and joins the chains of those that share now; whether
+ * there are any. */
+static bool share_with_earlier(const struct kin *kin, const struct lasting *held, const struct sighting *s,
                                struct shares *shares, uint32_t *chain)
 {
+  bool any = false;
+
   for (unsigned way = 0; way < LASTING_WAYS; way++) {
     const struct sighting *other = lasting_other(&held[way], s->process);
     struct share share;
@@ -130,9 +134,12 @@ static void share_with_earlier(const struct kin *kin, const struct lasting *held
       continue;
     share = sightings_share(kin, other, s);
     shares_add(shares, &share);
-    if (share.found && share.in_force)
-      chain[chain_of(chain, s->process)] = chain_of(chain, other->process);
+    if (!share.found || !share.in_force)
+      continue;
+    chain[chain_of(chain, s->process)] = chain_of(chain, other->process);
+    any = true;
   }
+  return any;
 }
 
 /* Looks for processes that held the frame of this group (sorted by time) at one time. */
@@ -140,6 +147,7 @@ static void share_in_group(const struct kin *kin, const struct sighting *const *
                            struct shares *shares, uint32_t *chain)
 {
   struct lasting held[LASTING_WAYS] = {0};
+  bool shared = false;
 
   for (size_t i = 0; i < count; i++)
     chain[group[i]->process] = group[i]->process;
@@ -147,10 +155,11 @@ static void share_in_group(const struct kin *kin, const struct sighting *const *
     const struct sighting *s = group[i];
     unsigned way = (s->standing ? LASTING_STANDING : 0) | (s->state & VT_PG_EXCLUSIVE ? LASTING_EXCLUSIVE : 0);
 
-    share_with_earlier(kin, held, s, shares, chain);
+    shared |= share_with_earlier(kin, held, s, shares, chain);
     lasting_add(&held[way], s, s->last_ns, s->process);
     lasting_add(&held[way | LASTING_LOOK], s, s->look_ns, s->process);
   }
+  shares->frames += shared;
   for (size_t i = 0; i < count; i++)
     shares->chains += group[i]->current && chain_of(chain, group[i]->process) == group[i]->process;
 }
@@ -299,17 +308,47 @@ static enum verdict join(enum verdict a, enum verdict b)
   return a == VERDICT_EXCLUSIVE || b == VERDICT_EXCLUSIVE ? VERDICT_EXCLUSIVE : VERDICT_UNKNOWN;
 }
 
+/* When the first of those who have the page ended: what the others saw later, they saw without it. */
+static uint64_t first_end(const struct sighting *sightings, size_t count)
+{
+  uint64_t end = UINT64_MAX;
+
+  for (size_t i = 0; i < count; i++) {
+    if (sightings[i].current && sightings[i].last_ns < end)
+      end = sightings[i].last_ns;
+  }
+  return end;
+}
+
+/* What of the process of sightings[0] counts: the latest by then, else what it has now.  NULL: it has the page no more.
+ * *next is where the next process begins. */
+static const struct sighting *latest_by(const struct sighting *sightings, size_t count, uint64_t time_ns, size_t *next)
+{
+  const struct sighting *latest = NULL, *current = NULL;
+  size_t i = 0;
+
+  for (; i < count && sightings[i].process == sightings[0].process; i++) {
+    if (sightings[i].first_ns <= time_ns)
+      latest = &sightings[i];
+    if (sightings[i].current)
+      current = &sightings[i];
+  }
+  *next += i;
+  return current && latest ? latest : current;
+}
+
 /* What each says alone, where all say the same; sharing, where it is the same page of one object. */
 static struct claim claim_alone(const struct kin *kin, const struct sighting *sightings, size_t count)
 {
   struct claim claim = {.verdict = VERDICT_UNKNOWN};
   const struct sighting *first = NULL;
+  uint64_t end_ns = first_end(sightings, count);
 
-  for (size_t i = 0; i < count; i++) {
-    const struct sighting *s = &sightings[i];
-    enum verdict alone = sighting_alone(s);
+  for (size_t i = 0; i < count;) {
+    const struct sighting *s = latest_by(sightings + i, count - i, end_ns, &i);
+    enum verdict alone = s ? sighting_alone(s) : VERDICT_UNKNOWN;
 
-    if (!s->current)
+    if (!s)
       continue;
     if (first && share_rank(alone) > share_rank(VERDICT_KSM) && !sightings_same_object(kin, first, s))
       alone = VERDICT_UNKNOWN;
@@ -323,13 +362,6 @@ static struct claim claim_alone(const struct kin *kin, const struct sighting *si
   return claim;
 }
 
-/* Of one process's page alone: what its frame is at other addresses. */
-static void add_elsewhere(struct shares *shares, const struct elsewhere *elsewhere, size_t count)
-{
-  for (size_t i = 0; i < count; i++)
-    shares_add(shares, &elsewhere[i].share);
-}
-
 struct claim verdict_page(const struct kin *kin, const struct sighting *sightings, size_t count,
                           const struct elsewhere *elsewhere, size_t elsewhere_count, const struct verdict_room *room)
 {
@@ -340,18 +372,19 @@ struct claim verdict_page(const struct kin *kin, const struct sighting *sighting
 
   find_shares(kin, sightings, count, &shares, room);
   present = compare_present(kin, sightings, count, room->order);
-  if (holders.all == 1)
-    add_elsewhere(&shares, elsewhere, elsewhere_count);
+  for (size_t i = 0; holders.all == 1 && i < elsewhere_count; i++) /* of one process's page alone */
+    shares_add(&shares, &elsewhere[i].share);
 
-  if (present.different && !present.vague)
+  if (shares.present.found && shares.frames <= 1 && (present.different || (shares.chains == 1 && !holders.hidden)))
+    claim = (struct claim){.verdict = shares.present.kind, .evidence = EVIDENCE_FRAMES, .some = present.different};
+  else if (present.different && !present.vague)
     claim = (struct claim){.verdict = VERDICT_PRIVATE, .evidence = EVIDENCE_FRAMES};
-  else if (shares.present.found && shares.chains == 1 && !holders.hidden)
-    claim = (struct claim){.verdict = shares.present.kind, .evidence = EVIDENCE_FRAMES};
   else if (shares.past.found && !present.overlap && holders.all == 2 && holders.frames == 2)
     claim = (struct claim){.verdict = shares.past.kind, .evidence = EVIDENCE_FRAMES};
   else
     claim = claim_alone(kin, sightings, count);
   claim.beside_zero = holders.zero && holders.frames;
+  claim.apart = holders.all > 1 && !present.overlap;
   if (shares.past.found && shares.past.kind != claim.verdict) {
     claim.changed = true;
     claim.before = shares.past.kind;

@@ -6,8 +6,9 @@
  *   verdict         what it takes, of all who have the page now (zero pages and swapped ones have no frame)
  *   --------------  ------------------------------------------------------------------------------------
  *   private         two of them had different frames at one time, and nobody hides a number that may be equal
- *   shared-*, ksm   all their frames are one, each shared with the next; or nothing contradicts what two had while
- *                   both were there; or the one that has the page shares its frame at another address
+ *   shared-*, ksm   all their frames are one, each shared with the next; or one frame is that of some, and others were
+ *                   seen at one time to have frames of their own (then "some" is said); or nothing contradicts what
+ *                   two had while both were there; or the one that has the page shares its frame at another address
  *   shared-*        by the page's flags alone: each page is mapped more than once, and all are the same page of one
  * object exclusive       bit 56 of each page that there is zero, swapped,  all of them are ksm unknown         all
  * else: groups that cannot be compared, hidden numbers
@@ -48,7 +49,9 @@ struct elsewhere {
 struct claim {
   enum verdict verdict;
   enum evidence evidence;
+  bool some;        /* of several frames at one time, one is shared and others are not that one */
   bool beside_zero; /* some have written, others have the zero page still */
+  bool apart;       /* several have had it, and no two of them at one time */
   bool changed;     /* it was something else before */
   enum verdict before;
   uint64_t before_ns; /* until when: CLOCK_MONOTONIC */

@@ -68,6 +68,16 @@ const char *pages_label(const struct page_set *set, const struct page_run *run)
     return "";
   if (!strcmp(vma->path, "[stack]"))
     return "stack";
+  if (!strncmp(vma->path, "[vdso]", 6))
+    return "kernel (vdso)";
+  if (!strncmp(vma->path, "[vvar", 5) || !strncmp(vma->path, "[vsyscall", 9))
+    return "kernel (clock)";
+  if (!strncmp(vma->path, "/dev/zero", 9) && vma->flags & VT_VMA_SHARED)
+    return "shared memory";
+  if (!strncmp(vma->path, "/SYSV", 5))
+    return "System V shared memory";
+  if (!strncmp(vma->path, "/anon_hugepage", 14))
+    return "huge pages";
   if (!*vma->path)
     return vma->flags & VT_VMA_SHARED ? "shared memory" : "anonymous";
   slash = strrchr(vma->path, '/');

@@ -68,8 +68,8 @@ static const char *verdict_colour(enum verdict verdict)
   }
 }
 
-/* The verdict in plain words. */
-static void verdict_words(const struct table *t, const struct row *row, char *buf, size_t size)
+/* What a verdict means, of this row. */
+static const char *verdict_meaning(const struct row *row)
 {
   static const char *const words[VERDICT_COUNT] = {
       [VERDICT_PRIVATE] = "same address, different frames",
@@ -82,8 +82,24 @@ static void verdict_words(const struct table *t, const struct row *row, char *bu
       [VERDICT_SWAPPED] = "on the swap device, no frame",
       [VERDICT_UNKNOWN] = "cannot be told",
   };
-  int len = snprintf(buf, size, "%s: %s", verdict_name(row->claim.verdict), words[row->claim.verdict]);
+  enum verdict verdict = row->claim.verdict;
 
+  if (verdict == VERDICT_EXCLUSIVE && row->claim.beside_zero)
+    return "written in one, the zero page in the other";
+  if (verdict == VERDICT_EXCLUSIVE && row->claim.apart)
+    return "mapped exactly once, by one process after the other";
+  if (verdict == VERDICT_SHARED_FILE && !strncmp(row->label, "kernel", 6))
+    return "one frame, the kernel's for all";
+  return words[verdict];
+}
+
+/* The verdict in plain words. */
+static void verdict_words(const struct table *t, const struct row *row, char *buf, size_t size)
+{
+  int len = snprintf(buf, size, "%s: %s", verdict_name(row->claim.verdict), verdict_meaning(row));
+
+  if (row->claim.some && len < (int)size)
+    len += snprintf(buf + len, size - (size_t)len, " (of some; others have frames of their own)");
   if (row->is_elsewhere && len < (int)size)
     len += snprintf(buf + len, size - (size_t)len, ", at another address in %d", t->set->pictures[row->elsewhere]->pid);
   if (row->claim.changed && len < (int)size)
@@ -134,9 +150,11 @@ static void folded_cell(const struct row *row, char *buf, size_t size)
     distinct += !i || frames[i] != frames[i - 1];
   free(frames);
   if (n)
-    snprintf(buf, size, "%zu %s in %zu processes", distinct, distinct == 1 ? "frame" : "frames", row->holders);
+    snprintf(buf, size, "%zu %s in %zu %s", distinct, distinct == 1 ? "frame" : "frames", row->holders,
+             row->holders == 1 ? "process" : "processes");
   else
-    snprintf(buf, size, "%s in %zu processes", hidden ? "hidden" : "none", row->holders);
+    snprintf(buf, size, "%s in %zu %s", hidden ? "hidden" : "none", row->holders,
+             row->holders == 1 ? "process" : "processes");
 }
 
 static void address_cell(const struct table *t, const struct row *row, char *buf, size_t size)
@@ -248,7 +266,8 @@ static bool continues(const struct table *t, const struct page_run *run)
   size_t n = 0;
 
   if (!row->count || row->page + row->count != run->page || a->verdict != b->verdict || a->changed != b->changed ||
-      (a->changed && a->before != b->before) || strcmp(row->label, pages_label(t->set, run)) != 0)
+      (a->changed && a->before != b->before) || a->beside_zero != b->beside_zero || a->apart != b->apart ||
+      a->some != b->some || strcmp(row->label, pages_label(t->set, run)) != 0)
     return false;
   if (is_watched(t, row->page, row->count) || is_watched(t, run->page, run->count))
     return false;

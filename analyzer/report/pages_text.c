@@ -11,7 +11,7 @@
 /* Pages by how many of the processes hold them at that address. */
 struct sums {
   const struct page_set *set;
-  struct pages_tally by_all, by_some, by_one;
+  struct pages_tally by_all, by_some, by_one, apart;
 };
 
 static int add_run(void *context, const struct page_run *run)
@@ -21,6 +21,8 @@ static int add_run(void *context, const struct page_run *run)
 
   if (holders == 1)
     pages_tally_add(&sums->by_one, run);
+  else if (run->claim.apart)
+    pages_tally_add(&sums->apart, run);
   else
     pages_tally_add(holders == sums->set->count ? &sums->by_all : &sums->by_some, run);
   return 0;
@@ -81,7 +83,7 @@ static void put_tally(FILE *out, const struct pages_tally *tally, const char *wh
 
   if (!tally->total)
     return;
-  fprintf(out, "Of %" PRIu64 " pages that %s: ", tally->total, who);
+  fprintf(out, "Of %" PRIu64 " %s that %s: ", tally->total, tally->total == 1 ? "page" : "pages", who);
   for (int v = 0; v < VERDICT_COUNT; v++) {
     if (tally->verdicts[v]) {
       fprintf(out, "%s%" PRIu64 " %s", comma, tally->verdicts[v], verdict_name((enum verdict)v));
@@ -99,7 +101,7 @@ static int put_sums(FILE *out, const struct page_set *set, const struct pages_vi
 
   if (page_set_walk(set, view->first, view->end, add_run, &sums) < 0)
     return -1;
-  if (sums.by_all.total + sums.by_some.total + sums.by_one.total)
+  if (sums.by_all.total + sums.by_some.total + sums.by_one.total + sums.apart.total)
     fputs(before, out);
   if (set->count == 1) {
     put_tally(out, &sums.by_one, "it has");
@@ -109,6 +111,9 @@ static int put_sums(FILE *out, const struct page_set *set, const struct pages_vi
            set->count);
   put_tally(out, &sums.by_all, who);
   put_tally(out, &sums.by_some, "some of them have at the same address");
+  put_tally(out, &sums.apart,
+            set->count == 2 ? "both had at the same address, one after the other"
+                            : "several had at the same address, one after the other");
   put_tally(out, &sums.by_one, "one alone has at its address");
   return 0;
 }

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "e2e.h"
@@ -35,29 +34,6 @@ static unsigned long long address(const char *out, const char *kind)
   line = !strncmp(out, start + 1, strlen(start + 1)) ? out - 1 : strstr(out, start);
   ck_assert_msg(line, "no page called %s in\n%s", kind, out);
   return strtoull(line + strlen(start) - 2, NULL, 16);
-}
-
-/* Waits until each trace has that many samples more than now: what is there has been seen, by all at once. */
-static void await_samples(char *const *traces, long long more)
-{
-  const struct timespec pause = {.tv_nsec = 20000000};
-
-  for (; *traces; traces++) {
-    char *const one[] = {*traces, NULL};
-    long long enough = -1, now;
-
-    for (;;) {
-      json_t *info = e2e_json(E2E_ARGV("info"), one);
-
-      now = e2e_int(info, "events.sample");
-      json_decref(info);
-      if (enough < 0)
-        enough = now + more;
-      if (now >= enough)
-        break;
-      nanosleep(&pause, NULL);
-    }
-  }
 }
 
 static const char *verdict(const json_t *pages, unsigned long long at)
@@ -94,7 +70,7 @@ static json_t *report(const char *mode, int count, bool hidden, struct e2e_resul
     e2e_await(&processes[i], "ready\n", mode ? 2 : 1);
   traces = e2e_traces(e2e_dir(), &traced);
   ck_assert_uint_eq(traced, (size_t)count * (mode ? 2 : 1));
-  await_samples(traces, 3);
+  e2e_await_samples(traces, 3);
   for (int i = 0; i < count; i++)
     kill(processes[i].pid, SIGTERM);
   for (int i = 0; i < count; i++) {

@@ -119,4 +119,7 @@ const char *e2e_str(const json_t *object, const char *path);
 /* The page of a `pages` document with that address, NULL when there is none. */
 json_t *e2e_page(const json_t *pages, unsigned long long address);
 
+/* Waits until each trace has that many samples more than now: what is there has been seen, by all at once. */
+void e2e_await_samples(char *const *traces, long long more);
+
 #endif

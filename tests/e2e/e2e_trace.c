@@ -8,6 +8,7 @@
 #include <glob.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 char **e2e_traces(const char *dir, size_t *count)
 {
@@ -135,4 +136,26 @@ json_t *e2e_page(const json_t *pages, unsigned long long address)
       return page;
   }
   return NULL;
+}
+
+void e2e_await_samples(char *const *traces, long long more)
+{
+  const struct timespec pause = {.tv_nsec = 20000000};
+
+  for (; *traces; traces++) {
+    char *const one[] = {*traces, NULL};
+    long long enough = -1, now;
+
+    for (;;) {
+      json_t *info = e2e_json(E2E_ARGV("info"), one);
+
+      now = e2e_int(info, "events.sample");
+      json_decref(info);
+      if (enough < 0)
+        enough = now + more;
+      if (now >= enough)
+        break;
+      nanosleep(&pause, NULL);
+    }
+  }
 }

@@ -115,7 +115,7 @@ static void heap(const char *path)
   struct heap_pages *pages[2] = {NULL, NULL};
   struct heap_instant instant;
 
-  if (heap_instant_find(path, &peak, &instant, NULL, NULL) < 0)
+  if (heap_instant_find(path, &peak, &instant, NULL, NULL) != 0)
     return;
   for (unsigned i = 0; i < 2; i++)
     pages[i] = heap_pages_load(path, instant.time_ns);
@@ -123,7 +123,7 @@ static void heap(const char *path)
     heap_pages_compare(pages, 2);
   for (unsigned i = 0; i < 2; i++) {
     struct heap_process *p =
-        pages[i] ? heap_process_load(path, &instant, pages[i], (enum heap_extent)(i & 1), NULL, NULL) : NULL;
+        pages[i] ? heap_process_load(path, &instant, pages[i], (enum heap_extent)(i & 1), NULL, NULL, NULL) : NULL;
 
     if (p)
       heap_shapes(p);

@@ -132,7 +132,8 @@ START_TEST(a_mark_that_is_not_there_is_named)
 
   ck_assert(heap_moment_parse("mark:two", &m));
   capture_begin(2);
-  ck_assert_int_eq(heap_instant_find(temp_path("columns"), &m, &instant, NULL, NULL), -1);
+  ck_assert_int_eq(heap_instant_find(temp_path("columns"), &m, &instant, NULL, NULL), HEAP_MARK_MISSING);
+  heap_mark_complain("a trace", &m, &instant);
   said = capture_end();
   ck_assert_msg(strstr(said, "there is no mark 'two'") != NULL, "%s", said);
   free(said);

@@ -178,6 +178,18 @@ START_TEST(differ_behind_the_last_look)
 }
 END_TEST
 
+/* Numbers hidden: that a page is mapped once after the others' ends says nothing of before. */
+START_TEST(outlived_and_hidden)
+{
+  see(0, OF_FILE, 0, 0, 510)->vma = &memory;
+  see(0, OF_FILE | VT_PG_EXCLUSIVE, 0, 510, END)->vma = &memory;
+  see(1, OF_FILE, 0, 0, 505)->vma = &memory;
+  expect(VERDICT_SHARED_MEMORY, EVIDENCE_FLAGS);
+  sightings[1].first_ns = 490; /* while the other was there, it was not the same page */
+  expect(VERDICT_UNKNOWN, EVIDENCE_NONE);
+}
+END_TEST
+
 /* Two pairs, each with one frame of its own shared memory: no four share. */
 static void two_pairs(uint64_t first_frame, uint64_t second_frame, const struct vma *second_memory)
 {
@@ -501,8 +513,10 @@ START_TEST(three_processes)
   see(2, OWN, 300, 0, END);
   expect(VERDICT_PRIVATE, EVIDENCE_FRAMES);
   sightings[0].state = sightings[2].state = ANON;
+  ck_assert(!judge().some);
   sightings[2].pfn = 100; /* two of the three share: the third has broken it */
-  expect(VERDICT_PRIVATE, EVIDENCE_FRAMES);
+  expect(VERDICT_SHARED_COW, EVIDENCE_FRAMES);
+  ck_assert(judge().some);
   sightings[2].pfn = 0; /* it may be anybody's */
   expect(VERDICT_UNKNOWN, EVIDENCE_NONE);
   sightings[2].state = OWN;
@@ -591,6 +605,7 @@ int main(void)
   tcase_add_test(tcase, reused_frame_is_exclusive);
   tcase_add_test(tcase, behind_the_last_look);
   tcase_add_test(tcase, differ_behind_the_last_look);
+  tcase_add_test(tcase, outlived_and_hidden);
   tcase_add_test(tcase, two_pairs_are_not_four);
   tcase_add_test(tcase, objects_of_the_kernel);
   tcase_add_test(tcase, given_up_by_one);

@@ -58,7 +58,7 @@ void heap_load(const char *const *names, size_t count, const char *at, struct he
   if (count > 8 || !heap_moment_parse(at, &moment))
     abort();
   for (size_t i = 0; i < count; i++) {
-    if (heap_instant_find(temp_path(names[i]), &moment, &instants[i], NULL, NULL) < 0)
+    if (heap_instant_find(temp_path(names[i]), &moment, &instants[i], NULL, NULL) != 0)
       abort();
     pages[i] = heap_pages_load(temp_path(names[i]), instants[i].pages_ns);
     if (!pages[i])
@@ -67,7 +67,7 @@ void heap_load(const char *const *names, size_t count, const char *at, struct he
   if (count > 1 && heap_pages_compare(pages, count) < 0)
     abort();
   for (size_t i = 0; i < count; i++) {
-    out[i] = heap_process_load(temp_path(names[i]), &instants[i], pages[i], HEAP_READ_ALL, NULL, NULL);
+    out[i] = heap_process_load(temp_path(names[i]), &instants[i], pages[i], HEAP_READ_ALL, NULL, NULL, NULL);
     if (!out[i])
       abort();
   }
