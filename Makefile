@@ -21,6 +21,7 @@ WARN := -Wall -Wextra -Wundef -Wshadow -Wstrict-prototypes -Wmissing-prototypes 
 STD := -std=gnu17 -D_GNU_SOURCE -DVMTRACE_VERSION='"$(VERSION)"' -Iinclude
 COMPILE = $(CC) $(STD) $(CFLAGS) $(SAN_FLAGS) $(WARN) -MMD -MP
 LINK = $(CC) $(CFLAGS) $(SAN_FLAGS) $(LDFLAGS)
+LINK_LIBRARY = $(CC) -shared $(CFLAGS) $(LDFLAGS) -Wl,-z,now,-z,relro,-z,defs,-soname,libvmtrace.so
 # The library is called from the middle of everything: no stack protector (it needs TLS that may not be there),
 # initial-exec TLS (no call to __tls_get_addr, which allocates), no built-in knowledge of malloc inside malloc, and no
 # sibling calls: a hook's frame is there as long as what it called runs.  No vectors made of neighbouring words (slp):
@@ -30,9 +31,12 @@ PRELOAD_FLAGS := -Ipreload -fPIC -fvisibility=hidden -ftls-model=initial-exec -f
 
 # NAME_x86_64.c and NAME_aarch64.c: only the one of this machine is built.
 OTHER_ARCH := $(filter-out %_$(ARCH).c,$(wildcard preload/*/*_x86_64.c preload/*/*_aarch64.c))
-PRELOAD_SRC := $(filter-out $(OTHER_ARCH),$(wildcard preload/*/*.c))
+# Assertions of a debug build alone.
+DEBUG_ONLY := preload/base/lock_check.c
+PRELOAD_SRC := $(filter-out $(OTHER_ARCH) $(DEBUG_ONLY),$(wildcard preload/*/*.c))
 ANALYZER_SRC := $(wildcard analyzer/*/*.c)
 PRELOAD_OBJ := $(PRELOAD_SRC:%.c=$(BUILD)/%.o)
+DEBUG_OBJ := $(patsubst %.c,$(BUILD)/debug/%.o,$(PRELOAD_SRC) $(DEBUG_ONLY))
 ANALYZER_OBJ := $(ANALYZER_SRC:%.c=$(BUILD)/%.o)
 ANALYZER_LIBS := -ljansson -lzstd -ldw -lelf -liberty -lm -pthread
 DEMOS := $(patsubst %.c,$(BUILD)/%,$(filter-out demos/mem.c,$(wildcard demos/*.c)))
@@ -48,6 +52,8 @@ BENCH := $(patsubst %.c,$(BUILD)/%,$(filter tests/bench/%,$(TEST_MAIN)))
 FUZZ := $(patsubst %.c,$(BUILD)/%,$(filter tests/fuzz/%,$(TEST_MAIN)))
 PROGS := $(patsubst tests/progs/%.c,$(BUILD)/progs/%,$(wildcard tests/progs/*.c)) $(BUILD)/progs/mem-nopie
 ARCHIVES := $(BUILD)/libtests.a $(BUILD)/libpreload.a $(BUILD)/libanalyzer.a
+UNIT_ARCHIVES := $(BUILD)/libtests.a $(BUILD)/libpreload-debug.a $(BUILD)/libanalyzer.a
+DEBUG_LIBRARY := $(BUILD)/libvmtrace-debug.so
 CHECK_LIBS = $(shell pkg-config --libs check)
 
 # It reads the stack frames of other functions, which is what AddressSanitizer is there to forbid.
@@ -65,7 +71,11 @@ DEPS_CHECK := $(BUILD)/.deps-check
 all: $(OUT)libvmtrace.so $(OUT)vmtrace $(OUT)mem $(DEMOS) ## build libvmtrace.so, vmtrace and mem (the default)
 
 $(OUT)libvmtrace.so: $(PRELOAD_OBJ)
-	$(Q)$(CC) -shared $(CFLAGS) $(LDFLAGS) -Wl,-z,now,-z,relro,-z,defs,-soname,libvmtrace.so -o $@ $(PRELOAD_OBJ)
+	$(Q)$(LINK_LIBRARY) -o $@ $(PRELOAD_OBJ)
+
+# The library that asserts its own rules; the end-to-end tests of these run with it.
+$(DEBUG_LIBRARY): $(DEBUG_OBJ)
+	$(Q)$(LINK_LIBRARY) -o $@ $(DEBUG_OBJ)
 
 # Sanitizers bring a malloc of their own, and so does each test program.
 VMTRACE_OBJ := $(BUILD)/analyzer/main.o $(if $(SAN),,$(BUILD)/analyzer/libraries_malloc.o)
@@ -83,6 +93,10 @@ $(BUILD)/preload/%.o: preload/%.c | $(DEPS_BUILD)
 	@mkdir -p $(@D)
 	$(Q)$(COMPILE) $(PRELOAD_FLAGS) -c -o $@ $<
 
+$(BUILD)/debug/preload/%.o: preload/%.c | $(DEPS_BUILD)
+	@mkdir -p $(@D)
+	$(Q)$(COMPILE) $(PRELOAD_FLAGS) -DVMTRACE_DEBUG -c -o $@ $<
+
 $(BUILD)/analyzer/%.o: analyzer/%.c | $(DEPS_BUILD)
 	@mkdir -p $(@D)
 	$(Q)$(COMPILE) -Ianalyzer -c -o $@ $<
@@ -92,20 +106,25 @@ $(BUILD)/tests/%.o: tests/%.c | $(DEPS_CHECK)
 	$(Q)$(COMPILE) -Ipreload -Ianalyzer -Itests/unit -Itests/e2e -Idemos -c -o $@ $<
 
 # Archives, so that each test takes the objects that it needs and no more.  Of the library, all but the room that
-# defines malloc: a test keeps its own.
+# defines malloc: a test keeps its own.  Unit tests take those that assert the library's rules.
+$(BUILD)/libpreload-debug.a: $(filter-out $(BUILD)/debug/preload/entry/%,$(DEBUG_OBJ))
+$(UNIT:%=%.o): STD += -DVMTRACE_DEBUG
 $(BUILD)/libpreload.a: $(filter-out $(BUILD)/preload/entry/%,$(PRELOAD_OBJ))
 $(BUILD)/libanalyzer.a: $(ANALYZER_OBJ)
 $(BUILD)/libtests.a: $(TEST_HELP:%.c=$(BUILD)/%.o)
-$(ARCHIVES): | $(DEPS_BUILD)
+$(sort $(ARCHIVES) $(UNIT_ARCHIVES)): | $(DEPS_BUILD)
 	$(Q)rm -f $@; $(AR) rcs $@ $^
 
 FUZZERS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
 $(FUZZERS): %: %.o $(ARCHIVES)
 	$(Q)$(LINK) -fsanitize=fuzzer -o $@ $< -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(ANALYZER_LIBS) -ldl -pthread
 
-$(UNIT) $(BENCH) $(FUZZ): %: %.o $(ARCHIVES)
-	$(Q)$(LINK) -o $@ $< -Wl,--start-group $(ARCHIVES) -Wl,--end-group -Wl,--as-needed \
-	  $(if $(findstring /check_,$@),$(CHECK_LIBS)) $(ANALYZER_LIBS) -lm -ldl -pthread
+$(BENCH) $(FUZZ): %: %.o $(ARCHIVES)
+	$(Q)$(LINK) -o $@ $< -Wl,--start-group $(ARCHIVES) -Wl,--end-group -Wl,--as-needed $(ANALYZER_LIBS) -lm -ldl -pthread
+
+$(UNIT): %: %.o $(UNIT_ARCHIVES)
+	$(Q)$(LINK) -o $@ $< -Wl,--start-group $(UNIT_ARCHIVES) -Wl,--end-group -Wl,--as-needed \
+	  $(CHECK_LIBS) $(ANALYZER_LIBS) -lm -ldl -pthread
 
 # These only start programs: nothing of the library or the analyzer is in them.
 $(E2E): %: %.o $(BUILD)/libtests.a
@@ -133,11 +152,14 @@ demo: all ## run N=2 copies of mem side by side for three seconds, then show the
 	./vmtrace pages $(BUILD)/demo/*.vmt
 
 CHECKED := $(if $(T),$(filter %/check_$(T:check_%=%),$(UNIT) $(E2E)),$(UNIT) $(E2E))
-check: all $(CHECKED) $(PROGS) ## run the tests; T=name runs one of them, with all its output
+check: all $(DEBUG_LIBRARY) $(CHECKED) $(PROGS) ## run the tests; T=name runs one of them, with all its output
 	$(Q)E2E_BUILD=$(BUILD) tests/run.sh $(if $(T),-v) $(CHECKED)
 
 check-compare: all $(E2E) $(PROGS) ## the end-to-end tests with every call stack compared to libunwind's own
 	$(Q)E2E_BUILD=$(BUILD) E2E_UNWIND=compare CK_TIMEOUT_MULTIPLIER=10 tests/run.sh $(E2E)
+
+check-debug: all $(DEBUG_LIBRARY) $(E2E) $(PROGS) ## the end-to-end tests with the library that asserts its own rules
+	$(Q)E2E_BUILD=$(BUILD) E2E_LIBRARY=$(DEBUG_LIBRARY) CK_TIMEOUT_MULTIPLIER=3 tests/run.sh $(E2E)
 
 check-unit: $(UNIT)
 	$(Q)E2E_BUILD=$(BUILD) tests/run.sh $(UNIT)
@@ -256,8 +278,8 @@ clean: ## remove everything that make built
 help: ## this list
 	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/\1|\2/p' Makefile | while IFS='|' read -r t d; do printf '%-13s %s\n' "$$t" "$$d"; done
 
--include $(shell find $(addprefix $(BUILD)/,preload analyzer tests progs) -type f -name '*.d' 2>/dev/null)
-.PHONY: all demo check check-compare check-unit guards bench matrix soak lint lint-build format asan ubsan tsan san-run tsan-run fuzz fuzz-run \
+-include $(shell find $(addprefix $(BUILD)/,preload debug analyzer tests progs) -type f -name '*.d' 2>/dev/null)
+.PHONY: all demo check check-compare check-debug check-unit guards bench matrix soak lint lint-build format asan ubsan tsan san-run tsan-run fuzz fuzz-run \
   libfuzzer aarch64 aarch64-run deb try-deb install uninstall clean help
 .SECONDARY:
 .DELETE_ON_ERROR:

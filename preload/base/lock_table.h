@@ -19,7 +19,6 @@
   ONE(PAUSE, pause, masked_lock, FORK_RENEWS)              /* entry: stopping and starting the sampler */ \
   ONE(DESCRIPTORS, descriptors, masked_lock, FORK_TAKES)   /* frames: a thread of the program has files of ours open */ \
   ONE(SAMPLING, sampling, masked_lock, FORK_RENEWS)        /* frames: one sample at a time */             \
-  ONE(END_KEY, end_key, masked_lock, FORK_TAKES)           /* entry: making the key for ends of threads */ \
   ONE(MODULES, modules, masked_lock, FORK_TAKES)           /* entry: the list of modules, and their records */ \
   ONE(SWEEP, sweep, masked_lock, FORK_TAKES)               /* heap: one sweep at a time */                \
   MANY(REGION, region, guarded_lock, FORK_TAKES)           /* heap: a region's slow-path state */         \
@@ -31,6 +30,7 @@
   ONE(BREAK, break, masked_lock, FORK_TAKES)               /* entry: the program break */                 \
   ONE(ATTACHED, attached, masked_lock, FORK_TAKES)         /* entry: attached shared memory */            \
   ONE(THREADS, threads, masked_lock, FORK_TAKES)           /* entry: the table of threads */              \
+  ONE(END_KEY, end_key, masked_lock, FORK_TAKES)           /* entry: making the key for ends of threads */ \
   ONE(RULES, rules, masked_lock, FORK_TAKES)               /* unwind: writers of frame rules */           \
   ONE(STACKS, stacks, guarded_lock, FORK_TAKES)            /* unwind: writers of stack nodes */           \
   ONE(LOANS, loans, masked_lock, FORK_TAKES)               /* unwind: stacks to lend */                   \

@@ -57,6 +57,14 @@ static bool guard_is_stale(uintptr_t guard, uintptr_t frame)
   return frame >= guard;
 }
 
+/* Where guarded locks may be taken: hooks of handlers that come in find the guard held. */
+bool hook_is_guarded(void)
+{
+  const struct thread *t = thread_self();
+
+  return t && guard_of(t) >= GUARD_FORK; /* the sampler's helper has no thread */
+}
+
 COLD enum hook_state hook_resolve(uintptr_t frame)
 {
   struct thread *t = thread_self();
@@ -93,6 +101,14 @@ COLD struct thread *hook_thread(void)
   struct thread *t = thread_self();
 
   return t == &thread_none ? process_know_thread() : t;
+}
+
+COLD bool hook_may_wait(uintptr_t frame)
+{
+  struct hook h = hook_begin(frame);
+
+  hook_end(&h);
+  return h.state == HOOK_READY && !lock_table_holds_any();
 }
 
 /* One event in the thread's own stream; the guard is held. */

@@ -117,6 +117,13 @@ enum hook_state {
 /* Why hook_enter failed, after making an unknown thread known and taking over a stale guard. */
 enum hook_state hook_resolve(uintptr_t frame);
 
+/* Whether the calling thread, in a function with that frame, may wait for any lock: it is not in a handler in the
+ * middle of a hook, nor in one of a fault where a lock was held.  A stale guard is taken over. */
+bool hook_may_wait(uintptr_t frame);
+
+/* Whether the calling thread holds a guard: what locks assert in a debug build. */
+bool hook_is_guarded(void);
+
 /* For hooks that are not worth a fast path: enters, and says how. */
 struct hook {
   struct thread *thread;

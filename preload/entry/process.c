@@ -177,6 +177,8 @@ static void start(void)
   struct thread *t = &main_thread;
 
   process.mode = PROCESS_STARTING;
+  if (LOCK_CHECKED)
+    lock_check_guard_by(hook_is_guarded);
   *t = (struct thread){.heap = &heap_none, .writer = &trace_none, .number = VT_NO_THREAD, .flags = THREAD_STATIC};
   t->tid = sys_gettid();
   internal_begin(t);
@@ -347,9 +349,8 @@ void process_end(enum vt_ended how, int status, enum vt_exit_how detail)
   else if (how == VT_ENDED_SIGNAL)
     HOOK_RECORD(&h, SIGNAL, (uint64_t)(unsigned)status);
   hook_end(&h);
-  /* Out of a handler in the middle of a hook, that hook may hold a lock; a handler of a fault, any. */
-  if (h.state == HOOK_READY && !lock_table_holds_any()) {
-    modules_update();
+  if (hook_may_wait(HOOK_FRAME)) {
+    modules_catch_up();
     samples_take(VT_SAMPLE_EXIT, END_SAMPLE_NS);
   }
   trace_end(how, status);

@@ -114,10 +114,20 @@ const char *e2e_top(void)
 
 const char *e2e_library(void)
 {
-  const char *path = keep_format("%s/libvmtrace.so", e2e_top());
+  const char *other = getenv("E2E_LIBRARY");
+  const char *path = other && *other == '/' ? other : keep_format("%s/%s", e2e_top(), other ? other : "libvmtrace.so");
 
   ck_assert_msg(!access(path, R_OK), "%s is not there: run make, and the tests from the top of the checkout", path);
   return path;
+}
+
+const char *e2e_debug_library(void)
+{
+  const char *build = getenv("E2E_BUILD");
+
+  build = build && *build ? build : "build";
+  return *build == '/' ? keep_format("%s/libvmtrace-debug.so", build)
+                       : keep_format("%s/%s/libvmtrace-debug.so", e2e_top(), build);
 }
 
 const char *e2e_analyzer(void)

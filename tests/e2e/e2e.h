@@ -40,7 +40,8 @@ void e2e_note_skip(const char *test, const char *format, ...) __attribute__((for
 
 /* Paths, absolute, valid until the test ends. */
 const char *e2e_top(void);              /* the checkout */
-const char *e2e_library(void);          /* libvmtrace.so */
+const char *e2e_library(void);          /* libvmtrace.so, or what E2E_LIBRARY names */
+const char *e2e_debug_library(void);    /* the one that asserts the library's own rules */
 const char *e2e_analyzer(void);         /* vmtrace, or what E2E_VMTRACE names */
 const char *e2e_prog(const char *name); /* a program of tests/progs, or mem-nopie; "mem" is the one at the top */
 const char *e2e_dir(void);              /* an empty directory of this test's own; anybody may write there */

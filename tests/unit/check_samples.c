@@ -226,7 +226,7 @@ START_TEST(fork_starts_anew)
     lock_table_release();
   if (child == 0) {
     lock_table_renew(true);
-    trace_renew();
+    trace_renew(NULL);
     samples_renew();
     samples_take(VT_SAMPLE_EXIT, SECOND); /* no trace yet: nothing happens */
     ck_assert(trace_begin(temp_path("child"), 0));

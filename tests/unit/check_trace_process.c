@@ -90,7 +90,7 @@ START_TEST(a_child_of_fork_has_its_own_trace)
     struct ops own = {2};
 
     lock_table_renew(true);
-    trace_renew();
+    trace_renew(NULL);
     ck_assert(!trace_active());
     ck_assert_str_eq(trace_path(), "");
     /* The parent's descriptor is closed: nothing else is open here but what Check and capture.h opened. */
@@ -113,7 +113,7 @@ static int surprises;
 static uint32_t on_surprise(uint32_t stack)
 {
   surprises++;
-  trace_renew();
+  trace_renew(NULL);
   trace_begin(paths, 0);
   child_writer = trace_first_writer();
   return stack;
