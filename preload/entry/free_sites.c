@@ -137,16 +137,17 @@ void free_sites_close(struct thread *t)
   t->frees = NULL;
 }
 
-void free_sites_after_fork(struct thread *t)
+void free_sites_renew(struct thread *t, bool in_use)
 {
-  struct free_sites *table = tables;
+  struct free_sites *table = tables, *kept = in_use ? t->frees : NULL;
 
   tables = NULL;
   t->frees = NULL;
   while (table) {
     struct free_sites *next = table->next;
 
-    own_unmap(table, sizeof *table);
+    if (table != kept)
+      own_unmap(table, sizeof *table);
     table = next;
   }
 }

@@ -79,7 +79,7 @@ uint32_t free_sites_find(uint64_t addr, uint32_t thread);
 
 /* The thread t is gone. */
 void free_sites_close(struct thread *t);
-/* In the child: all tables are forgotten, as the call stacks in them are. */
-void free_sites_after_fork(struct thread *t);
+/* In the child: all tables are forgotten, as the call stacks in them are.  in_use: a hook may go on with its own. */
+void free_sites_renew(struct thread *t, bool in_use);
 
 #endif

@@ -29,6 +29,7 @@ static void exec_begin(const char *path)
   ssize_t readable = path ? sys_string_length(path, VT_TAIL_MAX) : 0;
   size_t length = readable > 0 ? (size_t)readable : 0;
   const uint64_t child = (uint64_t)sys_getpid();
+  bool may_wait;
 
   if (!process_is_traced())
     return;
@@ -36,9 +37,12 @@ static void exec_begin(const char *path)
     event_record(VT_R_SPAWN, 1, &child, path, length);
     return;
   }
-  modules_update();
+  may_wait = hook_may_wait(HOOK_FRAME);
+  if (may_wait)
+    modules_catch_up();
   event_record(VT_R_EXEC, 0, NULL, path, length);
-  samples_take(VT_SAMPLE_EXIT, LAST_SAMPLE_NS);
+  if (may_wait)
+    samples_take(VT_SAMPLE_EXIT, LAST_SAMPLE_NS);
   trace_end(VT_ENDED_EXEC, 0);
 }
 

@@ -17,6 +17,7 @@
 #include "base/own.h"
 #include "base/sys.h"
 #include "entry/hook.h"
+#include "entry/loader_list.h"
 #include "entry/process.h"
 #include "unwind/unwind.h"
 
@@ -44,14 +45,15 @@ static size_t known_count, known_room;
 /* ---- reading the loader's list ---- */
 
 struct snapshot {
-  struct module *modules;
   size_t count, room;
   uint64_t adds, subs;
+  uint64_t print; /* loader_list_print at that time; 0: not known */
+  struct module modules[];
 };
 
-/* The latest one, by the loader's own counters of changes: nothing is copied while they stand still.  The child of a
- * fork records from it, and need not look at its modules, which are all page faults there. */
-static struct snapshot latest;
+/* The latest one.  The child of a fork records from it: to look at its modules anew would be many page faults, and to
+ * ask the loader could take for ever. */
+static struct snapshot *latest;
 
 static void find_build_id(struct module *m, const uint8_t *note, size_t size)
 {
@@ -239,53 +241,110 @@ static void compare(struct snapshot *s)
   }
 }
 
-/* Whether nothing has changed since the latest snapshot, which is recorded then if it is not yet in this trace. */
+/* What is not recorded counts as known: not where libc works for itself. */
+static bool may_record(void)
+{
+  return process_is_traced() && !thread_self()->internal;
+}
+
+/* The latest snapshot, if it is not yet in this trace. */
+static void record_latest(void)
+{
+  uint64_t mask = masked_lock_take(&lock_modules);
+
+  if (latest && !known_count)
+    compare(latest);
+  masked_lock_release(&lock_modules, mask);
+}
+
+/* Whether nothing has changed since the latest snapshot, by the loader's own counters: then nothing is copied. */
 static bool is_latest(const struct snapshot *s)
 {
-  uint64_t mask;
+  uint64_t mask = masked_lock_take(&lock_modules);
+  bool same = latest && s->adds == latest->adds && s->subs == latest->subs;
 
-  if (!latest.modules || s->adds != latest.adds || s->subs != latest.subs)
-    return false;
-  if (!known_count) {
-    mask = masked_lock_take(&lock_modules);
-    compare(&latest);
-    masked_lock_release(&lock_modules, mask);
-  }
-  return true;
+  if (same && s->print)
+    latest->print = s->print;
+  masked_lock_release(&lock_modules, mask);
+  return same;
 }
 
 static bool is_later(const struct snapshot *s)
 {
-  return !latest.modules || s->adds + s->subs > latest.adds + latest.subs;
+  return !latest || s->adds + s->subs > latest->adds + latest->subs;
 }
 
-void modules_update(void)
+static size_t snapshot_size(size_t room)
 {
-  struct snapshot s = {0}, old;
-  uint64_t mask;
-  bool whole;
+  return sizeof(struct snapshot) + room * sizeof(struct module);
+}
 
-  if (!process_is_traced())
-    return;
-  dl_iterate_phdr(count_module, &s);
-  if (is_latest(&s))
-    return;
-  s.room = s.count + 8;
-  s.count = 0;
-  s.modules = own_map(s.room * sizeof *s.modules);
-  if (!s.modules)
-    return;
-  whole = dl_iterate_phdr(copy_module, &s) == 0;
-  old = s;
-  mask = masked_lock_take(&lock_modules);
-  /* Another thread may have been here with a later list: by this one, what has come since would be gone. */
-  if (whole && is_later(&s)) {
+/* The list as it is now; NULL: it has grown meanwhile, or there is no memory. */
+static struct snapshot *snapshot_take(size_t room, uint64_t print)
+{
+  struct snapshot *s = own_map(snapshot_size(room));
+
+  if (!s)
+    return NULL;
+  s->room = room;
+  if (dl_iterate_phdr(copy_module, s) == 0) {
+    s->print = print == loader_list_print() ? print : 0;
+    return s;
+  }
+  own_unmap(s, snapshot_size(room));
+  return NULL;
+}
+
+/* Another thread may have been here with a later list: by this one, what has come since would be gone. */
+static void snapshot_offer(struct snapshot *s)
+{
+  uint64_t mask = masked_lock_take(&lock_modules);
+  struct snapshot *old = s;
+
+  if (is_later(s)) {
     old = latest;
     latest = s;
-    compare(&latest);
+    compare(s);
   }
   masked_lock_release(&lock_modules, mask);
-  own_unmap(old.modules, old.room * sizeof *old.modules);
+  if (old)
+    own_unmap(old, snapshot_size(old->room));
+}
+
+/* Signals are blocked: a handler may fork, and the child of a fork find that it is not the owner of the loader's lock
+ * any more. */
+void modules_update(void)
+{
+  struct snapshot now = {.print = loader_list_print()}, *s;
+  uint64_t mask;
+
+  if (!may_record())
+    return;
+  mask = sys_block_signals();
+  dl_iterate_phdr(count_module, &now);
+  s = is_latest(&now) ? NULL : snapshot_take(now.count + 8, now.print);
+  if (s)
+    snapshot_offer(s);
+  else
+    record_latest();
+  sys_restore_signals(mask);
+}
+
+void modules_catch_up(void)
+{
+  uint64_t print, mask;
+  bool changed;
+
+  if (!may_record())
+    return;
+  print = loader_list_print();
+  mask = masked_lock_take(&lock_modules);
+  changed = print && (!latest || latest->print != print);
+  masked_lock_release(&lock_modules, mask);
+  if (changed)
+    modules_update();
+  else
+    record_latest();
 }
 
 void modules_renew(void)

@@ -37,15 +37,23 @@ extern void _IO_list_unlock(void) __attribute__((weak));
 extern void _IO_list_resetlock(void) __attribute__((weak));
 extern char __libc_single_threaded __attribute__((weak));
 
+/* Of a thread that forks in the middle of a hook. */
+static __thread struct trace_left fork_left __attribute__((tls_model("initial-exec")));
+
 /* Of a handler that forks in the middle of a hook, that hook may hold any of the guarded locks, and others wait for it
  * while they hold more: none is taken.  What a thread had half-done that is not there in the child is given up then. */
 static void fork_begins(struct thread *t, uint64_t mask)
 {
+  bool nested = !hook_may_wait(HOOK_FRAME) && guard_of(t) != GUARD_INTERNAL;
+
   t->fork_mask = mask;
   t->fork |= FORK_BEGUN;
   unwind_announce_fork();
-  if (guard_of(t) >= GUARD_FRAMES || lock_table_holds_any())
+  if (nested) {
+    trace_leave(&fork_left, t->writer);
     return;
+  }
+  modules_catch_up(); /* the child cannot */
   if (guard_of(t) == GUARD_PENDING)
     hook_attend(t);
   t->guard = (void *)GUARD_FORK;
@@ -61,17 +69,18 @@ void process_before_fork(void)
 }
 
 /* The child is one thread in a copy of the parent: nothing of the parent's tracing state is repaired, all is new.
- * taken: all locks were held across the fork. */
-static void renew_child(struct thread *t, bool taken)
+ * taken: all locks were held across the fork.  left: else, of the hook that was interrupted. */
+static void renew_child(struct thread *t, bool taken, const struct trace_left *left)
 {
   lock_table_renew(taken);
-  trace_renew();
+  trace_renew(left);
   unwind_after_fork(true);
-  unwind_thread_after_fork(t->unwind);
+  if (!left) /* else its walk may go on; the next one forgets by itself */
+    unwind_thread_after_fork(t->unwind);
   modules_renew();
   threads_renew(t);
   break_renew(t);
-  free_sites_after_fork(t);
+  free_sites_renew(t, left != NULL);
   samples_renew();
   t->writer = &trace_none;
   t->number = VT_NO_THREAD;
@@ -93,7 +102,7 @@ static void renew_child(struct thread *t, bool taken)
 /* What a new trace says of the process at its start. */
 static void record_origins(void)
 {
-  modules_update();
+  modules_catch_up();
   malloc_binding_record();
 }
 
@@ -103,7 +112,7 @@ static void fork_ends(struct thread *t, bool child)
 
   t->fork &= ~(FORK_BEGUN | FORK_LOCKS);
   if (child) {
-    renew_child(t, taken);
+    renew_child(t, taken, taken ? NULL : &fork_left);
   } else {
     if (taken)
       lock_table_release();
@@ -147,7 +156,7 @@ uint32_t process_surprise_fork(uint32_t stack)
   int error = errno;
 
   t->fork &= ~(FORK_BEGUN | FORK_LOCKS);
-  renew_child(t, false);
+  renew_child(t, false, NULL);
   sys_restore_signals(mask);
   /* In the middle of a hook they would lose their names; then the end of the process records them. */
   if (guard == GUARD_FREE)

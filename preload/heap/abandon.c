@@ -55,14 +55,14 @@ static void close_heap(struct region *region)
 
 bool abandon_close(struct region *region)
 {
+  uint64_t mask = region_enter(region);
   bool dead;
 
-  guarded_lock_take(&region->lock);
   decay_now(region);
   if (region->state == REGION_PARKED)
     close_heap(region);
   dead = region->state == REGION_RESET || abandon_is_dead(region);
-  guarded_lock_release(&region->lock);
+  region_leave(region, mask);
   return dead;
 }
 

@@ -148,6 +148,7 @@ static enum heap_verdict find_withdrawn(uintptr_t addr, struct segment *segment,
 static enum heap_verdict find_paged(uintptr_t addr, struct segment *segment, struct block *block)
 {
   enum heap_verdict verdict;
+  uint64_t mask;
 
   if (unlikely(segment_is_withdrawn(segment)))
     return find_withdrawn(addr, segment, block);
@@ -158,9 +159,9 @@ static enum heap_verdict find_paged(uintptr_t addr, struct segment *segment, str
   /* In a handler in the middle of a call on that heap there is only a guess. */
   if (guarded_lock_is_mine(&segment->region->lock))
     return explain_paged(addr, segment);
-  guarded_lock_take(&segment->region->lock);
+  mask = region_enter(segment->region);
   verdict = explain_paged(addr, segment);
-  guarded_lock_release(&segment->region->lock);
+  region_leave(segment->region, mask);
   return verdict;
 }
 

@@ -100,9 +100,10 @@ void decay_now(struct region *region)
 
 static void decay_locked(struct region *region)
 {
-  guarded_lock_take(&region->lock);
+  uint64_t mask = region_enter(region);
+
   decay_now(region);
-  guarded_lock_release(&region->lock);
+  region_leave(region, mask);
 }
 
 void decay_to_limit(void)
@@ -124,9 +125,9 @@ void decay_to_limit(void)
 
 void decay_trim(struct region *region, uint64_t before_ns)
 {
+  uint64_t all = region_enter(region);
   bool due;
 
-  guarded_lock_take(&region->lock);
   due = region->state == REGION_PARKED && region->parked_ns <= before_ns;
   if (due) {
     uint64_t mask = ended_list_take();
@@ -137,5 +138,5 @@ void decay_trim(struct region *region, uint64_t before_ns)
   }
   if (due)
     decay_now(region);
-  guarded_lock_release(&region->lock);
+  region_leave(region, all);
 }

@@ -38,15 +38,15 @@ static uint32_t run_short;
 /* What the threads in between are using.  Takes each region's lock in turn. */
 static uint64_t bytes_used(void)
 {
-  uint64_t pages = 0;
+  uint64_t pages = 0, mask;
 
   for (struct region *region = region_first(); region; region = region->next) {
     if (region_state(region) != REGION_USED)
       continue;
-    guarded_lock_take(&region->lock);
+    mask = region_enter(region);
     if (region->state == REGION_USED)
       pages += arena_of(region_heap(region))->used_pages;
-    guarded_lock_release(&region->lock);
+    region_leave(region, mask);
   }
   return pages * HEAP_PAGE;
 }
@@ -86,11 +86,13 @@ void ended_run_short(void)
 static void park(struct region *region)
 {
   struct arena *arena = arena_of(region_heap(region));
-  uint64_t bytes = 0, mask;
+  uint64_t bytes = 0, all, mask;
 
+  if (region_state(region) == REGION_LOST)
+    return;
   retire_flush(arena);
   magazine_flush_all(arena);
-  guarded_lock_take(&region->lock);
+  all = region_enter(region);
   if (region->state != REGION_RESET) {
     slab_release(arena);
     meta_drop_spares(&arena->spares);
@@ -103,7 +105,7 @@ static void park(struct region *region)
     region->parked_ns = sys_now();
     bytes = decay_kept(region);
   }
-  guarded_lock_release(&region->lock);
+  region_leave(region, all);
   mask = ended_list_take();
   if (bytes)
     warm_add(region, bytes);
@@ -127,11 +129,11 @@ void heap_thread_end(struct heap *heap)
 static void leave(struct region *region, bool joinable)
 {
   bool dead = false;
-  uint64_t mask;
+  uint64_t all, mask;
 
   if (!joinable && !recycle_is_on())
     dead = abandon_close(region);
-  guarded_lock_take(&region->lock);
+  all = region_enter(region);
   mask = ended_list_take();
   region->ended.busy = false;
   if (dead || abandon_is_dead(region))
@@ -139,7 +141,7 @@ static void leave(struct region *region, bool joinable)
   else
     left_add(region);
   ended_list_release(mask);
-  guarded_lock_release(&region->lock);
+  region_leave(region, all);
 }
 
 void heap_thread_gone(struct heap *heap, bool joinable)

@@ -138,9 +138,9 @@ void huge_free(struct arena *arena, struct segment *segment)
 void huge_retire(struct segment *segment)
 {
   struct region *region = segment->region;
+  uint64_t mask = region_enter(region);
   struct arena *arena;
 
-  guarded_lock_take(&region->lock);
   arena = arena_of(region_heap(region));
   arena->huge_bytes -= segment->huge_span;
   arena->huge_blocks--;
@@ -150,7 +150,7 @@ void huge_retire(struct segment *segment)
     space_give(segment->addr, segment->huge_span, SPACE_SMALL, segment->moved);
   if (!arena->huge_blocks)
     abandon_emptied(region);
-  guarded_lock_release(&region->lock);
+  region_leave(region, mask);
 }
 
 /* Lets go of the end of a block's range. */
@@ -269,8 +269,8 @@ void huge_unclaim(struct segment *segment)
 void huge_moved(struct arena *arena, bool own, struct segment *segment)
 {
   struct region *region = segment->region;
+  uint64_t mask = region_enter(region);
 
-  guarded_lock_take(&region->lock);
   if (!own)
     arena = arena_of(region_heap(region));
   arena->huge_bytes -= segment->huge_span;
@@ -281,5 +281,5 @@ void huge_moved(struct arena *arena, bool own, struct segment *segment)
     extent_add(&arena->free_ranges, segment->addr, segment->huge_span, 0);
   else if (!arena->huge_blocks)
     abandon_emptied(region);
-  guarded_lock_release(&region->lock);
+  region_leave(region, mask);
 }

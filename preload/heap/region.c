@@ -202,7 +202,10 @@ static struct region *region_again(enum vt_nondet reason, uint64_t size)
   mask = sys_block_signals();
   done = region_refill(region, region->start, region->end - region->start);
   sys_restore_signals(mask);
-  return done ? region : NULL;
+  if (done)
+    return region;
+  start = region_overflow(reason, size, &got);
+  return start ? region_make(start, got, false) : NULL;
 }
 
 /* lock_table.h: the lock of each region; LOST where nobody knows what its holder has left half-done. */
@@ -268,25 +271,29 @@ static uint64_t carve_size(const struct region *region)
   return region->children_start - size >= region->own_end ? size : 0;
 }
 
-/* Takes up a parked heap where its thread left it.  False: out of memory. */
-static bool resume(struct region *region)
-{
-  bool done = true;
+enum resumed { RESUMED, RESUME_LATER, RESUME_NEVER };
 
-  guarded_lock_take(&region->lock);
+/* Takes up a parked heap where its thread left it.  RESUME_LATER: out of memory.  RESUME_NEVER: it is lost. */
+static enum resumed resume(struct region *region)
+{
+  uint64_t mask = region_enter(region);
+  bool lost = region->state == REGION_LOST, done = !lost;
+
   if (region->state == REGION_RESET)
     done = region_open(region);
   if (done) {
     region_set_state(region, REGION_USED);
     abandon_reopen(region);
   }
-  guarded_lock_release(&region->lock);
-  return done;
+  region_leave(region, mask);
+  if (lost)
+    return RESUME_NEVER;
+  return done ? RESUMED : RESUME_LATER;
 }
 
 bool region_revive(struct heap *heap)
 {
-  return heap != &heap_none && resume(region_of(heap));
+  return heap != &heap_none && resume(region_of(heap)) == RESUMED;
 }
 
 /* A region for a child whose creator's region has no room for it.  NULL: out of memory or of addresses. */
@@ -319,31 +326,49 @@ static struct region *carve(struct region *region)
   return child;
 }
 
+/* The heap of a joined child; NULL: there is none.  *full: there is one, but no memory for it. */
+static struct region *idle_child(struct region *region, bool *full)
+{
+  struct region *child;
+  enum resumed resumed;
+
+  while ((child = region->idle)) {
+    resumed = resume(child);
+    *full = resumed == RESUME_LATER;
+    if (*full)
+      return NULL;
+    region->idle = child->idle_next;
+    if (resumed == RESUMED) {
+      ended_given(child);
+      return child;
+    }
+  }
+  return NULL;
+}
+
+static struct region *heir(bool *full)
+{
+  struct region *child = ended_heir();
+  enum resumed resumed = child ? resume(child) : RESUME_NEVER;
+
+  *full = resumed == RESUME_LATER;
+  if (*full)
+    ended_refused(child);
+  return resumed == RESUMED ? child : NULL;
+}
+
 struct heap *heap_child(struct heap *parent)
 {
   struct region *region, *child;
+  bool full = false;
 
   if (parent == &heap_none)
     return NULL;
   region = region_of(parent);
-  while (region->idle && region_state(region->idle) == REGION_LOST)
-    region->idle = region->idle->idle_next;
-  child = region->idle;
-  if (child) {
-    if (!resume(child))
-      return NULL;
-    region->idle = child->idle_next;
-    ended_given(child);
-    return region_heap(child);
-  }
-  child = ended_heir();
-  if (child && region_state(child) == REGION_LOST)
-    child = NULL;
-  if (child && !resume(child)) {
-    ended_refused(child);
-    return NULL;
-  }
-  if (!child)
+  child = idle_child(region, &full);
+  if (!child && !full)
+    child = heir(&full);
+  if (!child && !full)
     child = carve(region);
   return child ? region_heap(child) : NULL;
 }

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/lock_table.h"
+#include "base/sys.h"
 #include "heap/heap.h"
 #include "heap/meta.h"
 
@@ -80,6 +81,24 @@ static inline bool region_is_left(const struct region *region)
 static inline bool region_is_whole(const struct region *region)
 {
   return region->state == REGION_USED || region->state == REGION_PARKED;
+}
+
+/*
+ * The lock of a region that may be another thread's heap, or nobody's.  With signals blocked: a handler that left by
+ * longjmp would leave somebody else's region half-done, who cannot know.
+ */
+static inline uint64_t region_enter(struct region *region)
+{
+  uint64_t mask = sys_block_signals();
+
+  guarded_lock_take(&region->lock);
+  return mask;
+}
+
+static inline void region_leave(struct region *region, uint64_t mask)
+{
+  guarded_lock_release(&region->lock);
+  sys_restore_signals(mask);
 }
 
 /* The region that belongs to a heap (never heap_none), and back. */

@@ -64,29 +64,31 @@ void retire_take_back(struct segment *segment, uint64_t bytes)
 /* Blocks of a segment whose owner will not come back to them went: looks whether pages can. */
 static void sweep_left_behind(struct region *region)
 {
-  uint64_t mask = sys_block_signals();
+  uint64_t mask = region_enter(region);
 
-  guarded_lock_take(&region->lock);
   if (region->state == REGION_PARKED)
     decay_sweep(region, false);
-  guarded_lock_release(&region->lock);
-  sys_restore_signals(mask);
+  region_leave(region, mask);
 }
 
 /* waits: a caller that may hold a region's lock does not, and the segment's memory stays. */
 static void bury(struct segment *segment, bool waits)
 {
   struct region *region = segment->region;
+  uint64_t mask = sys_block_signals();
+  bool entered = waits || guarded_lock_try(&region->lock);
 
   if (waits)
     guarded_lock_take(&region->lock);
-  else if (!guarded_lock_try(&region->lock))
+  if (!entered) {
+    sys_restore_signals(mask);
     return;
+  }
   if (region_is_whole(region)) {
     segment_bury(arena_of(region_heap(region)), segment);
     abandon_emptied(region);
   }
-  guarded_lock_release(&region->lock);
+  region_leave(region, mask);
 }
 
 static bool sweep_is_due(void)

@@ -73,10 +73,11 @@ void heap_get_stats(struct heap_stats *stats)
 {
   memset(stats, 0, sizeof *stats);
   for (struct region *region = region_first(); region; region = region->next) {
-    guarded_lock_take(&region->lock);
+    uint64_t mask = region_enter(region);
+
     if (region_is_whole(region))
       add_arena(stats, arena_of(region_heap(region)));
-    guarded_lock_release(&region->lock);
+    region_leave(region, mask);
   }
   stats->free_bytes = stats->mapped_bytes > stats->live_bytes ? stats->mapped_bytes - stats->live_bytes : 0;
 }

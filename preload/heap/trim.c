@@ -20,25 +20,26 @@ static size_t trim_segments(struct region *region, uint64_t before_ns)
   size_t bytes = 0;
 
   for (uint32_t i = 0; more; i += TRIM_SEGMENTS) {
-    guarded_lock_take(&region->lock);
+    uint64_t mask = region_enter(region);
+
     more = region_is_whole(region) && arena->free_dirty && i < arena->segment_count;
     for (uint32_t j = i; more && j < i + TRIM_SEGMENTS && j < arena->segment_count; j++) {
       if (arena->segments[j])
         bytes += segment_purge(arena, arena->segments[j], before_ns);
     }
-    guarded_lock_release(&region->lock);
+    region_leave(region, mask);
   }
   return bytes;
 }
 
 static size_t trim_cache(struct region *region, uint64_t before_ns)
 {
+  uint64_t mask = region_enter(region);
   size_t bytes = 0;
 
-  guarded_lock_take(&region->lock);
   if (region_is_whole(region))
     bytes = cache_trim(arena_of(region_heap(region)), before_ns);
-  guarded_lock_release(&region->lock);
+  region_leave(region, mask);
   return bytes;
 }
 

@@ -255,8 +255,11 @@ void trace_note_alive(uint64_t now_ns)
 
 void trace_note_mark(void)
 {
+  uint64_t mask = sys_block_signals(); /* as in set_end */
+
   if (trace_state->header)
     __atomic_fetch_add(&trace_state->header->marks, 1, __ATOMIC_RELAXED);
+  sys_restore_signals(mask);
 }
 
 /* ---- the end ---- */
@@ -264,14 +267,17 @@ void trace_note_mark(void)
 static void set_end(enum vt_ended how, int status, uint64_t when)
 {
   struct vt_file_header *header = trace_state->header;
+  uint64_t mask;
 
   if (!header)
     return;
+  mask = sys_block_signals(); /* the header is not there in a child that a handler might fork and return in */
   writer_report_all();
   __atomic_store_n(&header->end_status, status, __ATOMIC_RELAXED);
   __atomic_store_n(&header->end_ns, when, __ATOMIC_RELAXED);
   __atomic_store_n(&header->ended, (uint32_t)how, __ATOMIC_RELAXED);
   sync_copies();
+  sys_restore_signals(mask);
 }
 
 void trace_end(enum vt_ended how, int status)
@@ -304,7 +310,33 @@ void trace_move_fd(void)
 
 /* ---- fork ---- */
 
-void trace_renew(void)
+void trace_leave(struct trace_left *left, struct trace_writer *w)
+{
+  left->writer = w == &trace_none ? NULL : w;
+  if (left->writer)
+    left->copy = *w;
+  left->header = trace_state->header;
+}
+
+/* Private memory in place of what was not inherited. */
+static void map_nothing(void *p, size_t size)
+{
+  sys_mmap(p, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+}
+
+static void make_good(const struct trace_left *left)
+{
+  uint64_t start = (uintptr_t)left->header, chunk = (uintptr_t)left->copy.chunk;
+
+  if (left->header)
+    map_nothing(left->header, VT_HEADER_SIZE + FIRST_STAGES);
+  if (left->writer && chunk && chunk - start >= VT_HEADER_SIZE + FIRST_STAGES)
+    map_nothing(left->copy.chunk, left->copy.chunk_size);
+  writer_abandon(left->writer, &left->copy);
+  trace_state->surprised = 1; /* it is known */
+}
+
+void trace_renew(const struct trace_left *left)
 {
   struct trace_state *state = trace_state;
   bool told = state->wiped; /* in a child: that the page is wiped, and it is not (qemu's madvise says yes to all) */
@@ -314,11 +346,15 @@ void trace_renew(void)
     return;
   /* Marks that other threads of the parent were setting. */
   __atomic_fetch_and(&trace_tick, ~(TRACE_TICK - 1), __ATOMIC_RELAXED);
+  if (left)
+    writer_keep_all();
   /* Where the kernel did not wipe and unmap, it is done by hand. */
   writer_forget_all(!told);
   own_unmap(state->header, VT_HEADER_SIZE + (state->shared ? FIRST_STAGES : 0));
   memset(state, 0, sizeof *state);
   state->wiped = !told && sys_madvise(state, stage_blocks(sizeof *state), MADV_WIPEONFORK) == 0;
+  if (left)
+    make_good(left);
   output_forget();
   memcpy(parent_id, own_id, sizeof parent_id);
 }

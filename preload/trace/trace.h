@@ -152,8 +152,20 @@ bool trace_owns_fd(int fd);
 int trace_fd(void); /* the number it had when it was last used; -1: none */
 void trace_move_fd(void);
 
-/* In the child of a fork: forgets the parent's file without touching it. */
-void trace_renew(void);
+/*
+ * In the child of a fork: forgets the parent's file without touching it.
+ *
+ * A handler that forks in the middle of a hook may return to it in the child, where that hook's stream is no more: what
+ * trace_leave noted before the fork is then made good.  The hook goes on to write into memory that nobody
+ * reads.  left is NULL where no hook was interrupted.
+ */
+struct trace_left {
+  struct trace_writer *writer; /* NULL: no stream */
+  struct trace_writer copy;
+  void *header;
+};
+void trace_leave(struct trace_left *left, struct trace_writer *w);
+void trace_renew(const struct trace_left *left);
 /*
  * The child of a fork that no hook saw (raw clone) was noticed; called once in it before anything is written.  stack is
  * that of the event at hand, in the parent's numbers, or none; the result is the same stack in the child's.

@@ -68,6 +68,10 @@ bool writer_room(struct trace_writer *w, size_t need, enum vt_record_type type);
 void writer_report_all(void);
 /* Without shared mappings: what was written so far goes to the output. */
 void writer_sync_all(void);
+/* In a child where a hook may go on that has one of the parent's writers in hand: none of them serves again, before
+ * writer_forget_all; and that one is as it was, but leads nowhere. */
+void writer_keep_all(void);
+void writer_abandon(struct trace_writer *w, const struct trace_writer *copy);
 /* In a child: no writer was ever used, nothing of the parent's is mapped.  wiped: the kernel wiped what it said it
  * would. */
 void writer_forget_all(bool wiped);

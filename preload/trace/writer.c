@@ -15,6 +15,7 @@
 
 #define SLAB_WRITERS 32u
 #define WRITER_MAGIC 0x57524954u
+#define WRITER_ABANDONED 0x474f4e45u
 #define LOST_BATCH 256 /* lost events that a writer keeps to itself */
 
 /* Writers are made in slabs that are never given back.  This list is not wiped in children, the writers are.  Read
@@ -23,6 +24,7 @@ struct slab {
   struct slab *next;
   struct trace_writer *writers;
   bool wiped;    /* the kernel zeroes the writers in a child */
+  bool kept;     /* of an ancestor, whose writers are left alone */
   uint32_t used; /* atomic: no writer from this one on was ever taken; their pages are not touched */
 };
 static struct slab *slabs;
@@ -107,6 +109,14 @@ static void writer_finish(struct trace_writer *w)
   w->limit = w->cur;
 }
 
+/* A hook that was interrupted by the fork of this child goes on with its parent's writer: over and over in the same
+ * memory. */
+static bool abandoned_room(struct trace_writer *w, size_t need)
+{
+  w->cur = w->chunk + sizeof(struct vt_chunk_header);
+  return (size_t)(w->limit - w->cur) >= need;
+}
+
 bool writer_room(struct trace_writer *w, size_t need, enum vt_record_type type)
 {
   int error;
@@ -114,6 +124,8 @@ bool writer_room(struct trace_writer *w, size_t need, enum vt_record_type type)
   /* A sealed writer may be past its limit. */
   if (likely(w->limit - w->cur >= (ptrdiff_t)need))
     return true;
+  if (w->magic == WRITER_ABANDONED)
+    return abandoned_room(w, need);
   if (!__atomic_load_n(&trace_state->stopped, __ATOMIC_RELAXED)) {
     error = stage_next(w, need);
     if (!error)
@@ -308,10 +320,27 @@ void writer_sync_all(void)
 
       if (!w->chunk || !masked_lock_try(&w->copying, &mask))
         continue;
-      if (has_chunk(w))
+      if (has_chunk(w) && w->magic == WRITER_MAGIC)
         stage_write(w, true);
       masked_lock_release(&w->copying, mask);
     }
+}
+
+void writer_keep_all(void)
+{
+  for (struct slab *slab = slabs_first(); slab; slab = slab->next) {
+    slab->kept = true;
+    __atomic_store_n(&slab->used, SLAB_WRITERS, __ATOMIC_RELAXED);
+  }
+}
+
+void writer_abandon(struct trace_writer *w, const struct trace_writer *copy)
+{
+  if (!w)
+    return;
+  *w = *copy;
+  w->magic = WRITER_ABANDONED;
+  w->told = w->lost; /* counted by the parent */
 }
 
 /* What the kernel wiped is left alone: each page that is only looked at would be a page fault in every child. */
@@ -320,6 +349,8 @@ void writer_forget_all(bool wiped)
   for (struct slab *slab = slabs_first(); slab; slab = slab->next) {
     unsigned used = used_of(slab);
 
+    if (slab->kept)
+      continue;
     __atomic_store_n(&slab->used, 0, __ATOMIC_RELAXED);
     if (slab->wiped && wiped)
       continue;
