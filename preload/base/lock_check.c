@@ -19,7 +19,10 @@ void lock_check_guard_by(bool (*is_guarded)(void))
 
 static _Noreturn void broken(const struct lock_state *lock, const char *what, uint32_t rank)
 {
+  uint64_t abort_only = UINT64_C(1) << (SIGABRT - 1);
+
   log_error("lock %s: %s%s", lock_rank_name(lock->rank), what, rank ? lock_rank_name(rank) : "");
+  sys_call(SYS_rt_sigprocmask, SIG_UNBLOCK, (long)&abort_only, 0, sizeof abort_only, 0, 0);
   for (;;) {
     sys_call(SYS_tgkill, sys_getpid(), sys_gettid(), SIGABRT, 0, 0, 0);
     sys_call(SYS_exit_group, 134, 0, 0, 0, 0, 0);

@@ -85,6 +85,19 @@ conditionals() {
     inside && /^ *# *if/ { print FILENAME ":" FNR ": #if inside a function" }' "${sources[@]}"
 }
 
+# Every lock is one of the two kinds and in preload/base/lock_table.h.  Two are parts of objects that are many.  What
+# waits in the kernel or yields is no lock: the sampler's helper and those who wait for it, and bounded waits.
+locks() {
+  git ls-files 'preload/*.[ch]' | xargs grep -nE \
+    'pthread_(mutex|rwlock|spin|cond|barrier|once)|\bsem_(wait|post)|\bmtx_|call_once|atomic_flag|__atomic_test_and_set' |
+    grep -v 'preload/base/lock' | sed 's/$/ : a lock of another kind/'
+  git ls-files 'preload/*.[ch]' | grep -v '^preload/base/lock' | xargs grep -nE 'struct (guarded|masked)_lock [a-z_]+( =|;)' |
+    grep -vE '^preload/(heap/region|trace/trace)\.h:' | sed 's/$/ : declared outside of lock_table.h/'
+  git ls-files 'preload/*.[ch]' | xargs grep -lE 'futex|sched_yield|pause\(\)' |
+    grep -vE '^preload/(base/(lock|sys|sys_clock)\.[ch]|frames/.*|trace/trace_output\.c|unwind/libunwind_gate\.c)$' |
+    sed 's/$/: waits by a word of its own/'
+}
+
 unfinished() {
   grep -nE '\b(TODO|FIXME|XXX)\b' "${sources[@]}"
 }
@@ -116,6 +129,7 @@ rule "file names are unique" unique_names
 rule "every file opens with its job" openings
 rule "no #if inside a function" conditionals
 rule "the analyzer allocates through reader/xalloc.h" allocation
+rule "locks are those of the table" locks
 rule "nothing is left to do" unfinished
 rule "shell scripts (where shellcheck is installed)" shell
 echo "$passed passed, $failed failed"

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -278,10 +279,87 @@ START_TEST(own_addresses_serve_again)
 }
 END_TEST
 
+/* These end by SIGABRT: unit tests are linked with a library that asserts the rules of its locks. */
+START_TEST(a_wrong_order_of_locks_is_noticed)
+{
+  masked_lock_take(&lock_own);
+  masked_lock_take(&lock_streams);
+}
+END_TEST
+
+static bool is_never_guarded(void)
+{
+  return false;
+}
+
+START_TEST(a_guarded_lock_outside_of_a_guard_is_noticed)
+{
+  lock_check_guard_by(is_never_guarded);
+  guarded_lock_take(&lock_stacks);
+}
+END_TEST
+
+START_TEST(a_masked_lock_blocks_signals_as_long_as_it_is_held)
+{
+  uint64_t outer = masked_lock_take(&lock_streams), inner = masked_lock_take(&lock_own);
+  sigset_t set;
+
+  ck_assert(lock_table_holds_any());
+  masked_lock_release(&lock_own, inner);
+  sigprocmask(SIG_BLOCK, NULL, &set);
+  ck_assert_int_eq(sigismember(&set, SIGTERM), 1);
+  masked_lock_release(&lock_streams, outer);
+  sigprocmask(SIG_BLOCK, NULL, &set);
+  ck_assert_int_eq(sigismember(&set, SIGTERM), 0);
+  ck_assert(!lock_table_holds_any());
+}
+END_TEST
+
+static void *hold_for_ever(void *ready)
+{
+  masked_lock_take(&lock_own);
+  __atomic_store_n((int *)ready, 1, __ATOMIC_RELEASE);
+  while (ready)
+    pause();
+  return NULL;
+}
+
+static int orphans;
+
+static void note_orphan(struct lock_state *lock)
+{
+  ck_assert_ptr_eq(lock, &lock_own.state);
+  orphans++;
+}
+
+/* A fork gets past a holder that does not let go, and its child past one that is not there. */
+START_TEST(a_lock_whose_holder_is_gone_is_orphaned_in_the_child)
+{
+  pthread_t thread;
+  int ready = 0;
+
+  lock_table_on_orphan(LOCK_OWN, note_orphan);
+  ck_assert_int_eq(pthread_create(&thread, NULL, hold_for_ever, &ready), 0);
+  while (!__atomic_load_n(&ready, __ATOMIC_ACQUIRE))
+    usleep(100);
+  lock_table_take();
+  ck_assert_uint_ne(lock_own.state.word, 0);
+  lock_table_renew(true);
+  ck_assert_int_eq(orphans, 1);
+  ck_assert_uint_eq(lock_own.state.word, 0);
+  ck_assert(!lock_table_holds_any());
+}
+END_TEST
+
 int main(void)
 {
   Suite *suite = suite_create("base");
   TCase *tc = unit_case(suite, "base", 60);
+
+  tcase_add_test_raise_signal(tc, a_wrong_order_of_locks_is_noticed, SIGABRT);
+  tcase_add_test_raise_signal(tc, a_guarded_lock_outside_of_a_guard_is_noticed, SIGABRT);
+  tcase_add_test(tc, a_masked_lock_blocks_signals_as_long_as_it_is_held);
+  tcase_add_test(tc, a_lock_whose_holder_is_gone_is_orphaned_in_the_child);
 
   tcase_add_test(tc, formats_like_printf);
   tcase_add_test(tc, formats_pointers_and_cuts);
