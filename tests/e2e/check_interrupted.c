@@ -25,10 +25,12 @@ static const char *const calls[] = {
 
 static const struct mode {
   const char *name, *variable;
+  bool loads; /* modules, too */
 } modes[] = {
-    {"with stacks", "VMTRACE_LOG=warn"},
-    {"without stacks", "VMTRACE_STACK=0"},
-    {"without a trace", "VMTRACE_OUT=off"},
+    {"with stacks", "VMTRACE_LOG=warn", false},
+    {"without stacks", "VMTRACE_STACK=0", true},
+    {"without a trace", "VMTRACE_OUT=off", true},
+    {"over libc's heap", "VMTRACE_HEAP=next", false},
 };
 #define MODES (int)(sizeof modes / sizeof *modes)
 
@@ -95,10 +97,11 @@ static void run_timers(const char *library, const struct mode *mode)
   char loaded[4200], seed[16], time_text[16], out[4200];
   struct e2e_result result;
 
+  module("INTERRUPTED_MODULE", loaded);
   snprintf(time_text, sizeof time_text, "%u", seconds() ? seconds() : 2);
   snprintf(out, sizeof out, "VMTRACE_OUT=%s/%%p.vmt", e2e_dir());
   e2e_run(&(struct e2e_spec){.argv = E2E_ARGV(e2e_prog("interrupted"), time_text, seed_text(seed)),
-                             .env = E2E_ARGV(out, mode->variable, module("INTERRUPTED_MODULE", loaded)),
+                             .env = E2E_ARGV(out, mode->variable, mode->loads ? loaded : "INTERRUPTED_MODULE"),
                              .preload = library},
           &result);
   ck_assert_msg(WIFEXITED(result.status) && WEXITSTATUS(result.status) == 0, "%s, seed %s, status %x: %s%s", mode->name,

@@ -5,6 +5,8 @@
  * is told to end at once, executes a program.  Handlers that a program itself must not have in the middle of libc's own
  * work (a fork in a fork, a longjmp out of dlopen) stay away from it.
  *
+ * Where the heap is libc's own (VMTRACE_HEAP=next) they stay away from that, too.
+ *
  * Exits 0; 3 when a thread makes no progress for 30 seconds, 4 when a child does not end in that time, 5 when one ends
  * otherwise than it was to, 6 when a block has two owners.
  */
@@ -51,6 +53,7 @@ static struct worker workers[THREADS_MOST];
 static __thread struct worker *self;
 static volatile sig_atomic_t over;
 static const char *module;
+static bool is_next; /* the heap is libc's, which no handler may enter in the middle of it */
 
 static _Noreturn void fail(int code, const char *text)
 {
@@ -150,7 +153,10 @@ static void fork_in_handler(struct worker *w)
   case 0:
     _exit(11);
   case 1:
-    exit(11);
+    /* While another thread unloads a module, whose lock is then nobody's in the child: libc's exit waits for it. */
+    if (!module)
+      exit(11);
+    _exit(11);
   case 2:
     use_heap(w);
     _exit(11);
@@ -196,8 +202,10 @@ static void handler(int signo)
     return;
   w->depth++;
   choice = (unsigned)(random_of(w) % 100);
-  if (choice < 30)
+  if (choice < 30 && !is_next)
     use_heap(w);
+  else if (choice < 30 && w->work != IN_LIBC)
+    use_libc(w, use_heap);
   else if (choice < 35 && w->work != IN_LIBC && w->depth == 1)
     use_libc(w, choice < 33 ? fork_in_handler : make_thread_in_handler);
   else if (choice < 42 && w->work == IN_CALL && w->depth == 1) {
@@ -228,7 +236,7 @@ static void change_block(struct worker *w)
 
   check_block(w, i);
   w->blocks[i] = NULL;
-  w->work = IN_CALL;
+  w->work = is_next ? IN_LIBC : IN_CALL;
   switch (random_of(w) % 5) {
   case 0:
     free(p);
@@ -274,6 +282,7 @@ static void call_others(struct worker *w)
   w->work = IN_CALL;
   prctl(PR_SET_NAME, "interrupted");
   vmtrace_mark("again");
+  w->work = is_next ? IN_LIBC : IN_CALL;
   if (random_of(w) % 8 == 0)
     malloc_trim(0);
   if (random_of(w) % 8 == 0 && !mallinfo2().arena)
@@ -289,7 +298,7 @@ static void call_libc(struct worker *w)
   w->work = IN_LIBC;
   switch (random_of(w) % 4) {
   case 0:
-    handle = dlopen(module, RTLD_NOW);
+    handle = module ? dlopen(module, RTLD_NOW) : NULL;
     if (handle)
       dlclose(handle);
     break;
@@ -389,6 +398,7 @@ int main(int argc, char **argv)
   struct sigaction action = {.sa_handler = handler};
 
   module = getenv("INTERRUPTED_MODULE");
+  is_next = getenv("VMTRACE_HEAP") && strcmp(getenv("VMTRACE_HEAP"), "next") == 0;
   sigaction(SIGUSR2, &action, NULL);
   sigaddset(&action.sa_mask, SIGALRM);
   sigaction(SIGUSR1, &action, NULL);
