@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "cmd/command.h"
+#include "cmd/machine_clock.h"
 #include "cmd/run_launch.h"
 #include "cmd/run_target.h"
 #include "cmd/run_traces.h"
@@ -242,17 +243,16 @@ static int run(const struct run_options *options, const char *program, const cha
 {
   struct copy *copies = xcalloc(options->copies, sizeof *copies);
   struct run_traces traces = {0};
-  struct timespec since;
+  uint64_t since;
   bool time_up;
   int code;
 
-  clock_gettime(CLOCK_MONOTONIC, &since);
+  since = machine_clock_ns();
   code = launch_start(program, options->argv, copies, options->copies);
   if (!code) {
     time_up = launch_wait(copies, options->copies, options->duration_ns);
     code = exit_code(copies, options->copies, time_up);
-    if (*dir && run_traces_find(&traces, dir, copies, options->copies,
-                                (uint64_t)since.tv_sec * UINT64_C(1000000000) + (uint64_t)since.tv_nsec) == 0) {
+    if (*dir && run_traces_find(&traces, dir, copies, options->copies, since) == 0) {
       run_traces_complete(&traces, copies, options->copies);
       if (!options->no_pack)
         run_traces_pack(&traces);

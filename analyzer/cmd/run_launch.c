@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "cmd/command.h"
+#include "cmd/machine_clock.h"
 #include "cmd/run_target.h"
 #include "reader/xalloc.h"
 
@@ -164,14 +165,6 @@ int launch_start(const char *path, char **argv, struct copy *copies, size_t coun
   return !error ? 0 : error == ENOENT ? TARGET_NOT_FOUND : TARGET_UNFIT;
 }
 
-static uint64_t now_ns(void)
-{
-  struct timespec now;
-
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (uint64_t)now.tv_sec * SECOND + (uint64_t)now.tv_nsec;
-}
-
 /* Takes note of copies that have ended.  How many are left. */
 static size_t reap(struct copy *copies, size_t count)
 {
@@ -180,7 +173,7 @@ static size_t reap(struct copy *copies, size_t count)
   for (size_t i = 0; i < count; i++) {
     if (!copies[i].ended && waitpid(copies[i].pid, &copies[i].status, WNOHANG) != 0) {
       copies[i].ended = true;
-      copies[i].end_ns = now_ns();
+      copies[i].end_ns = machine_clock_ns();
     }
     left += !copies[i].ended;
   }
@@ -189,20 +182,20 @@ static size_t reap(struct copy *copies, size_t count)
 
 bool launch_wait(struct copy *copies, size_t count, uint64_t duration_ns)
 {
-  uint64_t limit = duration_ns ? now_ns() + duration_ns : UINT64_MAX;
+  uint64_t limit = duration_ns ? machine_clock_ns() + duration_ns : UINT64_MAX;
   bool time_up = false;
   sigset_t waited;
 
   waited_signals(&waited);
   while (reap(copies, count)) {
-    uint64_t now = now_ns(), wait = limit > now ? limit - now : 0;
+    uint64_t now = machine_clock_ns(), wait = limit > now ? limit - now : 0;
     const struct timespec pause = {.tv_sec = (time_t)(wait / SECOND), .tv_nsec = (long)(wait % SECOND)};
     siginfo_t info;
     int signo = limit == UINT64_MAX ? sigwaitinfo(&waited, &info) : sigtimedwait(&waited, &info, &pause);
 
     if (signo < 0 && errno == EAGAIN) {
       signal_all(copies, count, time_up ? SIGKILL : SIGTERM);
-      limit = time_up ? UINT64_MAX : now_ns() + GRACE_NS;
+      limit = time_up ? UINT64_MAX : machine_clock_ns() + GRACE_NS;
       time_up = true;
     } else if (signo > 0 && signo != SIGCHLD && info.si_code <= 0) {
       /* From the keyboard (si_code > 0) the copies, of the same process group, got it themselves. */

@@ -75,7 +75,9 @@ struct picture *picture_new(const struct vt_file_header *h)
   p->origin = h->origin;
   memcpy(p->trace_id, h->trace_id, sizeof p->trace_id);
   memcpy(p->parent_id, h->parent_id, sizeof p->parent_id);
-  memcpy(p->boot_id, h->boot_id, sizeof p->boot_id);
+  /* On a clock of its own it can be compared with no other, as if it came from another boot. */
+  if (h->clock_offset != VT_CLOCK_UNKNOWN)
+    memcpy(p->boot_id, h->boot_id, sizeof p->boot_id);
   p->start_ns = plausible_time(h->start_ns);
   p->end_ns = plausible_time(h->end_ns ? h->end_ns : h->last_ns);
   if (p->end_ns < p->start_ns)

@@ -144,6 +144,8 @@ json_t *info_json(const struct digest *d)
   json_object_set_new(o, "parent_id", hex_id(h->parent_id));
   json_object_set_new(o, "start_ns", number(h->start_ns));
   json_object_set_new(o, "start_real_ns", number(h->start_real_ns));
+  json_object_set_new(o, "clock_offset_ns",
+                      h->clock_offset == VT_CLOCK_UNKNOWN ? json_null() : json_integer(h->clock_offset));
   json_object_set_new(o, "end_ns", number(d->end_ns));
   json_object_set_new(o, "ended", json_string(digest_ended(d)));
   json_object_set_new(o, "end_status", json_integer(h->end_status));

@@ -35,6 +35,9 @@
 #define VT_F_PACKED 8u      /* chunks are stored compressed (vmtrace pack) */
 #define VT_F_SAMPLER 16u    /* a sampler thread was started */
 
+/* vt_file_header.clock_offset: it could not be found out, times are on a clock of the process's own. */
+#define VT_CLOCK_UNKNOWN INT64_MIN
+
 /* vt_file_header.ended */
 enum vt_ended { VT_ENDED_UNKNOWN = 0, VT_ENDED_EXIT = 1, VT_ENDED_SIGNAL = 2, VT_ENDED_EXEC = 3 };
 
@@ -105,7 +108,8 @@ struct vt_file_header {
   uint64_t last_ns;       /* CLOCK_MONOTONIC of the sampler's latest sign of life; 0: no sampler */
   uint64_t marks;         /* MARK records: at least as many as there are */
   uint64_t origin;        /* enum vt_origin; 0: unknown */
-  uint64_t reserved[6];
+  int64_t clock_offset;   /* what CLOCK_MONOTONIC of the process's time namespace is ahead of the machine's, in ns */
+  uint64_t reserved[5];
 
   char host[64];  /* NUL-terminated, as all strings here */
   char exe[1024]; /* /proc/self/exe */

@@ -7,6 +7,7 @@
 #include "entry/hook.h"
 #include "entry/next_libc.h"
 #include "entry/process.h"
+#include "trace/trace_clock.h"
 
 EXPORT int unshare(int flags)
 {
@@ -28,6 +29,8 @@ EXPORT int setns(int fd, int type)
   hook_thread();
   paused = process_pause_sampler();
   result = next_libc.setns(fd, type);
+  if (result == 0)
+    trace_clock_look(); /* it may be another time namespace's from here on */
   process_resume_sampler(paused);
   return result;
 }

@@ -21,6 +21,7 @@
 
 #include "base/own.h"
 #include "base/sys.h"
+#include "trace/trace_clock.h"
 #include "trace/trace_output.h"
 #include "trace/trace_state.h"
 
@@ -51,7 +52,7 @@ static void chunk_begin(struct trace_writer *w)
   struct vt_chunk_header header;
   const size_t magic = sizeof header.magic;
 
-  w->time_ns = sys_now();
+  w->time_ns = trace_now();
   place->start_ns = w->time_ns;
   place->allocs = w->allocs;
   place->lost = w->skipped;

@@ -13,6 +13,7 @@
 #include "base/own.h"
 #include "base/sys.h"
 #include "trace/stage.h"
+#include "trace/trace_clock.h"
 #include "trace/trace_header.h"
 #include "trace/trace_output.h"
 #include "trace/trace_state.h"
@@ -209,7 +210,7 @@ static void stop(enum vt_loss reason, const char *text)
   if (!header ||
       !__atomic_compare_exchange_n(&trace_state->stopped, &none, reason, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
     return;
-  __atomic_store_n(&header->stop_ns, sys_now(), __ATOMIC_RELAXED);
+  __atomic_store_n(&header->stop_ns, trace_now(), __ATOMIC_RELAXED);
   __atomic_store_n(&header->stop_reason, (uint32_t)reason, __ATOMIC_RELAXED);
   log_warn("tracing of process %d stops, the program goes on: %s: %s", trace_state->pid, output_path(), text);
 }
@@ -235,7 +236,7 @@ void trace_note_nondet(enum vt_nondet reason)
   if (!header || !__atomic_compare_exchange_n(&header->nondet_reason, &none, (uint32_t)reason, false, __ATOMIC_RELAXED,
                                               __ATOMIC_RELAXED))
     return;
-  __atomic_store_n(&header->nondet_ns, sys_now(), __ATOMIC_RELAXED);
+  __atomic_store_n(&header->nondet_ns, trace_now(), __ATOMIC_RELAXED);
 }
 
 void trace_note_lost(uint64_t events)
@@ -248,7 +249,7 @@ void trace_note_alive(uint64_t now_ns)
 {
   if (!trace_state->header)
     return;
-  __atomic_store_n(&trace_state->header->last_ns, now_ns, __ATOMIC_RELAXED);
+  __atomic_store_n(&trace_state->header->last_ns, trace_time(now_ns), __ATOMIC_RELAXED);
   writer_report_all();
   sync_copies();
 }
@@ -282,7 +283,7 @@ static void set_end(enum vt_ended how, int status, uint64_t when)
 
 void trace_end(enum vt_ended how, int status)
 {
-  set_end(how, status, sys_now());
+  set_end(how, status, trace_now());
 }
 
 void trace_end_undo(void)

@@ -139,8 +139,8 @@ void trace_stop_confined(void);
 /* Facts for the header. */
 void trace_note_nondet(enum vt_nondet reason); /* the first one is kept; VT_R_NONDET is the caller's */
 void trace_note_lost(uint64_t events);         /* added to the header's count; VT_R_LOSS is the caller's */
-void trace_note_alive(uint64_t now_ns);
-void trace_note_mark(void); /* before its VT_R_MARK: the header never counts too few */
+void trace_note_alive(uint64_t now_ns);        /* by the process's own clock */
+void trace_note_mark(void);                    /* before its VT_R_MARK: the header never counts too few */
 
 /* The process image ends.  exec may fail: trace_end_undo then takes the end back. */
 void trace_end(enum vt_ended how, int status);

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/sys.h"
+#include "trace/trace_clock.h"
 
 static int hex_digit(char c)
 {
@@ -78,7 +79,9 @@ void header_fill(struct vt_file_header *header, const struct trace_config *confi
 {
   struct utsname name;
 
-  header->start_ns = sys_now();
+  trace_clock_look();
+  header->clock_offset = trace_clock_offset();
+  header->start_ns = trace_now();
   header->start_real_ns = sys_clock_ns(CLOCK_REALTIME);
   header->version = VT_VERSION;
   header->header_size = VT_HEADER_SIZE;

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/sys.h"
+#include "trace/trace_clock.h"
 #include "trace/trace_fast.h"
 #include "trace/trace_state.h"
 
@@ -59,7 +60,7 @@ static void put_time_of(struct trace_writer *w, uint64_t now)
 static void put_time(struct trace_writer *w)
 {
   look_at_tick(w);
-  put_time_of(w, sys_now());
+  put_time_of(w, trace_now());
 }
 
 /* After a record that followed a reading of the clock: when the next reading is due. */
@@ -196,12 +197,12 @@ void trace_mark(struct trace_writer *w, const char *name, size_t length)
     return;
   mask = sys_block_signals();
   __atomic_add_fetch(&trace_tick, 1, __ATOMIC_SEQ_CST);
-  now = sys_now();
+  now = trace_now();
   put_time_of(w, now);
   w->cur += vt_pack_general(w->cur, VT_R_MARK, 0, NULL, name, length);
   rearm(w);
   trace_clock_due(w);
-  while (sys_now() <= now)
+  while (trace_now() <= now)
     ;
   __atomic_add_fetch(&trace_tick, TRACE_TICK - 1, __ATOMIC_SEQ_CST);
   sys_restore_signals(mask);
