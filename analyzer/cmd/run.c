@@ -175,6 +175,14 @@ static bool make_template(const char *dir, char *template, size_t size)
   return true;
 }
 
+/* Where the library puts traces into it by their usual names. */
+static bool is_directory(const char *template)
+{
+  struct stat st;
+
+  return stat(template, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
 /*
  * Decides where the traces go and sets VMTRACE_OUT.  dir becomes the directory
  * to look for them in, or "" when there will be none, or when a template of the
@@ -190,7 +198,7 @@ static int choose_output(const struct run_options *options, char dir[PATH_MAX])
   if (!template && !options->dir)
     template = getenv(library_options[VT_OPT_OUT].variable);
   if (template && *template) {
-    slash = strrchr(template, '/');
+    slash = is_directory(template) ? template + strlen(template) : strrchr(template, '/');
     if (slash ? snprintf(own, sizeof own, "%.*s", slash == template ? 1 : (int)(slash - template), template) >= PATH_MAX
               : !realpath(".", own))
       return command_error(EXIT_USAGE, "%s: the path is too long", template);

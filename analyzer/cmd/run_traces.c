@@ -20,6 +20,7 @@
 #include "model/page_set.h"
 #include "reader/reader.h"
 #include "reader/xalloc.h"
+#include "report/info_report.h"
 #include "report/pages_report.h"
 
 /* The start of a file's header, if it is a trace of this format. */
@@ -174,6 +175,35 @@ void run_traces_pack(const struct run_traces *traces)
     pack_trace(traces->items[i].path, &wish, &outcome);
 }
 
+static const struct run_trace *successor_of(const struct run_traces *traces, const struct run_trace *t)
+{
+  for (size_t i = 0; i < traces->count; i++) {
+    const struct run_trace *next = &traces->items[i];
+
+    if (next->pid == t->pid && next != t && !memcmp(next->parent_id, t->trace_id, sizeof t->trace_id))
+      return next;
+  }
+  return NULL;
+}
+
+/* Without a trace: static, privileged, or started without the library in its environment. */
+static void put_successor(const struct run_traces *traces, const struct run_trace *t, const char *exec_path)
+{
+  const struct run_trace *next = successor_of(traces, t);
+
+  fputs("became ", stderr);
+  if (*exec_path)
+    info_put_clean(stderr, exec_path, strlen(exec_path));
+  else
+    fputs("another program", stderr);
+  if (!next) {
+    fputs(", which could not be traced (is it static or privileged, or LD_PRELOAD not passed on?)", stderr);
+    return;
+  }
+  fputs(", traced in ", stderr);
+  info_put_clean(stderr, next->path, strlen(next->path));
+}
+
 static void put_end(const struct vt_file_header *h)
 {
   switch (h->ended) {
@@ -183,17 +213,15 @@ static void put_end(const struct vt_file_header *h)
   case VT_ENDED_SIGNAL:
     fprintf(stderr, "killed by signal %d (%s)", h->end_status, strsignal(h->end_status));
     break;
-  case VT_ENDED_EXEC:
-    fprintf(stderr, "became another program");
-    break;
   default:
     fprintf(stderr, "still running, or killed");
     break;
   }
 }
 
-static int put_trace(const struct run_trace *t)
+static int put_trace(const struct run_traces *traces, const struct run_trace *t)
 {
+  char exec_path[PATH_MAX] = "";
   struct reader *reader = reader_open(t->path, READER_ALL);
   const struct vt_file_header *h;
   const struct event *e;
@@ -208,12 +236,17 @@ static int put_trace(const struct run_trace *t)
       frees++;
     else
       others += reader_is_program(e);
+    if (e->type == VT_R_EXEC)
+      snprintf(exec_path, sizeof exec_path, "%.*s", (int)e->tail_len, (const char *)e->tail);
   }
   h = reader_header(reader);
   fprintf(stderr,
           "  %s: process %d, allocations %" PRIu64 ", frees %" PRIu64 ", other events %" PRIu64 ", threads %u, ",
           t->path, t->pid, allocations, frees, others, reader_threads(reader));
-  put_end(h);
+  if (h->ended == VT_ENDED_EXEC)
+    put_successor(traces, t, exec_path);
+  else
+    put_end(h);
   if (h->lost)
     fprintf(stderr, "; %" PRIu64 " events lost", h->lost);
   if (h->stop_reason)
@@ -256,7 +289,7 @@ int run_traces_report(const struct run_traces *traces, const struct copy *copies
   }
   fprintf(stderr, "vmtrace: %zu %s\n", traces->count, traces->count == 1 ? "trace" : "traces");
   for (size_t i = 0; i < traces->count; i++)
-    result |= put_trace(&traces->items[i]);
+    result |= put_trace(traces, &traces->items[i]);
   if (count > 1)
     result |= put_pages(traces, copies, count);
   return result;

@@ -4,6 +4,11 @@
  */
 #include "model/digest.h"
 
+#include <stdlib.h>
+#include <string.h>
+
+#include "reader/xalloc.h"
+
 #define STEP 65536 /* events between two calls of step: some milliseconds */
 
 static void judge(struct digest *d, uint64_t seen_ns, uint64_t chunks_lost, uint64_t records_lost)
@@ -23,9 +28,18 @@ static void judge(struct digest *d, uint64_t seen_ns, uint64_t chunks_lost, uint
   d->deterministic = !h->nondet_reason;
 }
 
+static void take_exec(struct digest *d, const struct event *e)
+{
+  free(d->exec_path);
+  d->exec_path = xstrndup((const char *)e->tail, e->tail_len);
+  d->exec_length = strlen(d->exec_path);
+}
+
 /* Everything that is not of a block. */
 static bool take_other(struct digest *d, const struct event *e)
 {
+  if (e->type == VT_R_EXEC)
+    take_exec(d, e);
   heap_errors_event(d->errors, e);
   return marks_event(&d->marks, e) && caveats_event(&d->caveats, e);
 }
@@ -74,6 +88,8 @@ void digest_release(struct digest *d)
   stack_digest_release(&d->stacks);
   marks_release(&d->marks);
   caveats_release(&d->caveats);
+  free(d->exec_path);
+  d->exec_path = NULL;
   heap_errors_free(d->errors);
   d->errors = NULL;
 }

@@ -23,6 +23,8 @@ struct digest {
   struct stack_digest stacks;
   struct marks marks;
   struct caveats caveats;
+  char *exec_path; /* what the latest exec was for: any bytes, exec_length of them, and a NUL behind; NULL: none */
+  size_t exec_length;
   struct heap_errors *errors; /* names of functions are looked up when asked for */
 };
 

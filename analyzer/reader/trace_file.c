@@ -33,6 +33,13 @@ size_t trace_file_read(const struct trace_file *file, void *buf, size_t size, ui
   return done;
 }
 
+static bool all_zero(const void *p, size_t n)
+{
+  const unsigned char *bytes = p;
+
+  return n == 0 || (bytes[0] == 0 && memcmp(bytes, bytes + 1, n - 1) == 0);
+}
+
 /* The header's numbers that decoding relies on. */
 static bool header_holds(const struct vt_file_header *h)
 {
@@ -51,11 +58,21 @@ static void header_terminate(struct vt_file_header *h)
   h->cmdline[sizeof h->cmdline - 1] = '\0';
 }
 
+/* The library creates the file, sets space aside, and writes the header's magic number last. */
+static void complain_early(const struct trace_file *file, const char *what)
+{
+  complain("%s: the process ended before it began to trace: %s", file->path, what);
+}
+
 static int header_read(struct trace_file *file)
 {
   struct vt_file_header *h = &file->header;
   size_t got = trace_file_read(file, h, sizeof *h, 0);
 
+  if (got == sizeof *h && all_zero(h->magic, sizeof h->magic)) {
+    complain_early(file, "its header was never written");
+    return -1;
+  }
   if (got < sizeof h->magic || memcmp(h->magic, VT_MAGIC, sizeof h->magic) != 0) {
     complain("%s: not a vmtrace trace: name a file that libvmtrace.so wrote (by default vmtrace.PID.vmt)", file->path);
     return -1;
@@ -98,13 +115,6 @@ void damage_at(struct reader_damage *damage, uint64_t offset)
 {
   if (!damage->first_offset)
     damage->first_offset = offset;
-}
-
-static bool all_zero(const void *p, size_t n)
-{
-  const unsigned char *bytes = p;
-
-  return n == 0 || (bytes[0] == 0 && memcmp(bytes, bytes + 1, n - 1) == 0);
 }
 
 /* The next place after a header of zeros where a chunk may start: holes of the file are jumped over. */
@@ -253,7 +263,7 @@ static int open_regular(struct trace_file *file)
     return -1;
   }
   if (st.st_size == 0) {
-    complain("%s: the file is empty: no trace was written to it", file->path);
+    complain_early(file, "the file is empty");
     return -1;
   }
   file->size = (uint64_t)st.st_size;

@@ -3,9 +3,11 @@
  * (man/vmtrace-info.1): more may come, none is renamed.
  */
 #include <jansson.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/successor.h"
 #include "reader/xalloc.h"
 #include "report/info_report.h"
 #include "report/utf8.h"
@@ -124,6 +126,17 @@ static json_t *marks_value(const struct marks *marks)
   return array;
 }
 
+static void put_successor(json_t *o, const struct digest *d)
+{
+  bool exec = d->header->ended == VT_ENDED_EXEC;
+  char next[PATH_MAX];
+
+  json_object_set_new(o, "exec_path",
+                      exec && d->exec_path ? info_text_value(d->exec_path, d->exec_length) : json_null());
+  exec = exec && successor_find(reader_path(d->reader), d->header, next, sizeof next);
+  json_object_set_new(o, "exec_trace", exec ? string_value(next) : json_null());
+}
+
 json_t *info_json(const struct digest *d)
 {
   const struct vt_file_header *h = d->header;
@@ -149,6 +162,7 @@ json_t *info_json(const struct digest *d)
   json_object_set_new(o, "end_ns", number(d->end_ns));
   json_object_set_new(o, "ended", json_string(digest_ended(d)));
   json_object_set_new(o, "end_status", json_integer(h->end_status));
+  put_successor(o, d);
   json_object_set_new(o, "heap", json_string(h->flags & VT_F_HEAP_NEXT ? "next" : "pin"));
   json_object_set_new(o, "sample_ms", number(h->sample_ms));
   json_object_set_new(o, "stack_frames", number(h->stack_frames));

@@ -2,9 +2,11 @@
  * `vmtrace info` for people: a few lines per trace.
  */
 #include <inttypes.h>
+#include <limits.h>
 #include <string.h>
 #include <time.h>
 
+#include "model/successor.h"
 #include "report/info_report.h"
 #include "report/quantity.h"
 #include "report/utf8.h"
@@ -52,6 +54,25 @@ static void when(FILE *out, const struct digest *d)
           quantity_time(ran, d->end_ns > d->header->start_ns ? d->end_ns - d->header->start_ns : 0));
 }
 
+static void became(FILE *out, const struct digest *d)
+{
+  char next[PATH_MAX];
+
+  fputs("exec: ", out);
+  if (d->exec_path)
+    info_put_clean(out, d->exec_path, d->exec_length);
+  else
+    fputs("another program", out);
+  fputs(" took the process over", out);
+  if (successor_find(reader_path(d->reader), d->header, next, sizeof next)) {
+    fputs(": see ", out);
+    info_put_clean(out, next, strlen(next));
+  } else {
+    fputs("; its trace, if it has one, is not beside this one", out);
+  }
+  fputc('\n', out);
+}
+
 static void ended(FILE *out, const struct digest *d)
 {
   const struct vt_file_header *h = d->header;
@@ -65,7 +86,7 @@ static void ended(FILE *out, const struct digest *d)
     fprintf(out, "signal %d (%s)\n", h->end_status, sigdescr_np(h->end_status) ? sigdescr_np(h->end_status) : "?");
     break;
   case VT_ENDED_EXEC:
-    fputs("exec: another program took the process over, with a trace of its own\n", out);
+    became(out, d);
     break;
   default:
     fputs("unknown: it was killed without a word, or still runs\n", out);

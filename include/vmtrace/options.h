@@ -8,9 +8,9 @@
 #define VMTRACE_OPTIONS_H
 
 #define VT_OPTIONS(X)                                                                                                  \
-  X(OUT, "VMTRACE_OUT", "out", "vmtrace.%p.vmt", "a path or off",                                                      \
-    "trace path: %p pid, %e executable, %h host, %% percent; off = no trace, the pinned heap alone; an "               \
-    "existing file is never overwritten (.1, .2 ... is added)")                                                        \
+  X(OUT, "VMTRACE_OUT", "out", "vmtrace.%p.vmt", "a path, a directory or off",                                         \
+    "trace path: %p pid, %e executable, %h host, %% percent; a directory = vmtrace.%p.vmt in it; off = no trace, the " \
+    "pinned heap alone; an existing file is never overwritten: a number is put before .vmt")                           \
   X(HEAP, "VMTRACE_HEAP", "heap", "pin", "pin or next",                                                                \
     "pin = every allocation at a reproducible address; next = the program's own allocator, only observed")             \
   X(STACK, "VMTRACE_STACK", "stack", "64", "a number from 0 to 1024", "frames kept per call stack; 0 = none")          \

@@ -12,6 +12,7 @@
 #include <sys/syscall.h>
 #include <time.h>
 
+#include "base/clean.h"
 #include "base/sys.h"
 
 #define LINE_MAX_BYTES 1024
@@ -36,6 +37,7 @@ enum log_level log_level(void)
 struct text {
   char *buf;
   size_t size, length;
+  bool clean; /* strings are from outside: clean.h */
 };
 
 static void put_char(struct text *t, char c)
@@ -51,6 +53,22 @@ static void put_padded(struct text *t, const char *s, size_t n, int width, char 
     put_char(t, fill);
   for (size_t i = 0; i < n; i++)
     put_char(t, s[i]);
+}
+
+/* Each character that may not be shown becomes a question mark. */
+static void put_string(struct text *t, const char *s, int width)
+{
+  if (!t->clean) {
+    put_padded(t, s, strlen(s), width, ' ');
+    return;
+  }
+  while (*s) {
+    bool shown;
+    size_t n = clean_character(s, &shown);
+
+    put_padded(t, shown ? s : "?", shown ? n : 1, 0, ' ');
+    s += n;
+  }
 }
 
 static void put_number(struct text *t, uint64_t value, unsigned base, bool negative, int width, char fill)
@@ -98,8 +116,7 @@ static const char *put_conversion(struct text *t, const char *f, va_list *args)
   case 's': {
     const char *s = va_arg(*args, const char *);
 
-    s = s ? s : "(null)";
-    put_padded(t, s, strlen(s), width, ' ');
+    put_string(t, s ? s : "(null)", width);
     break;
   }
   case 'c':
@@ -130,9 +147,8 @@ static const char *put_conversion(struct text *t, const char *f, va_list *args)
   return f + 1;
 }
 
-int text_vformat(char *buf, size_t size, const char *format, va_list args)
+static int put_text(struct text t, const char *format, va_list args)
 {
-  struct text t = {buf, size, 0};
   va_list copy;
 
   va_copy(copy, args);
@@ -143,9 +159,19 @@ int text_vformat(char *buf, size_t size, const char *format, va_list args)
       put_char(&t, *format++);
   }
   va_end(copy);
-  if (size)
-    buf[t.length < size ? t.length : size - 1] = '\0';
+  if (t.size)
+    t.buf[t.length < t.size ? t.length : t.size - 1] = '\0';
   return (int)t.length;
+}
+
+int text_vformat(char *buf, size_t size, const char *format, va_list args)
+{
+  return put_text((struct text){.buf = buf, .size = size}, format, args);
+}
+
+int text_vmessage(char *buf, size_t size, const char *format, va_list args)
+{
+  return put_text((struct text){.buf = buf, .size = size, .clean = true}, format, args);
 }
 
 int text_format(char *buf, size_t size, const char *format, ...)
@@ -186,6 +212,14 @@ void log_write(const char *text, size_t size)
   sys_restore_signals(mask);
 }
 
+/* Of a line that was cut after length bytes: without a character that may have been cut. */
+static size_t cut_length(const char *line, size_t length)
+{
+  while (length && (line[length - 1] & 0xc0) == 0x80)
+    length--;
+  return length && line[length - 1] & 0x80 ? length - 1 : length;
+}
+
 void log_message(enum log_level level, const char *format, ...)
 {
   static const char prefix[] = "vmtrace: ";
@@ -198,9 +232,9 @@ void log_message(enum log_level level, const char *format, ...)
     return;
   memcpy(line, prefix, used);
   va_start(args, format);
-  n = text_vformat(line + used, sizeof line - used - 1, format, args);
+  n = text_vmessage(line + used, sizeof line - used - 1, format, args);
   va_end(args);
-  used += (size_t)n < sizeof line - used - 1 ? (size_t)n : sizeof line - used - 2;
+  used = (size_t)n < sizeof line - used - 1 ? used + (size_t)n : cut_length(line, sizeof line - 2);
   line[used++] = '\n';
   log_write(line, used);
 }

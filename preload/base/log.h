@@ -22,7 +22,8 @@ void log_note_dup(int fd);
 /* Text for stderr as it is: whole lines.  No SIGPIPE comes of it. */
 void log_write(const char *text, size_t size);
 
-/* Formats %s %c %d %u %x %ld %lu %lx %zu %p %% (with width and 0-fill for numbers); the line's end is added. */
+/* Formats %s %c %d %u %x %ld %lu %lx %zu %p %% (with width and 0-fill for numbers); the line's end is added.  Strings
+ * are taken to be from outside: of them, what clean.h does not let pass is shown as a question mark. */
 void log_message(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #define log_error(...) log_message(LOG_ERROR, __VA_ARGS__)
@@ -33,5 +34,7 @@ void log_message(enum log_level level, const char *format, ...) __attribute__((f
 /* As snprintf with the conversions above: always NUL-terminated; the length that the whole would have had. */
 int text_format(char *buf, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
 int text_vformat(char *buf, size_t size, const char *format, va_list args);
+/* The same for a message, with strings as in log_message. */
+int text_vmessage(char *buf, size_t size, const char *format, va_list args);
 
 #endif

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/option_names.h"
 #include "base/sys.h"
 #include "vmtrace/options.h"
 
@@ -21,6 +22,8 @@ static const struct {
     VT_OPTIONS(X)
 #undef X
 };
+
+#define SHOWN_VALUE 64 /* bytes of a value that is not understood */
 
 static struct options the_options;
 static bool parsed;
@@ -224,6 +227,29 @@ static bool parse_option(enum vt_option option, const char *s, struct options *o
   return false;
 }
 
+/* A value may be of any length; what the variable takes must still be in the line. */
+static void refuse(unsigned i, const char *value)
+{
+  char shown[SHOWN_VALUE];
+  int n = text_format(shown, sizeof shown, "%s", value);
+
+  log_warn("%s=%s%s is not understood: it takes %s; using %s", table[i].variable, shown,
+           n >= (int)sizeof shown ? "..." : "", table[i].values, table[i].value[0] ? table[i].value : "none");
+}
+
+static void check_names(void)
+{
+  const char *names[VT_OPT_COUNT + 1];
+
+  for (unsigned i = 0; i < VT_OPT_COUNT; i++)
+    names[i] = table[i].variable;
+  names[VT_OPT_COUNT] = "VMTRACE_PARENT";
+  for (char **e = environ; e && *e; e++)
+    option_name_check(*e, names, VT_OPT_COUNT + 1);
+  for (size_t at = 0; !environ && at < early_length; at += strlen(early_environment + at) + 1)
+    option_name_check(early_environment + at, names, VT_OPT_COUNT + 1);
+}
+
 const struct options *options_get(void)
 {
   struct options *o = &the_options;
@@ -238,12 +264,17 @@ const struct options *options_get(void)
     const char *value = variable_value(table[i].variable);
 
     if (value && !parse_option((enum vt_option)i, value, o)) {
-      log_warn("%s=%s is not understood: it takes %s; using %s", table[i].variable, value, table[i].values,
-               table[i].value[0] ? table[i].value : "none");
+      refuse(i, value);
       parse_option((enum vt_option)i, table[i].value, o);
     }
   }
+  check_names();
   return o;
+}
+
+const char *options_default(enum vt_option option)
+{
+  return table[option].value;
 }
 
 /* Appends length bytes of s to path; false when they do not fit. */

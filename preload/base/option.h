@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "vmtrace/format.h"
+#include "vmtrace/options.h"
 
 #define OPTION_PATH_MAX 4096
 #define OPTION_WATCH_MAX 32
@@ -37,6 +38,9 @@ struct options {
 /* Parses the environment on the first call (a wrong value: one line naming the variable and its values, and the
  * default holds); then the same options always.  Called first while the process has one thread. */
 const struct options *options_get(void);
+
+/* The default value, as text. */
+const char *options_default(enum vt_option option);
 
 /* Expands %p %e %h %% of the template into path (size bytes).  0, or -ENAMETOOLONG. */
 int options_trace_path(char *path, unsigned size, const char *template, int pid);

@@ -76,7 +76,7 @@ static __attribute__((format(printf, 2, 3))) void say(struct message *m, const c
   if ((size_t)prefix + 1 >= room)
     return;
   va_start(args, format);
-  n = text_vformat(m->text + m->used + prefix, room - (size_t)prefix, format, args);
+  n = text_vmessage(m->text + m->used + prefix, room - (size_t)prefix, format, args);
   va_end(args);
   if ((size_t)(prefix + n) + 1 >= room)
     return;

@@ -53,6 +53,7 @@ static const struct {
     {ENAMETOOLONG, VT_LOSS_IO, "name too long"},
     {EEXIST, VT_LOSS_IO, "too many files of that name"},
     {EIO, VT_LOSS_IO, "input/output error"},
+    {ENODEV, VT_LOSS_IO, "a trace is a regular file, and this is something else"},
 };
 
 static enum vt_loss reason_of(int error, const char **text)

@@ -23,7 +23,7 @@
 #define OPEN_FLAGS (O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY)
 #define TRACE_MODE                                                                                                     \
   0600 /* what /proc/PID/maps keeps from other users, a trace tells: addresses, frames, values, commands */
-#define NAMES_MAX 100000 /* .1 to .99999 */
+#define NAMES_MAX 100000 /* numbers of names that are taken */
 #define MOVE_SPINS 20000 /* a transfer takes microseconds; a signal handler on top of one would wait for itself */
 
 /* Not wiped in children of fork: they close the descriptor that they inherited. */
@@ -61,17 +61,54 @@ static uint64_t limit_of(int resource)
   return limit.rlim_cur;
 }
 
-/* Opens output.path with .1, .2 ... added if it is there already. */
-static int create_new(void)
+static int open_new(void)
+{
+  return sys_open(output.path, OPEN_FLAGS | O_CREAT | O_EXCL, TRACE_MODE);
+}
+
+/* The path names a directory: the trace goes into it by the usual name. */
+static int enter_directory(int pid)
 {
   size_t length = strlen(output.path);
-  int fd = sys_open(output.path, OPEN_FLAGS | O_CREAT | O_EXCL, TRACE_MODE);
 
+  if (length && output.path[length - 1] != '/')
+    output.path[length++] = '/';
+  return options_trace_path(output.path + length, (unsigned)(sizeof output.path - length), options_default(VT_OPT_OUT),
+                            pid);
+}
+
+/* Opens the next free name: a.1.vmt, a.2.vmt ... where there is an a.vmt, so that all are found by *.vmt. */
+static int open_numbered(void)
+{
+  static const char ending[] = ".vmt";
+  size_t length = strlen(output.path), tail = sizeof ending - 1;
+  bool ends = length > tail && !strcmp(output.path + length - tail, ending);
+  int fd = -EEXIST;
+
+  length -= ends ? tail : 0;
   for (int i = 1; i < NAMES_MAX && fd == -EEXIST; i++) {
-    text_format(output.path + length, sizeof output.path - length, ".%d", i);
-    fd = sys_open(output.path, OPEN_FLAGS | O_CREAT | O_EXCL, TRACE_MODE);
+    text_format(output.path + length, sizeof output.path - length, ".%d%s", i, ends ? ending : "");
+    fd = open_new();
   }
   return fd;
+}
+
+/* -ENODEV: there is a device or the like, which is not for us to write to, nor to put a file beside. */
+static int create_new(int pid)
+{
+  int fd = open_new(), error;
+  struct stat st = {0};
+
+  if (fd == -EEXIST || fd == -EISDIR) {
+    sys_call(SYS_newfstatat, AT_FDCWD, (long)output.path, (long)&st, 0, 0, 0);
+    if (fd == -EISDIR || S_ISDIR(st.st_mode)) {
+      error = enter_directory(pid);
+      fd = error ? error : open_new();
+    } else if (st.st_mode && !S_ISREG(st.st_mode)) {
+      return -ENODEV;
+    }
+  }
+  return fd == -EEXIST ? open_numbered() : fd;
 }
 
 static void unlink_path(void)
@@ -90,7 +127,7 @@ int output_create(const char *path_template, int pid)
   error = options_trace_path(output.path, OPTION_PATH_MAX, path_template, pid);
   if (error)
     return error;
-  fd = create_new();
+  fd = create_new(pid);
   if (fd < 0)
     return fd;
   fd = high_fd(fd);

@@ -19,8 +19,9 @@ struct output_use {
   bool transient; /* opened for this transfer: in a descriptor table that is not the program's */
 };
 
-/* Creates a file that was not there, by the template's name or with .1, .2 ... added; its descriptor is high and
- * close-on-exec.  Called while the process has one thread. */
+/* Creates a file that was not there, by the template's name, in the directory that it names, or with a number before
+ * .vmt (at its end, if it ends otherwise); its descriptor is high and close-on-exec.  Called while the process has one
+ * thread. */
 int output_create(const char *path_template, int pid);
 /* Closes the descriptor, if it is still the file's; then there is no output. */
 void output_forget(void);
