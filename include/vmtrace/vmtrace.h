@@ -26,7 +26,8 @@ extern "C" {
 #endif
 
 /*
- * A named moment in the calling thread's events.  At most 8192 bytes of name count.  A sample of the page frames is
+ * A named moment, the same for all threads: what they did before it comes before it, what they do after it comes after.
+ * At most 8192 bytes of name count.  A sample of the page frames is
  * asked for, and not waited for.
  */
 void vmtrace_mark(const char *name) VMTRACE_WEAK;
@@ -40,7 +41,8 @@ void vmtrace_snapshot(const char *name) VMTRACE_WEAK;
 /* Not 0 when events are being recorded; 0 with VMTRACE_OUT=off, and after tracing had to stop. */
 int vmtrace_active(void) VMTRACE_WEAK;
 
-/* None of them may be called in a signal handler. */
+/* vmtrace_mark may be called in a signal handler: where that has interrupted a call of the malloc family, the mark
+ * comes when the call is done, with the first 48 bytes of its name.  The others may not. */
 #define VMTRACE_MARK(name) (vmtrace_mark ? vmtrace_mark(name) : (void)0)
 #define VMTRACE_SNAPSHOT(name) (vmtrace_snapshot ? vmtrace_snapshot(name) : (void)0)
 #define VMTRACE_ACTIVE() (vmtrace_active ? vmtrace_active() : 0)

@@ -133,7 +133,8 @@ static void write_event(struct trace_writer *w, uint32_t stack, uint32_t type, u
     trace_realloc(w, f[0], f[1], f[2], stack);
     break;
   case VT_R_MARK:
-    trace_mark(w, tail, tail_len);
+  case VT_R_FORK:
+    trace_instant(w, (enum vt_record_type)type, n, f, tail, tail_len);
     break;
   default:
     if (vt_record_traits(type) & VT_T_STACK)

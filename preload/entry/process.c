@@ -215,6 +215,7 @@ static void adopt(void)
     /* Without memory even for this, the thread shares the first one's state no more than it has to: none of it. */
     static struct thread last_resort = {.heap = &heap_none, .writer = &trace_none, .number = VT_NO_THREAD};
 
+    last_resort.writer = trace_writer_counting();
     thread_current = &last_resort;
     return;
   }

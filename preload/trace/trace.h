@@ -103,6 +103,8 @@ void trace_set_parent(const uint8_t id[16]);
  */
 struct trace_writer *trace_writer_open(uint32_t parent, uint32_t ordinal, int tid, enum vt_role role);
 void trace_writer_close(struct trace_writer *w);
+/* One that only counts, for threads for which there is no memory: they may share it. */
+struct trace_writer *trace_writer_counting(void);
 /* Nothing more is written to w, which is no longer than until now but counted: no system call, no look at the clock.
  * By its thread, also in a handler in the middle of a record. */
 void trace_writer_seal(struct trace_writer *w);
@@ -120,6 +122,10 @@ void trace_realloc(struct trace_writer *w, uint64_t old, uint64_t addr, uint64_t
 /* Any general record but VT_R_ALLOC and VT_R_REALLOC, at the present time.  tail may be NULL with 0. */
 void trace_record(struct trace_writer *w, enum vt_record_type type, unsigned n, const uint64_t *fields,
                   const void *tail, size_t tail_len);
+/* The same for VT_R_MARK and VT_R_FORK: in the order of events the instant is one for all threads.  Signals are blocked
+ * meanwhile. */
+void trace_instant(struct trace_writer *w, enum vt_record_type type, unsigned n, const uint64_t *fields,
+                   const void *tail, size_t tail_len);
 /* The same for an event of the program's that has a call stack (a mapping). */
 void trace_record_stack(struct trace_writer *w, enum vt_record_type type, unsigned n, const uint64_t *fields,
                         uint32_t stack);
@@ -129,9 +135,6 @@ void trace_record_stack(struct trace_writer *w, enum vt_record_type type, unsign
     const uint64_t trace_fields_[] = {__VA_ARGS__};                                                                    \
     trace_record((w), VT_R_##NAME, sizeof trace_fields_ / sizeof *trace_fields_, trace_fields_, NULL, 0);              \
   } while (0)
-
-/* A mark: for the order of events the instant is one for all threads.  Signals are blocked meanwhile. */
-void trace_mark(struct trace_writer *w, const char *name, size_t length);
 
 /* The program is about to give up the system calls that a trace needs: no thread begins another chunk. */
 void trace_stop_confined(void);

@@ -187,19 +187,22 @@ void trace_record_stack(struct trace_writer *w, enum vt_record_type type, unsign
 }
 
 /* See README.md, "A mark is one instant", for why each step is where it is. */
-void trace_mark(struct trace_writer *w, const char *name, size_t length)
+void trace_instant(struct trace_writer *w, enum vt_record_type type, unsigned n, const uint64_t *fields,
+                   const void *tail, size_t tail_len)
 {
   uint32_t stack = VT_STACK_NONE;
   uint64_t mask, now;
 
+  if (tail_len > VT_TAIL_MAX)
+    tail_len = VT_TAIL_MAX;
   w = writer_ready(w, &stack);
-  if (!w || !writer_room(w, TIME_ROOM + VT_GENERAL_MAX(length), VT_R_MARK))
+  if (!w || !writer_room(w, TIME_ROOM + VT_GENERAL_MAX(tail_len), type))
     return;
   mask = sys_block_signals();
   __atomic_add_fetch(&trace_tick, 1, __ATOMIC_SEQ_CST);
   now = trace_now();
   put_time_of(w, now);
-  w->cur += vt_pack_general(w->cur, VT_R_MARK, 0, NULL, name, length);
+  w->cur += vt_pack_general(w->cur, type, n, fields, tail, tail_len);
   rearm(w);
   trace_clock_due(w);
   while (trace_now() <= now)

@@ -126,7 +126,7 @@ bool writer_room(struct trace_writer *w, size_t need, enum vt_record_type type)
     return true;
   if (w->magic == WRITER_ABANDONED)
     return abandoned_room(w, need);
-  if (!__atomic_load_n(&trace_state->stopped, __ATOMIC_RELAXED)) {
+  if (!__atomic_load_n(&trace_state->stopped, __ATOMIC_RELAXED) && w->thread != VT_NO_THREAD) {
     error = stage_next(w, need);
     if (!error)
       return true;
@@ -204,6 +204,11 @@ static struct trace_writer *writer_counting(struct trace_writer *w)
   return w;
 }
 
+struct trace_writer *trace_writer_counting(void)
+{
+  return trace_state->header ? writer_counting(&trace_state->late) : &trace_none;
+}
+
 static void give_back(struct trace_writer *w)
 {
   uint64_t mask = masked_lock_take(&lock_streams);
@@ -252,7 +257,7 @@ struct trace_writer *trace_writer_open(uint32_t parent, uint32_t ordinal, int ti
     writer_begin(w);
   else
     w->lost = w->told = 0;
-  w = w ? w : writer_counting(&trace_state->late);
+  w = w ? w : trace_writer_counting();
   TRACE(w, THREAD, parent, ordinal, (uint64_t)tid, role);
   trace_clock_due(w); /* what comes next may come much later */
   return w;

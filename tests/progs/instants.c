@@ -1,18 +1,22 @@
 /*
  * Threads of which it is known what they hold at one instant.  Ways to run:
- *   marks, snapshots  before mark "full" a thread has allocated BLOCKS blocks of SIZE bytes, before "empty" it has
- * freed them; the first thread sets the marks token             blocks of SIZE bytes are held by one of three threads
- * at a time, in turns; the first thread sets marks meanwhile, whenever it comes to it, and so does a fourth turns two
- * threads hold BLOCKS blocks of SIZE bytes in turns handler           a handler sets marks, in the middle of calls
+ *
+ * - marks, snapshots, forks: a thread has allocated BLOCKS blocks of SIZE bytes before one of them, and freed all
+ *   before the next one; the first thread makes them
+ * - token: one of three threads at a time holds a block of SIZE bytes; meanwhile the first thread sets marks whenever
+ *   it comes to it, and so does a fourth
+ * - turns: two threads hold BLOCKS blocks of SIZE bytes in turns
+ * - handler: a handler sets marks, in the middle of calls
  */
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "vmtrace/vmtrace.h"
 
@@ -55,7 +59,16 @@ static void *worker(void *unused)
   return NULL;
 }
 
-static void marker(bool snapshots)
+static void make_child(void)
+{
+  pid_t child = fork();
+
+  if (child == 0)
+    _exit(0);
+  waitpid(child, NULL, 0);
+}
+
+static void marker(char way)
 {
   static const char *const name[] = {"full", "empty"};
   pthread_t thread;
@@ -64,7 +77,9 @@ static void marker(bool snapshots)
   pthread_create(&thread, NULL, worker, NULL);
   for (int i = 0; i < 2 * ROUNDS; i++) {
     pthread_barrier_wait(&barrier);
-    if (snapshots)
+    if (way == 'f')
+      make_child();
+    else if (way == 's')
       VMTRACE_SNAPSHOT(name[i % 2]);
     else
       VMTRACE_MARK(name[i % 2]);
@@ -164,8 +179,8 @@ int main(int argc, char **argv)
   const char *way = argc > 2 ? argv[1] : "";
 
   size = argc > 2 ? strtoul(argv[2], NULL, 10) : 0;
-  if (!strcmp(way, "marks") || !strcmp(way, "snapshots"))
-    marker(way[0] == 's');
+  if (!strcmp(way, "marks") || !strcmp(way, "snapshots") || !strcmp(way, "forks"))
+    marker(way[0]);
   else if (!strcmp(way, "token"))
     token();
   else if (!strcmp(way, "turns"))

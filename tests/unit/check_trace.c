@@ -264,7 +264,7 @@ START_TEST(a_mark_ends_all_runs_of_one_time)
   other = trace_writer_open(0, 1, 1, VT_ROLE_PROGRAM);
   for (unsigned i = 0; i < 500; i++)
     trace_alloc(other, 16 * i, 16, 0);
-  trace_mark(w, "one", 3);
+  trace_instant(w, VT_R_MARK, 0, NULL, "one", 3);
   for (unsigned i = 0; i < 20; i++) {
     if (i == 5)
       trace_tick++;
@@ -279,6 +279,29 @@ START_TEST(a_mark_ends_all_runs_of_one_time)
   ck_assert_uint_gt(d.stream[1].event[501].time, d.stream[0].event[1].time);
   for (unsigned i = 5; i <= 15; i++)
     ck_assert_uint_ge(d.stream[1].event[501 + i].time, before[i]);
+  decoded_release(&d);
+}
+END_TEST
+
+/* What a handler left half-way by longjmp is an event that the trace does not have. */
+START_TEST(a_record_left_half_way_is_lost)
+{
+  struct trace_writer *w;
+  struct decoded d;
+
+  ck_assert(trace_begin(temp_path("trace"), 0));
+  w = trace_first_writer();
+  trace_alloc(w, 16, 16, 0);
+  trace_writer_recover(w);
+  ck_assert_uint_eq(((const struct vt_chunk_header *)w->chunk)->lost, 0);
+  trace_alloc(w, 32, 16, 0);
+  w->cur[0] = 0x55;
+  trace_writer_recover(w);
+  ck_assert_uint_eq(((const struct vt_chunk_header *)w->chunk)->lost, 1);
+  trace_alloc(w, 48, 16, 0);
+  decode(&d, trace_path());
+  ck_assert_uint_eq(d.stream[0].count, 4);
+  ck_assert_uint_eq(decoded_u64(&d, H_LOST), 1);
   decoded_release(&d);
 }
 END_TEST
@@ -401,6 +424,7 @@ int main(void)
   tcase_add_test(tc, in_next_mode_every_event_has_its_time);
   tcase_add_test(tc, time_keeps_up);
   tcase_add_test(tc, a_mark_ends_all_runs_of_one_time);
+  tcase_add_test(tc, a_record_left_half_way_is_lost);
   tcase_add_test(tc, large_blocks_have_times_of_their_own);
   tcase_add_test(tc, an_existing_file_is_not_overwritten);
   tcase_add_loop_test(tc, the_descriptor_is_high_and_closed_by_exec, 0, 5);
