@@ -200,7 +200,7 @@ static int protect(const struct hook *h, uint64_t addr, size_t size, int prot)
   struct make_way way = {0};
   int result;
 
-  if (harms && !heap_block_covers(addr, place_pages(size)) && make_way(h, addr, size, &way))
+  if (harms && !heap_block_covers(addr, place_pages(size), true) && make_way(h, addr, size, &way))
     return -ENOMEM;
   result = sys_mprotect((void *)addr, size, prot);
   if (result == 0)

@@ -82,8 +82,8 @@ static enum heap_verdict explain_paged(uintptr_t addr, const struct segment *seg
   return is_live(start) ? HEAP_INTERIOR : HEAP_INVALID;
 }
 
-/* Whether addr lies within a live huge block that begins in an earlier segment. */
-static bool inside_huge(uintptr_t addr)
+/* The head of the live huge block that addr lies in; NULL: there is none. */
+static struct segment *huge_around(uintptr_t addr)
 {
   for (struct region *region = region_first(); region; region = region->next) {
     uint64_t at = addr & ~(SEGMENT_SIZE - 1);
@@ -91,7 +91,7 @@ static bool inside_huge(uintptr_t addr)
     if (addr < region->start || addr >= region->end)
       continue;
     for (; at >= region->start; at -= SEGMENT_SIZE) {
-      const struct segment *segment;
+      struct segment *segment;
 
       if (!(meta_state(at) & META_HEADS)) {
         at &= ~(GRAIN_SIZE - 1);
@@ -100,10 +100,17 @@ static bool inside_huge(uintptr_t addr)
       segment = meta_segment(at);
       if (__atomic_load_n(&segment->kind, __ATOMIC_ACQUIRE) == SEGMENT_NONE)
         continue;
-      return segment->kind == SEGMENT_HUGE && segment->huge_state == HUGE_LIVE && addr < at + segment->huge_size;
+      if (segment->kind == SEGMENT_HUGE && segment->huge_state == HUGE_LIVE && addr < at + segment->huge_size)
+        return segment;
+      break;
     }
   }
-  return false;
+  return NULL;
+}
+
+static bool inside_huge(uintptr_t addr)
+{
+  return huge_around(addr) != NULL;
 }
 
 static enum heap_verdict find_huge(uintptr_t addr, struct segment *segment, struct block *block)
@@ -207,26 +214,36 @@ enum heap_verdict heap_usable(const void *p, size_t *size)
   return verdict;
 }
 
-bool heap_block_covers(uint64_t addr, uint64_t size)
+/* The segment of the live block that has all of [addr, addr + size); NULL: none has. */
+static struct segment *segment_around(uint64_t addr, uint64_t size)
 {
+  unsigned state = meta_state(addr), page = (unsigned)(addr >> 12 & (SEGMENT_PAGES - 1));
   struct segment *segment;
   struct block block;
   uintptr_t start;
 
-  if (!heap_covers((void *)addr))
-    return false;
-  if (!(meta_state(addr) & META_HEADS) || meta_state(addr) == META_GONE)
-    return inside_huge(addr) && inside_huge(addr + size - 1);
-  segment = meta_segment(addr);
-  if (__atomic_load_n(&segment->kind, __ATOMIC_ACQUIRE) != SEGMENT_PAGED)
-    return segment->kind == SEGMENT_HUGE && segment->huge_state == HUGE_LIVE
-               ? addr + size <= segment->addr + segment->huge_size
-               : inside_huge(addr) && inside_huge(addr + size - 1);
-  if (segment_is_withdrawn(segment) || (addr ^ (addr + size - 1)) >> SEGMENT_SHIFT ||
-      !pages_count(segment->used_map, (unsigned)(addr >> 12 & (SEGMENT_PAGES - 1)), 1) ||
-      pages_count(segment->free_map, (unsigned)(addr >> 12 & (SEGMENT_PAGES - 1)), 1) ||
-      pages_count(segment->void_map, (unsigned)(addr >> 12 & (SEGMENT_PAGES - 1)), 1))
-    return false;
+  if (state == META_GONE)
+    return NULL;
+  segment = state & META_HEADS ? meta_segment(addr) : NULL;
+  if (!segment || __atomic_load_n(&segment->kind, __ATOMIC_ACQUIRE) != SEGMENT_PAGED) {
+    segment = huge_around(addr);
+    return segment && addr + size <= segment->addr + segment->huge_size ? segment : NULL;
+  }
+  if (segment_is_withdrawn(segment) || !pages_count(segment->used_map, page, 1) ||
+      pages_count(segment->free_map, page, 1) || pages_count(segment->void_map, page, 1))
+    return NULL;
   start = block_start(addr);
-  return is_live(start) && find_paged(start, segment, &block) == HEAP_OK && addr + size <= start + block.size;
+  if (!is_live(start))
+    return NULL;
+  describe(start, segment, &block);
+  return addr + size <= start + block.size ? segment : NULL;
+}
+
+bool heap_block_covers(uint64_t addr, uint64_t size, bool seal)
+{
+  struct segment *segment = heap_covers((void *)addr) ? segment_around(addr, size) : NULL;
+
+  if (segment && seal)
+    __atomic_store_n(&segment->sealed, true, __ATOMIC_RELAXED);
+  return segment != NULL;
 }

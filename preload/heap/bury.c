@@ -10,6 +10,7 @@
 #include "heap/retire.h"
 #include "heap/segment.h"
 #include "heap/space.h"
+#include "heap/withdraw.h"
 
 /*
  * The metadata of a dead segment is kept while its grain may soon be gone as a
@@ -97,6 +98,7 @@ void segment_bury(struct arena *arena, struct segment *segment)
 {
   if (segment->withdrawn)
     return;
+  segment_unseal(segment, segment->addr, SEGMENT_SIZE);
   segment_hide(arena, segment);
   arena->segments[segment->ordinal] = NULL;
   arena->used_pages -= SEGMENT_PAGES - segment->given_up;

@@ -14,6 +14,7 @@ static enum heap_verdict free_own(struct arena *arena, void *p, const struct blo
   unsigned class;
 
   if (block->kind == BLOCK_MEDIUM) {
+    segment_unseal(block->segment, (uintptr_t)p, block->size);
     medium_free(arena, p);
     return HEAP_OK;
   }

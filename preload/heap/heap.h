@@ -180,8 +180,9 @@ size_t heap_trim(uint64_t age_ns);
  */
 bool heap_withdraw(struct heap *heap, uint64_t addr, uint64_t size);
 
-/* Whether one live block has all of [addr, addr + size). */
-bool heap_block_covers(uint64_t addr, uint64_t size);
+/* Whether one live block has all of [addr, addr + size).  seal: the program takes away the right to read or write
+ * there; should it free the block without giving it back, the heap does (but for small ones). */
+bool heap_block_covers(uint64_t addr, uint64_t size, bool seal);
 
 /* Whether the library has memory of its own there, or tables of the heap: without them nothing goes on. */
 bool heap_has_tables(uint64_t addr, uint64_t size);

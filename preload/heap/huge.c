@@ -81,7 +81,7 @@ static struct segment *open_range(struct arena *arena, uint64_t span, uint64_t a
     segment->region = arena->region;
     segment->moved = moved;
     segment->huge_span = span;
-    segment->withdrawn = false;
+    segment->withdrawn = segment->sealed = false;
     if (addr + span > arena->huge_end && addr + span <= arena->region->own_end)
       arena->huge_end = addr + span;
     arena->huge_blocks++;
@@ -120,6 +120,7 @@ void *huge_alloc(struct arena *arena, size_t align, size_t size, bool *zero)
 
 void huge_free(struct arena *arena, struct segment *segment)
 {
+  segment_unseal(segment, segment->addr, segment->huge_span);
   guarded_lock_take(&arena->region->lock);
   arena->huge_bytes -= segment->huge_span;
   arena->huge_blocks--;
@@ -141,6 +142,7 @@ void huge_retire(struct segment *segment)
   uint64_t mask = region_enter(region);
   struct arena *arena;
 
+  segment_unseal(segment, segment->addr, segment->huge_span);
   arena = arena_of(region_heap(region));
   arena->huge_bytes -= segment->huge_span;
   arena->huge_blocks--;

@@ -96,6 +96,7 @@ struct segment {
   uint16_t given_up;   /* pages that closing took away */
   bool closed;         /* its holes were given up (segment_close) */
   bool withdrawn;      /* the program took a part of it: nothing is handed out there; atomic */
+  bool sealed;         /* the program protected pages of its blocks: they may not be writable; atomic */
   bool moved;          /* memory came by mremap: a mapping of its own */
   uint8_t pages;       /* enum space_kind: asked for */
   uint64_t freed_ns;   /* coarse time of the latest page freed */

@@ -174,7 +174,7 @@ static int open_at(struct arena *arena, uint64_t addr)
   if (addr >= arena->region->window_end && addr + SEGMENT_SIZE <= arena->region->own_end &&
       addr + SEGMENT_SIZE > arena->huge_end)
     arena->huge_end = addr + SEGMENT_SIZE;
-  segment->closed = segment->withdrawn = false;
+  segment->closed = segment->withdrawn = segment->sealed = false;
   segment->given_up = 0;
   segment->ordinal = arena->segment_count++;
   segment->free_pages = SEGMENT_PAGES;

@@ -11,10 +11,10 @@ static const struct {
   const char *way;
   bool leaves; /* memory in use was taken: one line, and addresses are not kept */
   const char *first;
-} ways[] = {{"low", true, ""},       {"page", true, ""},   {"across", true, ""}, {"unmap", true, ""},
-            {"back", true, ""},      {"away", true, ""},   {"over", true, ""},   {"attach", true, ""},
-            {"protect", true, ""},   {"medium", true, ""}, {"huge", true, ""},   {"kept", false, ""},
-            {"own", false, "110\n"}, {"thread", true, ""}};
+} ways[] = {{"low", true, ""},     {"page", true, ""},      {"across", true, ""}, {"unmap", true, ""},
+            {"back", true, ""},    {"away", true, ""},      {"over", true, ""},   {"attach", true, ""},
+            {"protect", true, ""}, {"medium", true, ""},    {"huge", true, ""},   {"kept", false, ""},
+            {"guard", false, ""},  {"own", false, "110\n"}, {"thread", true, ""}};
 
 static void run_intruder(int i, bool traced)
 {

@@ -186,6 +186,24 @@ static void way_kept(void)
   big_churn();
 }
 
+/* A guard page inside a block, as coroutines have on stacks that they allocate, and nobody takes it away. */
+static void way_guard(void)
+{
+  static const size_t sizes[] = {100000, 3 << 20};
+
+  for (int i = 0; i < 40; i++) {
+    size_t size = sizes[i % 2];
+    char *p = aligned_alloc(PAGE, size);
+
+    check(p != NULL);
+    memset(p, 1, size);
+    check(mprotect(p + 2 * PAGE, PAGE, i % 4 / 2 ? PROT_READ : PROT_NONE) == 0);
+    if (i % 8 == 5)
+      check((p = realloc(p, size / 2)) != NULL);
+    free(p);
+  }
+}
+
 /* The library's own memory: refused, and all goes on. */
 static void way_own(void)
 {
@@ -289,7 +307,7 @@ static const struct {
 } ways[] = {{"low", way_low},         {"page", way_page},     {"across", way_across}, {"unmap", way_unmap},
             {"back", way_back},       {"away", way_away},     {"over", way_over},     {"attach", way_attach},
             {"protect", way_protect}, {"medium", way_medium}, {"huge", way_huge},     {"kept", way_kept},
-            {"own", way_own},         {"thread", way_thread}};
+            {"guard", way_guard},     {"own", way_own},       {"thread", way_thread}};
 
 int main(int argc, char **argv)
 {
