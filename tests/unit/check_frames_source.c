@@ -4,6 +4,7 @@
  */
 #include <check.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -115,6 +116,49 @@ START_TEST(huge_pages)
 }
 END_TEST
 
+/* Only read, a huge page is the kernel's huge zero page: nobody's, though pagemap calls it a file's. */
+START_TEST(huge_zero_page)
+{
+  char *p = map(1024, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS);
+  char *aligned = (char *)(((uintptr_t)p + LEAF_SIZE - 1) & ~(uintptr_t)(LEAF_SIZE - 1));
+
+  madvise(aligned, LEAF_SIZE, MADV_HUGEPAGE);
+  ck_assert_int_eq(*(volatile char *)aligned, 0);
+  sample();
+  if (!(files.flags & VT_SAMPLE_SCAN) || !(sink_state(PAGE_AT(aligned, 7)) & VT_PG_PRESENT)) {
+    puts("skip: huge_zero_page: no huge page was to be had, or no PAGEMAP_SCAN");
+    return;
+  }
+  for (int i = 0; i < 512; i++)
+    ck_assert_uint_ne(sink_state(PAGE_AT(aligned, i)) & VT_PG_ZERO, 0);
+  sample();
+  ck_assert_uint_eq(sink_reports(aligned), 1);
+  *aligned = 1;
+  sample();
+  ck_assert_uint_eq(sink_state(aligned) & VT_PG_ZERO, 0);
+}
+END_TEST
+
+/* maps does not say which mappings are of hugetlbfs. */
+START_TEST(pool_of_huge_pages)
+{
+  char *p = mmap(NULL, LEAF_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
+  char *small = map(PAGES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS);
+
+  if (p == MAP_FAILED) {
+    puts("skip: pool_of_huge_pages: the kernel's pool is empty (vm.nr_hugepages)");
+    return;
+  }
+  *p = *small = 1;
+  sample();
+  ck_assert_uint_ne(sink_vma_at(p)->flags & VT_VMA_HUGETLB, 0);
+  ck_assert_uint_eq(sink_vma_at(small)->flags & VT_VMA_HUGETLB, 0);
+  sample();
+  ck_assert_uint_eq(sink_last()->vmas + sink_last()->vmas_gone, 0);
+  ck_assert_int_eq(munmap(p, LEAF_SIZE), 0);
+}
+END_TEST
+
 static bool ksm_is_running(void)
 {
   char run[16];
@@ -146,6 +190,35 @@ START_TEST(merged_pages)
   *PAGE_AT(p, 3) = 1;
   sample();
   ck_assert_uint_eq(sink_state(PAGE_AT(p, 3)) & (VT_PG_KSM | VT_PG_EXCLUSIVE), VT_PG_EXCLUSIVE);
+}
+END_TEST
+
+/* A page that a child has inherited is merged where it is: neither its frame nor its exclusive bit changes. */
+START_TEST(merged_in_place)
+{
+  char *twin = map(1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS);
+  char *p = map(PAGES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS);
+  pid_t child;
+
+  if (!(files.flags & VT_SAMPLE_FLAGS) || !ksm_is_running()) {
+    puts("skip: merged_in_place: KSM is not running, or kpageflags cannot be read");
+    return;
+  }
+  memset(p, 0x3c, FRAME_SIZE);
+  child = fork();
+  if (child == 0) {
+    pause();
+    _exit(0);
+  }
+  memset(twin, 0x3c, FRAME_SIZE);
+  ck_assert_int_eq(madvise(p, FRAME_SIZE, MADV_MERGEABLE) | madvise(twin, FRAME_SIZE, MADV_MERGEABLE), 0);
+  for (int i = 0; i < 3000 && !(sink_state(p) & VT_PG_KSM); i++) {
+    sample();
+    usleep(10000);
+  }
+  ck_assert_uint_ne(sink_state(p) & VT_PG_KSM, 0);
+  kill(child, SIGKILL);
+  waitpid(child, NULL, 0);
 }
 END_TEST
 
@@ -269,7 +342,10 @@ int main(void)
   tcase_add_checked_fixture(tests, set_up, tear_down);
   tcase_add_test(tests, scan_and_list_agree);
   tcase_add_test(tests, huge_pages);
+  tcase_add_test(tests, huge_zero_page);
+  tcase_add_test(tests, pool_of_huge_pages);
   tcase_add_test(tests, merged_pages);
+  tcase_add_test(tests, merged_in_place);
   if (!LIST_IS_SLOW) {
     tcase_add_test(tests, list_source_finds_growth);
     tcase_add_test(tests, list_source_explores_files);
