@@ -122,7 +122,9 @@ uint64_t proc_page_size(int maps, uint64_t addr)
 {
   struct map_query query = {.size = sizeof query, .addr = addr};
 
-  return sys_call(SYS_ioctl, maps, (long)MAP_QUERY_IOCTL, (long)&query, 0, 0, 0) == 0 ? query.page_size : 0;
+  return !sys_filtered() && sys_call(SYS_ioctl, maps, (long)MAP_QUERY_IOCTL, (long)&query, 0, 0, 0) == 0
+             ? query.page_size
+             : 0;
 }
 
 uint64_t proc_count(const struct proc_files *files, uint64_t start, uint64_t end)
