@@ -35,8 +35,9 @@ OTHER_ARCH := $(filter-out %_$(ARCH).c,$(wildcard preload/*/*_x86_64.c preload/*
 DEBUG_ONLY := preload/base/lock_check.c
 PRELOAD_SRC := $(filter-out $(OTHER_ARCH) $(DEBUG_ONLY),$(wildcard preload/*/*.c))
 ANALYZER_SRC := $(wildcard analyzer/*/*.c)
-PRELOAD_OBJ := $(PRELOAD_SRC:%.c=$(BUILD)/%.o)
-DEBUG_OBJ := $(patsubst %.c,$(BUILD)/debug/%.o,$(PRELOAD_SRC) $(DEBUG_ONLY))
+LIBUNWIND_IMAGE := $(BUILD)/preload/unwind/libunwind_image_data
+PRELOAD_OBJ := $(PRELOAD_SRC:%.c=$(BUILD)/%.o) $(LIBUNWIND_IMAGE).o
+DEBUG_OBJ := $(patsubst %.c,$(BUILD)/debug/%.o,$(PRELOAD_SRC) $(DEBUG_ONLY)) $(LIBUNWIND_IMAGE).o
 ANALYZER_OBJ := $(ANALYZER_SRC:%.c=$(BUILD)/%.o)
 ANALYZER_LIBS := -ljansson -lzstd -ldw -lelf -liberty -lm -pthread
 DEMOS := $(patsubst %.c,$(BUILD)/%,$(filter-out demos/mem.c,$(wildcard demos/*.c)))
@@ -96,6 +97,15 @@ $(BUILD)/preload/%.o: preload/%.c | $(DEPS_BUILD)
 $(BUILD)/debug/preload/%.o: preload/%.c | $(DEPS_BUILD)
 	@mkdir -p $(@D)
 	$(Q)$(COMPILE) $(PRELOAD_FLAGS) -DVMTRACE_DEBUG -c -o $@ $<
+
+# The system's libunwind becomes a part of the library: see preload/unwind/libunwind_image.h.
+$(LIBUNWIND_IMAGE).s: preload/unwind/libunwind_image.awk preload/unwind/libunwind_imports.c | $(DEPS_BUILD)
+	@mkdir -p $(@D)
+	$(Q)so=$$(realpath $$($(CC) -print-file-name=libunwind-$(ARCH).so)) && LC_ALL=C readelf -lrW --dyn-syms $$so | \
+	  awk -v file=$$so -f $^ - >$@
+
+$(LIBUNWIND_IMAGE).o: $(LIBUNWIND_IMAGE).s
+	$(Q)$(CC) -c -o $@ $<
 
 $(BUILD)/analyzer/%.o: analyzer/%.c | $(DEPS_BUILD)
 	@mkdir -p $(@D)

@@ -34,6 +34,7 @@
   ONE(RULES, rules, masked_lock, FORK_TAKES)               /* unwind: writers of frame rules */           \
   ONE(STACKS, stacks, guarded_lock, FORK_TAKES)            /* unwind: writers of stack nodes */           \
   ONE(LOANS, loans, masked_lock, FORK_TAKES)               /* unwind: stacks to lend */                   \
+  ONE(POOLS, pools, guarded_lock, FORK_TAKES)              /* unwind: all that libunwind locks */         \
   ONE(STREAMS, streams, masked_lock, FORK_TAKES)           /* trace: the lists of writers */              \
   MANY(STAGE, stage, masked_lock, FORK_RENEWS)             /* trace: a writer's stage goes to the file */ \
   ONE(OWN, own, masked_lock, FORK_TAKES)                   /* base: small objects */

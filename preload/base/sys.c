@@ -114,7 +114,10 @@ ssize_t sys_write(int fd, const void *buf, size_t size)
 
 int sys_fstat(int fd, struct stat *st)
 {
-  /* An empty path names the descriptor; newfstatat fills libc's struct stat on all 64-bit architectures. */
+  /* An empty path names the descriptor, or the working directory (AT_FDCWD), which is none.  newfstatat fills libc's
+   * struct stat on all 64-bit architectures. */
+  if (fd < 0)
+    return -EBADF;
   return result(sys_call(SYS_newfstatat, fd, (long)"", (long)st, AT_EMPTY_PATH, 0, 0));
 }
 
@@ -130,31 +133,6 @@ ssize_t sys_read_file(const char *path, char *buf, size_t size)
   if (n >= 0)
     buf[n] = '\0';
   return n;
-}
-
-#define PAGE_MASK 4095 /* the smallest page there is */
-
-/* The kernel reads the new mask before it looks at the first argument, which is no valid one: nothing changes, and no
- * seccomp filter of a real program forbids the call. */
-bool sys_readable(const void *p)
-{
-  uintptr_t word = (uintptr_t)p & ~(uintptr_t)7;
-
-  return sys_call(SYS_rt_sigprocmask, -1, (long)word, 0, sizeof(uint64_t), 0, 0) != -EFAULT;
-}
-
-ssize_t sys_string_length(const char *s, size_t max)
-{
-  size_t n = 0;
-
-  for (;; n++) {
-    if (n == max)
-      return (ssize_t)n;
-    if ((n == 0 || ((uintptr_t)(s + n) & PAGE_MASK) == 0) && !sys_readable(s + n))
-      return -EFAULT;
-    if (!s[n])
-      return (ssize_t)n;
-  }
 }
 
 bool sys_filtered(void)

@@ -48,11 +48,6 @@ int sys_fstat(int fd, struct stat *st);
 /* Reads a small file whole into buf, NUL-terminated; its length (at most size - 1) or -errno. */
 ssize_t sys_read_file(const char *path, char *buf, size_t size);
 
-/* Whether the kernel can read the page that p is in; for pointers that the program hands to it, good or bad. */
-bool sys_readable(const void *p);
-/* strnlen of such a string; -EFAULT when it leads into memory that cannot be read. */
-ssize_t sys_string_length(const char *s, size_t max);
-
 /* Whether a seccomp filter judges the calling thread's calls: it may end the process for one that is unusual. */
 bool sys_filtered(void);
 

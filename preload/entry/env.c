@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/option.h"
 #include "base/own.h"
+#include "base/peek.h"
 #include "base/sys.h"
 #include "trace/trace.h"
 
@@ -103,7 +104,7 @@ static bool page_readable(struct pages *pages, const void *p)
   uintptr_t page = (uintptr_t)p / PAGE_BYTES + 1; /* 0: none known there */
   uintptr_t *known = &pages->known[page % (sizeof pages->known / sizeof *pages->known)];
 
-  if (*known != page && sys_readable(p))
+  if (*known != page && peek_readable(p))
     *known = page;
   return *known == page;
 }

@@ -18,6 +18,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
+#include "base/peek.h"
 #include "base/sys.h"
 #include "heap/next.h"
 
@@ -33,7 +34,7 @@
 /* msync: MS_ASYNC has had no effect since Linux 2.6.19, and filters of system calls that know no mincore take it. */
 static bool is_unmapped(uintptr_t addr)
 {
-  return !sys_readable((const void *)addr) &&
+  return !peek_readable((const void *)addr) &&
          sys_call(SYS_msync, (long)(addr & ~(PAGE - 1)), (long)PAGE, MS_ASYNC, 0, 0, 0) == -ENOMEM;
 }
 

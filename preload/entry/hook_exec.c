@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/peek.h"
 #include "base/sys.h"
 #include "entry/env.h"
 #include "entry/hook.h"
@@ -26,7 +27,7 @@
 static void exec_begin(const char *path)
 {
   /* Of a bad pointer the kernel says so: it is for this call to fail, not for the program to end. */
-  ssize_t readable = path ? sys_string_length(path, VT_TAIL_MAX) : 0;
+  ssize_t readable = path ? peek_string_length(path, VT_TAIL_MAX) : 0;
   size_t length = readable > 0 ? (size_t)readable : 0;
   const uint64_t child = (uint64_t)sys_getpid();
   bool may_wait;

@@ -5,8 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <string.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -19,46 +17,12 @@
 #include "entry/process.h"
 #include "trace/trace.h"
 
-#define PAGE ((size_t)4096)
-
 static int as_libc(long result)
 {
   if (result >= 0)
     return (int)result;
   errno = (int)-result;
   return -1;
-}
-
-/* The only one who makes a pipe while the library works for itself is libunwind. */
-EXPORT int pipe2(int fds[2], int flags)
-{
-  struct thread *t = hook_thread();
-  int made[2];
-  long result;
-
-  if (likely(!t->internal))
-    return as_libc(sys_call(SYS_pipe2, (long)fds, flags, 0, 0, 0, 0));
-  result = sys_call(SYS_pipe2, (long)made, flags, 0, 0, 0, 0);
-  if (result == 0 && !own_fds_keep_pipe(made))
-    result = -EMFILE;
-  if (result == 0)
-    memcpy(fds, made, sizeof made);
-  return as_libc(result);
-}
-
-/*
- * libunwind asks by mincore whether a place is mapped before it has the kernel
- * read it through the pipe, which tells the same.  The first question is answered here: services run under seccomp
- * filters that end a process for mincore (systemd's @system-service has no such call).
- */
-EXPORT int mincore(void *addr, size_t size, unsigned char *vec)
-{
-  struct thread *t = hook_thread();
-
-  if (likely(!t->internal))
-    return as_libc(sys_call(SYS_mincore, (long)addr, (long)size, (long)vec, 0, 0, 0));
-  memset(vec, 1, (size + PAGE - 1) / PAGE);
-  return 0;
 }
 
 EXPORT int close(int fd)

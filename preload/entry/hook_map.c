@@ -46,6 +46,8 @@ HOT void *map(void *addr, size_t size, int prot, int flags, int fd, off_t offset
   struct hook h = hook_begin(frame);
   void *p = place_map(&h, addr, size, prot, flags, fd, offset);
 
+  if (!sys_failed(p) && flags & MAP_FIXED)
+    unwind_mappings_changed(h.thread->unwind, ADDRESS(p), place_pages(size));
   if (!sys_failed(p))
     HOOK_RECORD(&h, MMAP, ADDRESS(p), size, (uint64_t)prot, (uint64_t)(unsigned)flags, (uint64_t)(int64_t)fd,
                 (uint64_t)offset);
@@ -104,7 +106,7 @@ EXPORT int munmap(void *addr, size_t size)
   if (result == 0 && !first)
     HOOK_RECORD(&h, MUNMAP, ADDRESS(addr), size);
   if (result == 0)
-    unwind_mappings_changed();
+    unwind_mappings_changed(h.thread->unwind, ADDRESS(addr), place_pages(size));
   if (result == 0 && place_may_pin(&h))
     heap_range_release(h.thread->heap, ADDRESS(addr), place_pages(size));
   hook_end(&h);
@@ -181,7 +183,7 @@ EXPORT void *mremap(void *old, size_t old_size, size_t size, int flags, ...)
   }
   p = remap_making_way(&h, old, old_size, size, flags, to);
   if (!sys_failed(p)) {
-    unwind_mappings_changed();
+    unwind_mappings_changed(h.thread->unwind, ADDRESS(old), place_pages(old_size));
     HOOK_RECORD(&h, MREMAP, ADDRESS(old), old_size, ADDRESS(p), size, (uint64_t)(unsigned)flags);
     if (place_may_pin(&h))
       release_old(&h, ADDRESS(old), place_pages(old_size), ADDRESS(p), place_pages(size), flags);
@@ -213,6 +215,8 @@ EXPORT int mprotect(void *addr, size_t size, int prot)
   struct hook h = hook_begin(HOOK_FRAME);
   int result = protect(&h, ADDRESS(addr), size, prot);
 
+  if (result == 0 && !(prot & PROT_READ))
+    unwind_mappings_changed(h.thread->unwind, ADDRESS(addr), place_pages(size));
   if (result == 0)
     HOOK_RECORD(&h, MPROTECT, ADDRESS(addr), size, (uint64_t)(unsigned)prot);
   hook_end(&h);

@@ -52,7 +52,6 @@
      char *const *))                                                                                                   \
   X(void, abort, (void))                                                                                               \
   X(void, quick_exit, (int))                                                                                           \
-  X(int, sigprocmask, (int, const sigset_t *, sigset_t *))                                                             \
   X(int, brk, (void *))                                                                                                \
   X(void *, sbrk, (intptr_t))                                                                                          \
   X(void *, shmat, (int, const void *, int))                                                                           \

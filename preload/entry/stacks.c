@@ -1,6 +1,6 @@
 /*
  * Call stacks of events.  See stacks.h.  Before the constructor ran, events
- * have no stacks: loading the unwinder from inside the loader's own calls of malloc is not safe.
+ * have no stacks: the loader has not yet bound all that the unwinder calls.
  */
 #include "entry/stacks.h"
 
@@ -30,14 +30,6 @@ static void on_node(void *user, uint32_t id, uint32_t parent, uint64_t pc)
 
   if (trace_active())
     TRACE(t->writer, STACK_NODE, id, parent, pc);
-}
-
-/* libunwind maps memory of its own now and then: that is no event. */
-static void on_plain_walk(void *user, bool begins)
-{
-  struct thread *t = user;
-
-  t->internal += begins ? 1 : UINT32_MAX;
 }
 
 /* Above all frames of the first thread lie its arguments, environment and auxiliary vector. */
@@ -80,16 +72,15 @@ void stacks_start(struct thread *t)
 {
   static const enum unwind_mode modes[] = {UNWIND_CACHED, UNWIND_PLAIN, UNWIND_COMPARE};
   const struct options *o = options_get();
-  const struct unwind_config config = {o->stack_frames, modes[o->unwind], on_node, on_plain_walk};
+  const struct unwind_config config = {o->stack_frames, modes[o->unwind], on_node};
   int error;
 
   if (!o->stack_frames)
     return;
-  internal_begin(t);
   error = unwind_start(&config);
-  internal_end(t);
   if (error) {
-    log_warn("no call stacks: %s", error == -ENOENT ? "libunwind.so.8 is not installed" : "out of memory");
+    log_warn("no call stacks: %s",
+             error == -ENOMEM ? "out of memory" : "a security policy forbids to change the protection of pages");
     return;
   }
   enabled = true;

@@ -21,7 +21,7 @@ HOT uint32_t stack_of(struct thread *t, uintptr_t frame)
   return t->unwind ? unwind_capture(t->unwind, (const void *)frame) : 0;
 }
 
-/* Loads the unwinder, in the constructor, and starts with the calling thread t. */
+/* Starts the unwinder, in the constructor, and starts with the calling thread t. */
 void stacks_start(struct thread *t);
 /* The calling thread t is new; libc may be asked (thread->internal is raised).  known: it is a thread of libc's. */
 void stacks_open(struct thread *t, bool known);

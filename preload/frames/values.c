@@ -5,8 +5,8 @@
 #include "frames/values.h"
 
 #include <sys/syscall.h>
-#include <sys/uio.h>
 
+#include "base/peek.h"
 #include "base/sys.h"
 #include "frames/page_entry.h"
 #include "frames/sampler.h"
@@ -32,13 +32,11 @@ static bool is_present(uint64_t addr, int pagemap)
 static bool read_value(const struct option_watch *watch, int pagemap, uint64_t *bits)
 {
   unsigned size = size_of(watch->type);
-  struct iovec here = {bits, size}, there = {(void *)(uintptr_t)watch->addr, size};
 
   *bits = 0;
   if (!is_present(watch->addr, pagemap) || !is_present(watch->addr + size - 1, pagemap))
     return false;
-  /* By thread: the process's first thread may have ended before the others. */
-  return sys_call(SYS_process_vm_readv, sys_gettid(), (long)&here, 1, (long)&there, 1, 0) == (long)size;
+  return peek_exactly(bits, (const void *)watch->addr, size);
 }
 
 void values_init(struct values *values, const struct option_watch *watch, unsigned count)

@@ -1,171 +1,162 @@
 /*
- * libunwind, loaded privately with dlopen: were it a dependency of the
- * library, its _Unwind_* symbols would stand in for libgcc's in programs that
- * load C++ code later.  Its own cache is off: it takes a lock around calls into
- * the dynamic loader, and frame rules make it unnecessary.
+ * What libunwind finds out, for plain walks and for rules.  See frame_probe.h; called by unwind.c.
+ *
+ * A rule claims that the caller's state follows from pc, sp and bp.  libunwind
+ * steps from a state in which these three are known and no other register is, so that a step that needs another one
+ * fails, and no rule comes of it.  Then it steps from states in which sp and bp are moved, in memory that is invented
+ * where need be: what the caller's state follows moves along.
  */
 #include "unwind/frame_probe.h"
 
-#define UNW_LOCAL_ONLY
-#include <dlfcn.h>
 #include <errno.h>
-#include <libunwind.h>
-#include <string.h>
+#include <stddef.h>
 
 #include "unwind/loan_stack.h"
 #include "unwind/machine.h"
+#include "unwind/unwind_source.h"
 #include "vmtrace/format.h"
 
-#define NAME_TEXT(name) #name
-#define NAME_OF(name) NAME_TEXT(name)
-
-static struct {
-  int (*getcontext)(unw_tdep_context_t *);
-  int (*init_local2)(unw_cursor_t *, unw_context_t *, int);
-  int (*step)(unw_cursor_t *);
-  int (*get_reg)(unw_cursor_t *, int, unw_word_t *);
-  int (*get_save_loc)(unw_cursor_t *, int, unw_save_loc_t *);
-  int (*get_proc_info)(unw_cursor_t *, unw_proc_info_t *);
-  int (*is_signal_frame)(unw_cursor_t *);
-  int (*set_caching_policy)(unw_addr_space_t, unw_caching_policy_t);
-  int (*backtrace)(void **, int);
-} lib;
-
-/* How far a realigned frame's saved CFA is looked for below rbp. */
-#define DEREF_REACH 256
 #define SHIFT 64 /* bytes by which probes shift a register: keeps all alignments */
+
+static void start(void *arg)
+{
+  *(int *)arg = unwind_source_start();
+}
 
 int frame_probe_start(void)
 {
-  void *handle = dlopen("libunwind.so.8", RTLD_NOW | RTLD_LOCAL);
-  unw_addr_space_t *space;
-  const struct {
-    void *into;
-    const char *name;
-  } symbols[] = {
-      {&lib.getcontext, MACHINE_GETCONTEXT_NAME},
-      {&lib.init_local2, NAME_OF(unw_init_local2)},
-      {&lib.step, NAME_OF(unw_step)},
-      {&lib.get_reg, NAME_OF(unw_get_reg)},
-      {&lib.get_save_loc, NAME_OF(unw_get_save_loc)},
-      {&lib.get_proc_info, NAME_OF(unw_get_proc_info)},
-      {&lib.is_signal_frame, NAME_OF(unw_is_signal_frame)},
-      {&lib.set_caching_policy, NAME_OF(unw_set_caching_policy)},
-      {&lib.backtrace, NAME_OF(unw_backtrace)},
-  };
+  int rc = -ENOMEM;
 
-  if (!handle)
-    return -ENOENT;
-  for (unsigned i = 0; i < sizeof symbols / sizeof symbols[0]; i++) {
-    void *symbol = symbols[i].name ? dlsym(handle, symbols[i].name) : NULL;
-
-    if (!symbols[i].name)
-      continue;
-    if (!symbol)
-      return -ENOENT;
-    memcpy(symbols[i].into, &symbol, sizeof symbol);
-  }
-  space = dlsym(handle, NAME_OF(unw_local_addr_space));
-  if (!space)
-    return -ENOENT;
-  lib.set_caching_policy(*space, UNW_CACHE_NONE);
-  return 0;
+  return loan_stack_run(start, &rc) ? rc : -ENOMEM;
 }
 
 static bool state_of(unw_cursor_t *cursor, struct frame_state *s)
 {
   unw_word_t pc, sp, bp = 0;
 
-  if (lib.get_reg(cursor, UNW_REG_IP, &pc) < 0 || lib.get_reg(cursor, UNW_REG_SP, &sp) < 0)
+  if (unw_get_reg(cursor, UNW_REG_IP, &pc) < 0 || unw_get_reg(cursor, UNW_REG_SP, &sp) < 0)
     return false;
-  lib.get_reg(cursor, MACHINE_FRAME_POINTER, &bp);
+  unw_get_reg(cursor, MACHINE_FRAME_POINTER, &bp);
   s->pc = pc;
   s->sp = sp;
   s->bp = bp;
   return true;
 }
 
-/* Where libunwind would read rbp next: an address, or 0 when it is unchanged since the context. */
-static uint64_t bp_place(unw_cursor_t *cursor, const unw_context_t *context)
-{
-  unw_save_loc_t loc;
+/* ---- single steps ---- */
 
-  if (lib.get_save_loc(cursor, MACHINE_FRAME_POINTER, &loc) < 0 || loc.type != UNW_SLT_MEMORY)
-    return 0;
-  if (loc.u.addr >= (uint64_t)context && loc.u.addr < (uint64_t)(context + 1))
-    return 0;
-  return loc.u.addr;
+/* What a step found: the caller, and where its bp was read, 0: it is what it was. */
+struct probe {
+  int rc; /* of unw_step */
+  struct frame_state next;
+  uint64_t place;
+  bool signal, whole; /* a signal frame was left; the caller's state is known */
+};
+
+/* Where the caller's bp is.  False: in another register, or it is the value of an expression. */
+static bool bp_place(struct unwind_source *source, unw_cursor_t *cursor, uint64_t bp, uint64_t *place)
+{
+  unw_save_loc_t at;
+  uint64_t there;
+
+  *place = 0;
+  if (unw_get_save_loc(cursor, MACHINE_FRAME_POINTER, &at) < 0)
+    return false;
+  if (at.type == UNW_SLT_REG)
+    return at.u.regnum == MACHINE_FRAME_POINTER;
+  if (at.type != UNW_SLT_MEMORY)
+    return true;
+  *place = at.u.addr;
+  return source->invents || (peek_word(source->peek, *place, &there) && there == bp);
 }
 
-/* One step from an invented state; false when libunwind refuses. */
-static bool probe_step(const struct frame_state *s, struct frame_state *next, uint64_t *place)
+/* One step from s.  A return address is looked up by the call before it: its last byte is where libunwind is told that
+ * the frame is. */
+static void probe_step(struct unwind_source *source, const struct frame_state *s, struct probe *probe)
 {
-  unw_context_t context;
   unw_cursor_t cursor;
 
-  memset(&context, 0, sizeof context);
-  machine_set(&context, s);
-  if (lib.init_local2(&cursor, &context, s->exact ? UNW_INIT_SIGNAL_FRAME : 0) < 0 || lib.step(&cursor) <= 0)
-    return false;
-  if (!state_of(&cursor, next))
-    return false;
-  *place = bp_place(&cursor, &context);
-  return true;
+  *probe = (struct probe){.rc = -UNW_EUNSPEC};
+  source->frame = s->bp;
+  unwind_source_set(source, MACHINE_PC, s->pc - !s->exact);
+  unwind_source_set(source, MACHINE_STACK_POINTER, s->sp);
+  unwind_source_set(source, MACHINE_FRAME_POINTER, s->bp);
+  if (unwind_source_begin(source, &cursor) < 0)
+    return;
+  probe->rc = unwind_source_step(source, &cursor);
+  probe->signal = unw_is_signal_frame(&cursor) > 0;
+  probe->whole = probe->rc > 0 && state_of(&cursor, &probe->next) &&
+                 (probe->next.pc != s->pc || probe->next.sp != s->sp) &&
+                 bp_place(source, &cursor, probe->next.bp, &probe->place);
 }
 
-/* A CFA kept in memory below rbp: found where it is, and proven by a copy of the frame in which that word differs. */
-static bool find_deref(const struct frame_state *s, uint64_t cfa, int32_t *offset)
+/* The same from an invented state; addr, unless 0, holds value in its memory. */
+static bool probe_invented(struct unwind_source *source, const struct frame_state *s, uint64_t addr, uint64_t value,
+                           struct probe *probe)
 {
-  uint64_t copy[2 * DEREF_REACH / 8];
-  struct frame_state moved = *s, next;
-  uint64_t place;
+  source->invents = true;
+  source->invented = (struct source_read){addr, value};
+  probe_step(source, s, probe);
+  return probe->whole;
+}
 
-  memcpy(copy, (const void *)(s->bp - DEREF_REACH), sizeof copy);
-  moved.bp = (uint64_t)copy + DEREF_REACH;
-  for (int32_t at = -8; at >= -DEREF_REACH; at -= 8) {
-    uint64_t *word = &copy[(DEREF_REACH + at) / 8];
+/* ---- rules ---- */
 
-    if (*word != cfa)
+/*
+ * Whether the CFA is in memory at a distance from bp, among what the step read
+ * there: in an invented frame elsewhere, where that word differs, the CFA and the place of the caller's bp have to
+ * follow.
+ */
+static bool find_deref(struct unwind_source *source, const struct frame_state *s, const struct probe *found,
+                       int32_t *offset)
+{
+  const struct frame_state moved = {s->pc, s->sp, s->bp + 2 * SHIFT, s->exact};
+  struct source_read read[SOURCE_READS];
+  unsigned reads = source->reads;
+  struct probe probe;
+
+  __builtin_memcpy(read, source->read, sizeof read);
+  for (unsigned i = 0; i < reads; i++) {
+    uint64_t at = read[i].addr - s->bp;
+
+    if (read[i].value != found->next.sp || at % 8)
       continue;
-    *word = cfa + SHIFT;
-    if (probe_step(&moved, &next, &place) && next.sp == cfa + SHIFT) {
-      *offset = at;
+    if (probe_invented(source, &moved, moved.bp + at, found->next.sp + SHIFT, &probe) &&
+        probe.next.sp == found->next.sp + SHIFT &&
+        (found->place ? probe.place == found->place + 2 * SHIFT : !probe.place)) {
+      *offset = (int32_t)(int64_t)at;
       return true;
     }
-    *word = cfa;
   }
   return false;
 }
 
-/* What one more step from the same frame says when sp is moved by SHIFT and bp by twice that. */
-struct moved {
-  struct frame_state next;
-  uint64_t place;
-};
-
 /*
- * Tells what the CFA follows, and proves that the caller's rbp is found relative to the same: a rule by
- * anything else than sp and bp (their values are all that is known) does not move along.
+ * Tells what the CFA follows, and proves that the caller's bp is found relative to the same: a rule by
+ * anything else than sp and bp does not move along.
  */
-static bool find_cfa(const struct frame_state *s, uint64_t cfa, uint64_t place, struct frame_rule *rule)
+static bool find_cfa(struct unwind_source *source, const struct frame_state *s, const struct probe *found,
+                     struct frame_rule *rule)
 {
   const struct frame_state both = {s->pc, s->sp + SHIFT, s->bp + 2 * SHIFT, s->exact};
   const struct frame_state by_sp = {s->pc, s->sp + SHIFT, s->bp, s->exact};
-  struct moved moved;
+  struct unwind_source of_found = *source;
+  uint64_t cfa = found->next.sp;
+  struct probe moved;
 
-  if (probe_step(&both, &moved.next, &moved.place)) {
+  if (probe_invented(source, &both, 0, 0, &moved)) {
     uint64_t by = moved.next.sp - cfa;
 
     if ((by == SHIFT || by == 2 * SHIFT) &&
-        (place ? moved.place == place + by : !moved.place && moved.next.bp == both.bp)) {
+        (found->place ? moved.place == found->place + by : !moved.place && moved.next.bp == both.bp)) {
       rule->kind = by == SHIFT ? RULE_SP : RULE_BP;
       rule->cfa = (int32_t)(cfa - (by == SHIFT ? s->sp : s->bp));
       return (uint64_t)(int64_t)rule->cfa == cfa - (by == SHIFT ? s->sp : s->bp);
     }
   }
   /* In memory, then: that word does not move with sp. */
-  if (probe_step(&by_sp, &moved.next, &moved.place) && moved.next.sp == cfa && s->bp > s->sp &&
-      s->bp - s->sp < (1u << 20) && find_deref(s, cfa, &rule->cfa)) {
+  if (probe_invented(source, &by_sp, 0, 0, &moved) && moved.next.sp == cfa &&
+      find_deref(&of_found, s, found, &rule->cfa)) {
     rule->kind = RULE_BP_DEREF;
     return true;
   }
@@ -178,43 +169,42 @@ static bool fits_word_offset(int64_t offset, int16_t *words)
   return offset % 8 == 0 && (int64_t)*words * 8 == offset;
 }
 
-/* The rule that leads from s to next, which libunwind found from pc, sp and bp alone, reading rbp at place (0: it is as
- * it was); RULE_PLAIN when no rule does. */
-static struct frame_rule derive(const struct frame_state *s, const struct frame_state *next, uint64_t place)
+/* The rule that leads from s to what was found; RULE_PLAIN when none does. */
+static struct frame_rule derive(struct unwind_source *source, const struct frame_state *s, const struct probe *found)
 {
   const struct frame_rule plain = {.kind = RULE_PLAIN};
   struct frame_rule rule = plain;
-  uint64_t cfa = next->sp;
+  uint64_t cfa = found->next.sp, pc;
 
-  if (*(const uint64_t *)(cfa - 8) != next->pc || !find_cfa(s, cfa, place, &rule))
+  if (!peek_word(source->peek, cfa - 8, &pc) || pc != found->next.pc || !find_cfa(source, s, found, &rule))
     return plain;
-  if (!place) {
+  if (!found->place) {
     rule.saved_bp = BP_SAME;
-    return next->bp == s->bp ? rule : plain;
+    return found->next.bp == s->bp ? rule : plain;
   }
   rule.saved_bp = rule.kind == RULE_BP_DEREF ? BP_AT_BP : BP_AT_CFA;
-  return fits_word_offset((int64_t)(place - (rule.kind == RULE_BP_DEREF ? s->bp : cfa)), &rule.bp) ? rule : plain;
+  return fits_word_offset((int64_t)(found->place - (rule.kind == RULE_BP_DEREF ? s->bp : cfa)), &rule.bp) ? rule
+                                                                                                          : plain;
+}
+
+static bool holds(struct peek *peek, const uint64_t *place, uint64_t value)
+{
+  uint64_t there;
+
+  return peek_word(peek, (uint64_t)place, &there) && there == value;
 }
 
 /* A signal frame is a rule of its own when the ucontext that the kernel pushed is where it should be. */
-static struct frame_rule derive_signal(const struct frame_state *s, const struct frame_state *next)
+static struct frame_rule derive_signal(struct peek *peek, const struct frame_state *s, const struct frame_state *next)
 {
   const struct machine_places in = machine_interrupted((const ucontext_t *)s->sp);
-  bool there = *in.pc == next->pc && *in.sp == next->sp && *in.bp == next->bp;
+  bool there = holds(peek, in.pc, next->pc) && holds(peek, in.sp, next->sp) && holds(peek, in.bp, next->bp);
 
   return (struct frame_rule){.kind = there ? RULE_SIGNAL : RULE_PLAIN};
 }
 
-/* Whether code at the cursor has unwind information; without, libunwind guesses, and a guess is no rule.  For such code
- * libunwind's x86-64 port makes up a procedure of one byte. */
-static bool is_described(unw_cursor_t *cursor)
-{
-  unw_proc_info_t info;
-
-  return lib.get_proc_info(cursor, &info) == 0 && info.end_ip > info.start_ip + 1;
-}
-
 struct learning {
+  struct peek *peek;
   const struct frame_state *s;
   bool learned;
 };
@@ -222,42 +212,37 @@ struct learning {
 static void learn(void *arg)
 {
   struct learning *l = arg;
-  const struct frame_state *s = l->s;
   struct frame_rule rule = {.kind = RULE_PLAIN};
-  struct frame_state next = {0};
-  unw_context_t context;
-  unw_cursor_t cursor;
-  bool described, signal, whole;
-  int rc;
+  struct unwind_source source;
+  struct probe found;
+  bool described;
 
-  memset(&context, 0, sizeof context);
-  machine_set(&context, s);
-  if (lib.init_local2(&cursor, &context, s->exact ? UNW_INIT_SIGNAL_FRAME : 0) < 0)
-    return;
-  described = is_described(&cursor);
-  rc = lib.step(&cursor);
-  signal = lib.is_signal_frame(&cursor) > 0;
-  whole = rc > 0 && state_of(&cursor, &next);
-  if (signal && whole)
-    rule = derive_signal(s, &next);
-  else if (!described && !signal)
+  unwind_source_init(&source, l->peek);
+  probe_step(&source, l->s, &found);
+  described = source.described;
+  if (found.signal && found.rc > 0)
+    rule = found.whole ? derive_signal(l->peek, l->s, &found.next) : rule;
+  else if (!described && !found.signal)
     rule.kind = RULE_STOP;
-  else if (described && rc == 0)
+  else if (described && found.rc == 0)
     rule.kind = RULE_END;
-  else if (described && whole)
-    rule = derive(s, &next, bp_place(&cursor, &context));
-  frame_rule_add(s->pc, s->exact, rule);
+  else if (described && found.whole)
+    rule = derive(&source, l->s, &found);
+  frame_rule_add(l->s->pc, l->s->exact, rule);
   l->learned = rule.kind != RULE_PLAIN;
 }
 
-bool frame_learn(const struct frame_state *s)
+bool frame_learn(struct peek *peek, const struct frame_state *s)
 {
-  struct learning l = {s, false};
+  struct learning l = {peek, s, false};
 
   return MACHINE_HAS_RULES && loan_stack_run(learn, &l) && l.learned;
 }
 
+/* ---- plain walks ---- */
+
 struct plain_walk {
+  struct peek *peek;
   const struct frame_state *from;
   struct frame_state *frames;
   unsigned max, n;
@@ -273,16 +258,17 @@ static bool on_loan(uint64_t sp, const void *here)
 static void walk_plain(void *arg)
 {
   struct plain_walk *w = arg;
-  unw_context_t context;
+  struct unwind_source source;
   unw_cursor_t cursor;
   struct frame_state state = {0}, next = {0};
   bool started = false;
 
-  MACHINE_GETCONTEXT(lib.getcontext, &context);
-  if (lib.init_local2(&cursor, &context, 0) < 0 || !state_of(&cursor, &state))
+  unwind_source_init(&source, w->peek);
+  machine_registers(&source);
+  if (unwind_source_begin(&source, &cursor) < 0 || !state_of(&cursor, &state))
     return;
   for (;;) {
-    bool signal, described;
+    bool signal;
     int rc;
 
     if (!started && machine_reached(&state, w->from))
@@ -293,14 +279,13 @@ static void walk_plain(void *arg)
         return;
       }
       w->frames[w->n++] = state;
-    } else if (state.sp > w->from->sp && !on_loan(state.sp, &context)) {
+    } else if (state.sp > w->from->sp && !on_loan(state.sp, &source)) {
       return;
     }
-    described = !started || is_described(&cursor);
-    signal = !MACHINE_SIGNAL_KNOWN_AFTER && lib.is_signal_frame(&cursor) > 0;
-    rc = lib.step(&cursor);
-    signal |= MACHINE_SIGNAL_KNOWN_AFTER && lib.is_signal_frame(&cursor) > 0;
-    if ((!described && !signal) || rc < 0 || (rc > 0 && !state_of(&cursor, &next)))
+    signal = !MACHINE_SIGNAL_KNOWN_AFTER && unw_is_signal_frame(&cursor) > 0;
+    rc = unwind_source_step(&source, &cursor);
+    signal |= MACHINE_SIGNAL_KNOWN_AFTER && unw_is_signal_frame(&cursor) > 0;
+    if ((started && !source.described && !signal) || rc < 0 || (rc > 0 && !state_of(&cursor, &next)))
       return;
     next.exact = signal;
     if (rc == 0 || !next.pc) {
@@ -311,35 +296,11 @@ static void walk_plain(void *arg)
   }
 }
 
-unsigned frame_walk_plain(const struct frame_state *from, struct frame_state *frames, unsigned max, uint32_t *root)
+unsigned frame_walk_plain(struct peek *peek, const struct frame_state *from, struct frame_state *frames, unsigned max,
+                          uint32_t *root)
 {
-  struct plain_walk w = {from, frames, max, 0, VT_STACK_BROKEN};
+  struct plain_walk w = {peek, from, frames, max, 0, VT_STACK_BROKEN};
 
   *root = loan_stack_run(walk_plain, &w) ? w.root : VT_STACK_NONE;
-  return w.n;
-}
-
-struct quick_walk {
-  const struct frame_state *from;
-  uint64_t *pcs;
-  unsigned max, n;
-};
-
-static void walk_quick(void *arg)
-{
-  struct quick_walk *w = arg;
-  unsigned own = 0, all = (unsigned)lib.backtrace((void **)w->pcs, (int)w->max);
-
-  while (own < all && w->pcs[own] != w->from->pc)
-    own++;
-  w->n = all - own;
-  memmove(w->pcs, w->pcs + own, w->n * sizeof *w->pcs);
-}
-
-unsigned frame_walk_quick(const struct frame_state *from, uint64_t *pcs, unsigned max)
-{
-  struct quick_walk w = {from, pcs, max, 0};
-
-  loan_stack_run(walk_quick, &w);
   return w.n;
 }

@@ -15,7 +15,6 @@
 static uint32_t inside;  /* atomic: threads */
 static uint32_t forking; /* atomic: threads */
 static bool unusable;
-static __thread bool here;
 
 static void yield(void)
 {
@@ -30,10 +29,8 @@ bool libunwind_enter(uint64_t *mask)
   *mask = sys_block_signals();
   for (unsigned i = 0; i < ENTER_YIELDS; i++) {
     __atomic_fetch_add(&inside, 1, __ATOMIC_SEQ_CST);
-    if (!__atomic_load_n(&forking, __ATOMIC_SEQ_CST)) {
-      here = true;
+    if (!__atomic_load_n(&forking, __ATOMIC_SEQ_CST))
       return true;
-    }
     __atomic_fetch_sub(&inside, 1, __ATOMIC_SEQ_CST);
     yield();
   }
@@ -41,14 +38,8 @@ bool libunwind_enter(uint64_t *mask)
   return false;
 }
 
-bool libunwind_is_inside(void)
-{
-  return here;
-}
-
 void libunwind_leave(uint64_t mask)
 {
-  here = false;
   __atomic_fetch_sub(&inside, 1, __ATOMIC_SEQ_CST);
   sys_restore_signals(mask);
 }

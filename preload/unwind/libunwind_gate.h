@@ -16,8 +16,6 @@
  */
 bool libunwind_enter(uint64_t *mask);
 void libunwind_leave(uint64_t mask);
-/* Whether the calling thread is between the two: all its signals are blocked then. */
-bool libunwind_is_inside(void);
 
 void libunwind_before_fork(void);
 void libunwind_after_fork(bool child);

@@ -1,8 +1,7 @@
 /*
- * Stacks of the library's own for calls of libunwind.  With the dynamic loader
- * it takes some ten KiB, and programs have stacks that have no such room:
- * threads of PTHREAD_STACK_MIN, coroutines, signal handlers.  Called by frame_probe.c, from inside the gate
- * (libunwind_gate.h), which keeps signal handlers and forks out.
+ * Stacks of the library's own for calls of libunwind, which takes some KiB:
+ * programs have stacks that have no such room, threads of PTHREAD_STACK_MIN, coroutines, signal handlers.  Called by
+ * frame_probe.c, from inside the gate (libunwind_gate.h), which keeps signal handlers and forks out.
  */
 #ifndef VMTRACE_LOAN_STACK_H
 #define VMTRACE_LOAN_STACK_H
@@ -12,8 +11,11 @@
 
 #define LOAN_STACK_SIZE (UINT64_C(64) << 10)
 
-/* Calls work(arg) on a stack of LOAN_STACK_SIZE; false: out of memory, and it was not called. */
+/* Calls work(arg) on a stack of LOAN_STACK_SIZE; false: out of memory, and it was not called, or it was abandoned. */
 bool loan_stack_run(void (*work)(void *), void *arg);
+
+/* For libunwind, which is in a state that it did not expect: loan_stack_run of the calling thread returns false. */
+_Noreturn void loan_stack_abandon(void);
 
 /* work(arg) with top as the stack pointer, which is a multiple of 16.  It may be unwound through. */
 void loan_stack_switch(void (*work)(void *), void *arg, void *top) __attribute__((visibility("hidden")));

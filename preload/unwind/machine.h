@@ -1,6 +1,6 @@
 /*
  * What differs between processors in a frame's state (pc, sp, bp): where a
- * ucontext keeps it, what libunwind calls the frame pointer, and what a hook's
+ * ucontext keeps it, what libunwind calls its registers, which of them a caller finds unchanged, and what a hook's
  * frame address tells of its caller.
  */
 #ifndef VMTRACE_MACHINE_H
@@ -13,6 +13,7 @@
 #include <ucontext.h>
 
 #include "unwind/frame_rule.h"
+#include "unwind/unwind_source.h"
 
 struct machine_places {
   const uint64_t *pc, *sp, *bp;
@@ -20,15 +21,13 @@ struct machine_places {
 
 #if defined(__x86_64__)
 
+#define MACHINE_PC UNW_X86_64_RIP
+#define MACHINE_STACK_POINTER UNW_X86_64_RSP
 #define MACHINE_FRAME_POINTER UNW_X86_64_RBP
 /* The return address is the word below the canonical frame address. */
 #define MACHINE_HAS_RULES true
 /* unw_is_signal_frame speaks of the frame that unw_step just left. */
 #define MACHINE_SIGNAL_KNOWN_AFTER true
-/* The name of libunwind's function that records the present frame, and the call. */
-#define MACHINE_GETCONTEXT_NAME "_Ux86_64_getcontext"
-#define MACHINE_GETCONTEXT(of_library, context) (of_library)(context)
-
 /* Where a ucontext has the state of what was interrupted: all of it lies between the context and pc. */
 static inline struct machine_places machine_interrupted(const ucontext_t *context)
 {
@@ -37,11 +36,34 @@ static inline struct machine_places machine_interrupted(const ucontext_t *contex
   return (struct machine_places){&regs[REG_RIP], &regs[REG_RSP], &regs[REG_RBP]};
 }
 
-static inline void machine_set(unw_context_t *context, const struct frame_state *s)
+/*
+ * The registers that the calling function's callers find unchanged, as they
+ * are at the instruction after, and no others: what the rest hold is nobody's.  Taken in, because that instruction is
+ * in the calling function's frame.
+ */
+static inline __attribute__((always_inline)) void machine_registers(struct unwind_source *source)
 {
-  context->uc_mcontext.gregs[REG_RIP] = (greg_t)s->pc;
-  context->uc_mcontext.gregs[REG_RSP] = (greg_t)s->sp;
-  context->uc_mcontext.gregs[REG_RBP] = (greg_t)s->bp;
+  uint64_t r[8];
+
+  __asm__ volatile("movq %%rbx, 0(%0)\n\t"
+                   "movq %%rbp, 8(%0)\n\t"
+                   "movq %%rsp, 16(%0)\n\t"
+                   "movq %%r12, 24(%0)\n\t"
+                   "movq %%r13, 32(%0)\n\t"
+                   "movq %%r14, 40(%0)\n\t"
+                   "movq %%r15, 48(%0)\n\t"
+                   "leaq 1f(%%rip), %%rax\n\t"
+                   "movq %%rax, 56(%0)\n"
+                   "1:"
+                   :
+                   : "r"(r)
+                   : "rax", "memory");
+  unwind_source_set(source, UNW_X86_64_RBX, r[0]);
+  unwind_source_set(source, UNW_X86_64_RBP, r[1]);
+  unwind_source_set(source, UNW_X86_64_RSP, r[2]);
+  for (int i = 0; i < 4; i++)
+    unwind_source_set(source, UNW_X86_64_R12 + (unsigned)i, r[3 + i]);
+  unwind_source_set(source, UNW_X86_64_RIP, r[7]);
 }
 
 /* The caller of the function whose frame address (__builtin_frame_address(0)) is frame. */
@@ -60,15 +82,13 @@ static inline bool machine_reached(const struct frame_state *state, const struct
 
 #elif defined(__aarch64__)
 
+#define MACHINE_PC UNW_AARCH64_PC
+#define MACHINE_STACK_POINTER UNW_AARCH64_SP
 #define MACHINE_FRAME_POINTER UNW_AARCH64_X29
 /* The return address is where each function put it: every walk is libunwind's. */
 #define MACHINE_HAS_RULES false
 /* unw_is_signal_frame looks at the code of the frame where the cursor is. */
 #define MACHINE_SIGNAL_KNOWN_AFTER false
-/* Inline code of libunwind's header. */
-#define MACHINE_GETCONTEXT_NAME NULL
-#define MACHINE_GETCONTEXT(of_library, context) unw_tdep_getcontext(context)
-
 static inline struct machine_places machine_interrupted(const ucontext_t *context)
 {
   const mcontext_t *m = &context->uc_mcontext;
@@ -76,11 +96,28 @@ static inline struct machine_places machine_interrupted(const ucontext_t *contex
   return (struct machine_places){(const uint64_t *)&m->pc, (const uint64_t *)&m->sp, (const uint64_t *)&m->regs[29]};
 }
 
-static inline void machine_set(unw_context_t *context, const struct frame_state *s)
+/* As above; x30 is the link register. */
+static inline __attribute__((always_inline)) void machine_registers(struct unwind_source *source)
 {
-  context->uc_mcontext.pc = s->pc;
-  context->uc_mcontext.sp = s->sp;
-  context->uc_mcontext.regs[29] = s->bp;
+  uint64_t r[14];
+
+  __asm__ volatile("stp x19, x20, [%0, #0]\n\t"
+                   "stp x21, x22, [%0, #16]\n\t"
+                   "stp x23, x24, [%0, #32]\n\t"
+                   "stp x25, x26, [%0, #48]\n\t"
+                   "stp x27, x28, [%0, #64]\n\t"
+                   "stp x29, x30, [%0, #80]\n\t"
+                   "mov x10, sp\n\t"
+                   "adr x11, 1f\n\t"
+                   "stp x10, x11, [%0, #96]\n"
+                   "1:"
+                   :
+                   : "r"(r)
+                   : "x10", "x11", "memory");
+  for (unsigned i = 0; i < 12; i++)
+    unwind_source_set(source, UNW_AARCH64_X19 + i, r[i]);
+  unwind_source_set(source, UNW_AARCH64_SP, r[12]);
+  unwind_source_set(source, UNW_AARCH64_PC, r[13]);
 }
 
 /* The frame record lies at the bottom of the callee's frame: the caller's sp is not known, only that it is higher. */

@@ -7,8 +7,6 @@
 #include <stddef.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
-#include <sys/uio.h>
 
 #include "base/lock.h"
 #include "base/sys.h"
@@ -68,50 +66,33 @@ void stack_walk_forget_pages(struct unwind_thread *u)
   paths_init(&u->paths);
 }
 
-/* What may be read without asking, and what to ask with: of one walk. */
+/* What the walk under way may read without asking; u->peek knows it, too. */
 struct reach {
   struct unwind_thread *u;
   uint64_t low, words; /* of the own stack, from the innermost frame to the top */
-  uint32_t mappings;
-  bool elsewhere;
+  bool elsewhere;      /* another place was looked at */
 };
 
-static inline struct reach reach_of(struct unwind_thread *u, uint64_t sp, uint32_t mappings)
+/* From the innermost frame of the thread's own stack to its top all is there. */
+static inline struct reach reach_of(struct unwind_thread *u, uint64_t sp)
 {
-  bool own = sp - u->stack_low < u->stack_top - u->stack_low && sp % 8 == 0;
+  bool own = sp - u->stack_low < u->stack_size && sp % 8 == 0;
 
-  return (struct reach){u, sp, own ? (u->stack_top - 8 - sp) / 8 : 0, mappings, false};
+  u->peek.low = sp;
+  u->peek.words = own ? (u->stack_low + u->stack_size - sp) / 8 : 0;
+  return (struct reach){u, sp, u->peek.words, false};
 }
 
-/* Outside the thread's own stack (a coroutine's, a signal stack's): ask the kernel once per page.  Not mincore:
- * it answers for mappings that may not be read, too. */
+/* A coroutine's stack, a signal stack's, an address that is none. */
 static __attribute__((noinline)) bool readable_elsewhere(struct reach *r, uint64_t addr)
 {
-  struct unwind_thread *u = r->u;
-  uint64_t page = addr & ~(PAGE - 1);
-  uint64_t *known = &u->pages[addr / PAGE % PAGES_KNOWN];
-  uint64_t word;
-  struct iovec here = {&word, sizeof word}, there = {(void *)(page + PAGE - sizeof word), sizeof word};
-
   r->elsewhere = true;
-  if (u->mappings != r->mappings) {
-    memset(u->pages, 0, sizeof u->pages);
-    u->mappings = r->mappings;
-  }
-  if (*known == page && addr % 8 == 0)
-    return true;
-  if (addr % 8 || sys_call(SYS_process_vm_readv, sys_getpid(), (long)&here, 1, (long)&there, 1, 0) != sizeof word)
-    return false;
-  *known = page;
-  return true;
+  return peek_has_slow(&r->u->peek, addr);
 }
 
-/* low is a multiple of 8: a misaligned address has its remainder rotated to the top, and is out of reach. */
 static inline bool readable(struct reach *r, uint64_t addr)
 {
-  uint64_t offset = addr - r->low;
-
-  return likely((offset >> 3 | offset << 61) < r->words) || readable_elsewhere(r, addr);
+  return peek_is_in(r->low, r->words, addr) || readable_elsewhere(r, addr);
 }
 
 /* A step by a rule that is not one of the two plain kinds. */
@@ -236,10 +217,9 @@ static inline bool equals_kept(const struct unwind_thread *u, unsigned at, const
   return k->sp == s->sp && u->pcs[at].value == s->pc && (k->bp == s->bp || !k->needs_bp) && k->exact == s->exact;
 }
 
-bool stack_walk(struct unwind_thread *u, struct frame_state state, const uint64_t *place, uint32_t mappings,
-                struct walk *w)
+bool stack_walk(struct unwind_thread *u, struct frame_state state, const uint64_t *place, struct walk *w)
 {
-  struct reach r = reach_of(u, state.sp, mappings);
+  struct reach r = reach_of(u, state.sp);
   unsigned n = 0, at = u->count;
 
   w->prefix = 0;

@@ -17,12 +17,12 @@
 #include <stdint.h>
 
 #include "base/lock.h"
+#include "base/peek.h"
 #include "unwind/frame_rule.h"
 #include "unwind/stack_check.h"
 #include "unwind/stack_path.h"
 #include "unwind/stack_table.h"
 
-#define PAGES_KNOWN 16 /* pages outside the thread's own stack that were found readable */
 #define EXTRAS_PER_FRAME 3
 
 /* A frame's state stays in registers only in code that is taken in. */
@@ -47,9 +47,10 @@ struct walk_frame {
 
 struct unwind_thread {
   void *user;
-  uint64_t stack_low, stack_top;
+  /* Where the own stack begins, and up to where a word may begin on it: low + size.  size is 0 where its bounds are not
+   * known. */
+  uint64_t stack_low, stack_size;
   uint32_t generation; /* of what is kept; differs from the process's: forget it */
-  uint32_t mappings;   /* generation of pages[] */
   uint64_t kept;       /* counts the stacks that were kept */
   uint32_t root;       /* how the kept walk ended */
   unsigned count;      /* kept frames, outermost first */
@@ -61,11 +62,9 @@ struct unwind_thread {
   struct check *pcs;
   struct check *extras; /* all other words, outermost first */
   struct kept_frame *frames;
-  uint64_t pages[PAGES_KNOWN];
+  struct peek peek;
   struct stack_paths paths;
-  /* Compare mode; else NULL. */
-  uint64_t *quick; /* pcs of a quick walk */
-  uint32_t compares;
+  bool compares; /* each walk by rules with libunwind's */
 };
 
 /* What a walk found: count new frames in u->fresh, below the outermost `prefix` kept ones. */
@@ -77,10 +76,8 @@ struct walk {
 };
 
 /* False: w->count frames are known, and only libunwind can tell what is outside of the last one, in
- * fresh[w->count].  mappings is the process's generation of mappings.  Reads memory only where it is
- * readable. */
-bool stack_walk(struct unwind_thread *u, struct frame_state state, const uint64_t *place, uint32_t mappings,
-                struct walk *w);
+ * fresh[w->count].  Reads memory only where it is readable; u->peek has the reach of this walk afterwards. */
+bool stack_walk(struct unwind_thread *u, struct frame_state state, const uint64_t *place, struct walk *w);
 
 /* Bytes of a thread's state, and its set-up in zeroed memory of that size. */
 size_t stack_walk_size(unsigned limit);
@@ -102,7 +99,7 @@ static inline bool stack_walk_own(const struct unwind_thread *u, const uint64_t 
 {
   uint64_t addr = (uint64_t)place;
 
-  return addr - u->stack_low < u->stack_top - 8 - u->stack_low && addr % 8 == 0;
+  return addr - u->stack_low < u->stack_size && addr % 8 == 0;
 }
 
 /*

@@ -20,17 +20,11 @@
 #include "unwind/stack_walk.h"
 
 #define FRAMES_MAX 1024
-#define QUICK_OWN 16              /* room for the library's own frames in a quick walk */
-#define COMPARED_NODES (1u << 18) /* several times as many as large programs have stacks: 1 MiB, in this mode only */
-#define COMPARE_STEPS 64
-#define QUICK_BYTES ((config.max_frames + QUICK_OWN) * sizeof(uint64_t))
 
 static struct unwind_config config;
 static bool ready;
 uint32_t unwind_generation = 1;
-static uint32_t mappings_generation = 1;
 static struct unwind_stats stats;
-static uint32_t *compared; /* atomic: compare mode: nodes that were compared by steps, by their low bits */
 
 /* The child's trace is a file of its own: it must hold every node that its stacks use. */
 static void renew_nodes(void)
@@ -48,6 +42,7 @@ static void nodes_orphaned(struct lock_state *lock)
 
 int unwind_start(const struct unwind_config *c)
 {
+  uint64_t mask;
   int rc;
 
   lock_table_on_orphan(LOCK_STACKS, nodes_orphaned);
@@ -56,8 +51,10 @@ int unwind_start(const struct unwind_config *c)
     config.max_frames = FRAMES_MAX;
   if (!config.max_frames || !frame_rules_start() || !stack_table_start())
     return -ENOMEM;
-  compared = config.mode == UNWIND_COMPARE ? own_map(COMPARED_NODES * sizeof *compared) : NULL;
+  if (!libunwind_enter(&mask))
+    return -ENOMEM;
   rc = frame_probe_start();
+  libunwind_leave(mask);
   if (rc == 0)
     __atomic_store_n(&ready, true, __ATOMIC_RELEASE);
   return rc;
@@ -66,11 +63,6 @@ int unwind_start(const struct unwind_config *c)
 bool unwind_ready(void)
 {
   return __atomic_load_n(&ready, __ATOMIC_ACQUIRE);
-}
-
-bool unwind_is_inside(void)
-{
-  return libunwind_is_inside();
 }
 
 struct unwind_thread *unwind_thread_open(void *user, const void *stack_low, const void *stack_top)
@@ -85,18 +77,18 @@ struct unwind_thread *unwind_thread_open(void *user, const void *stack_low, cons
     return NULL;
   u = stack_walk_init(memory, config.max_frames);
   u->user = user;
-  u->stack_low = (uint64_t)stack_low;
-  u->stack_top = (uint64_t)stack_top;
-  u->quick = compared ? own_alloc(QUICK_BYTES) : NULL;
+  u->compares = config.mode == UNWIND_COMPARE;
+  if ((uint64_t)stack_top - (uint64_t)stack_low > sizeof(uint64_t)) {
+    u->stack_low = (uint64_t)stack_low;
+    u->stack_size = (uint64_t)stack_top - sizeof(uint64_t) - u->stack_low;
+  }
   return u;
 }
 
 void unwind_thread_close(struct unwind_thread *u)
 {
-  if (!u)
-    return;
-  own_free(u->quick, QUICK_BYTES);
-  own_free(u, stack_walk_size(u->limit));
+  if (u)
+    own_free(u, stack_walk_size(u->limit));
 }
 
 /* The node of pc, announced if it is new. */
@@ -183,22 +175,6 @@ static inline uint32_t keep(struct unwind_thread *u, const struct walk *w)
   return node.id;
 }
 
-static bool enter(struct unwind_thread *u, uint64_t *mask)
-{
-  if (!libunwind_enter(mask))
-    return false;
-  if (config.plain)
-    config.plain(u->user, true);
-  return true;
-}
-
-static void leave(struct unwind_thread *u, uint64_t mask)
-{
-  if (config.plain)
-    config.plain(u->user, false);
-  libunwind_leave(mask);
-}
-
 /* *root is VT_STACK_NONE when libunwind may not be asked. */
 static unsigned walk_plain(struct unwind_thread *u, const struct frame_state *from, uint32_t *root)
 {
@@ -206,10 +182,10 @@ static unsigned walk_plain(struct unwind_thread *u, const struct frame_state *fr
   unsigned n;
 
   *root = VT_STACK_NONE;
-  if (!enter(u, &mask))
+  if (!libunwind_enter(&mask))
     return 0;
-  n = frame_walk_plain(from, u->plain, u->limit, root);
-  leave(u, mask);
+  n = frame_walk_plain(&u->peek, from, u->plain, u->limit, root);
+  libunwind_leave(mask);
   return n;
 }
 
@@ -240,15 +216,15 @@ static bool learn(struct unwind_thread *u, const struct frame_state *s)
   uint64_t mask;
   bool learned;
 
-  if (frame_rule_find(s->pc, s->exact).kind != RULE_UNKNOWN || !enter(u, &mask))
+  if (frame_rule_find(s->pc, s->exact).kind != RULE_UNKNOWN || !libunwind_enter(&mask))
     return false;
-  learned = frame_learn(s);
-  leave(u, mask);
+  learned = frame_learn(&u->peek, s);
+  libunwind_leave(mask);
   __atomic_fetch_add(&stats.learned, learned, __ATOMIC_RELAXED);
   return learned;
 }
 
-/* Compare mode: against libunwind's steps. */
+/* Compare mode: the stack that a walk by rules gave as node against libunwind's steps. */
 static void compare_plain(struct unwind_thread *u, const struct frame_state *from, uint32_t node)
 {
   uint32_t root, plain, cached = node, parent;
@@ -268,53 +244,6 @@ static void compare_plain(struct unwind_thread *u, const struct frame_state *fro
       root, at, cached < VT_STACK_FIRST ? 0UL : pc, cached, at < n ? u->plain[at].pc : 0UL);
 }
 
-/* Frames up to the first one whose code has no unwind information, where a walk ends. */
-static unsigned frames_described(const uint64_t *pcs, unsigned n)
-{
-  unsigned at = 0;
-
-  while (at < n && frame_rule_find(pcs[at], false).kind != RULE_STOP)
-    at++;
-  return at < n ? at + 1 : n;
-}
-
-/* Whether libunwind's quick way says that the kept stack's root and then these frames are node. */
-static bool equals_quick(struct unwind_thread *u, const struct frame_state *from, uint32_t node)
-{
-  struct stack_node at = stack_table_root(u->root);
-  uint64_t mask;
-  unsigned n;
-
-  if (!enter(u, &mask))
-    return false;
-  n = frame_walk_quick(from, u->quick, u->limit + QUICK_OWN);
-  leave(u, mask);
-  if (u->root == VT_STACK_BROKEN)
-    n = frames_described(u->quick, n);
-  if (!n || (n > u->limit) != (u->root == VT_STACK_LIMIT))
-    return false;
-  if (n > u->limit)
-    n = u->limit;
-  while (n-- > 0 && at.id)
-    at = stack_table_find(at, u->quick[n]);
-  return at.id == node;
-}
-
-/*
- * Compare mode: the stack that a walk by rules gave as node against libunwind.
- * By its steps when the node is new, one time in COMPARE_STEPS anyway, and when
- * its quick way says something else: its steps cost microseconds per frame, most of it in system calls.
- */
-static void compare(struct unwind_thread *u, const struct frame_state *from, uint32_t node)
-{
-  uint32_t *seen = &compared[node % COMPARED_NODES];
-
-  if (__atomic_load_n(seen, __ATOMIC_RELAXED) == node && ++u->compares % COMPARE_STEPS && equals_quick(u, from, node))
-    return;
-  __atomic_store_n(seen, node, __ATOMIC_RELAXED);
-  compare_plain(u, from, node);
-}
-
 static __attribute__((noinline)) uint32_t capture_slow(struct unwind_thread *u, const struct frame_state *from,
                                                        const uint64_t *place, bool *plain)
 {
@@ -323,7 +252,7 @@ static __attribute__((noinline)) uint32_t capture_slow(struct unwind_thread *u, 
 
   *plain = config.mode == UNWIND_PLAIN;
   for (unsigned tries = 0; !*plain; tries++) {
-    if (likely(stack_walk(u, *from, place, __atomic_load_n(&mappings_generation, __ATOMIC_RELAXED), &walk)))
+    if (likely(stack_walk(u, *from, place, &walk)))
       break;
     *plain = tries > u->limit || !learn(u, &u->fresh[walk.count].state);
   }
@@ -374,8 +303,8 @@ static __attribute__((noinline)) uint32_t capture_rest(struct unwind_thread *u, 
     id = capture_known(u, &from);
   if (!id)
     id = capture_slow(u, &from, words + 1, &plain);
-  if (unlikely(u->quick) && !plain)
-    compare(u, &from, id);
+  if (unlikely(u->compares) && !plain)
+    compare_plain(u, &from, id);
   return id;
 }
 
@@ -384,7 +313,7 @@ uint32_t unwind_capture(struct unwind_thread *u, const void *frame)
   const struct frame_state from = machine_caller(frame);
   uint32_t id = capture_quick(u, &from);
 
-  return likely(id) && likely(!u->quick) ? id : capture_rest(u, frame, id);
+  return likely(id) && likely(!u->compares) ? id : capture_rest(u, frame, id);
 }
 
 uint32_t unwind_caller(struct unwind_thread *u, const void *frame)
@@ -410,12 +339,23 @@ void unwind_forget(uint64_t start, uint64_t end)
     return;
   frame_rules_forget(start, end);
   stack_table_forget(start, end);
+  peek_mappings_changed();
   __atomic_fetch_add(&unwind_generation, 1, __ATOMIC_RELAXED);
 }
 
-void unwind_mappings_changed(void)
+void unwind_mappings_changed(struct unwind_thread *u, uint64_t start, uint64_t size)
 {
-  __atomic_fetch_add(&mappings_generation, 1, __ATOMIC_RELAXED);
+  uint64_t here = (uint64_t)__builtin_frame_address(0), top, end = start + size;
+
+  peek_mappings_changed();
+  top = u ? u->stack_low + u->stack_size : 0;
+  if (!u || start >= top || end <= u->stack_low)
+    return;
+  /* Guard pages and stacks of the program's own making in the thread's stack: what is above them is as it was, if that
+   * is where the thread is. */
+  u->stack_size = here >= end && here < top ? top - end : 0;
+  u->stack_low = end;
+  stack_walk_forget(u);
 }
 
 void unwind_get_stats(struct unwind_stats *s)

@@ -29,26 +29,19 @@ enum unwind_mode { UNWIND_CACHED, UNWIND_PLAIN, UNWIND_COMPARE };
 /* Told of every new node once, in the thread that met it first; another thread may be given the id a moment earlier. */
 typedef void (*unwind_node_fn)(void *user, uint32_t id, uint32_t parent, uint64_t pc);
 
-/* Told when libunwind itself is about to be used in a thread, and when that is over. */
-typedef void (*unwind_plain_fn)(void *user, bool begins);
-
 struct unwind_config {
   unsigned max_frames; /* innermost frames kept, 1 to 1024 */
   enum unwind_mode mode;
   unwind_node_fn node;
-  unwind_plain_fn plain; /* or NULL */
 };
 
 /*
- * Loads libunwind privately (its symbols stay invisible to the program) and
- * prepares the tables.  Called once, while the process has one thread, outside of
- * the loader's locks; the loader's own allocations must not reach the program's
- * heap meanwhile.  0, or -errno (-ENOENT: no libunwind): unwind_capture then gives no stacks.
+ * Prepares libunwind, which is a part of this library, and the tables.  Called
+ * once, while the process has one thread.  Neither the dynamic loader nor anything of the program's is called.
+ * 0, or -errno: unwind_capture then gives no stacks.
  */
 int unwind_start(const struct unwind_config *config);
 bool unwind_ready(void);
-/* Whether the calling thread is inside libunwind, with all its signals blocked. */
-bool unwind_is_inside(void);
 
 struct unwind_thread;
 
@@ -88,8 +81,10 @@ bool unwind_node(uint32_t id, uint32_t *parent, uint64_t *pc);
 
 /* [start, end) was unmapped, or may hold other code than before: what is known about it is forgotten. */
 void unwind_forget(uint64_t start, uint64_t end);
-/* A mapping of the program went away: places outside the thread's own stack are checked anew before they are read. */
-void unwind_mappings_changed(void);
+/* Mappings in that range went away, were replaced or may not be read any more: other places than the stacks of threads
+ * are asked about anew before they are read, and so is the stack of the calling thread u if it is that.  u may be NULL.
+ */
+void unwind_mappings_changed(struct unwind_thread *u, uint64_t start, uint64_t size);
 
 struct unwind_stats {
   uint64_t plain_walks, learned, differences;
