@@ -86,4 +86,15 @@ static inline bool peek_word(struct peek *p, uint64_t addr, uint64_t *value)
   return true;
 }
 
+/* One byte, by way of the word that it is in. */
+static inline bool peek_byte(struct peek *p, uint64_t addr, uint8_t *byte)
+{
+  uint64_t word;
+
+  if (!peek_word(p, addr & ~UINT64_C(7), &word))
+    return false;
+  *byte = (uint8_t)(word >> addr % 8 * 8);
+  return true;
+}
+
 #endif

@@ -10,6 +10,7 @@
 #define VMTRACE_THREAD_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/lock.h"
@@ -45,8 +46,11 @@ struct thread {
   uint32_t creation;   /* entry: THREAD_CREATING and so on; under the table's lock */
   uint32_t fork;       /* entry: FORK_* */
   uint64_t fork_mask;  /* entry: the signals that were blocked before the fork */
-  uint32_t nondet;     /* entry, atomic: reasons that its stream tells, bits 1 << VT_NONDET_* */
-  uint64_t lost;       /* entry, atomic: events of handlers that its stream has yet to tell of */
+  void *exec_memory;   /* entry: for the environments of programs that it starts */
+  size_t exec_size;
+  int exec_user;   /* entry: the process that uses it, or did until it became another program */
+  uint32_t nondet; /* entry, atomic: reasons that its stream tells, bits 1 << VT_NONDET_* */
+  uint64_t lost;   /* entry, atomic: events of handlers that its stream has yet to tell of */
 };
 
 /* Defined by entry/, the only room that may name heap_none and trace_none in one initialiser: it starts as

@@ -2,8 +2,8 @@
  * The functions of include/vmtrace/vmtrace.h.  Called by the program.
  */
 #include <errno.h>
-#include <string.h>
 
+#include "base/peek.h"
 #include "entry/hook.h"
 #include "entry/process.h"
 #include "trace/samples.h"
@@ -17,8 +17,12 @@ EXPORT int vmtrace_active(void);
 
 static void mark(const char *name)
 {
+  ssize_t length = peek_string_length(name, VT_TAIL_MAX);
+
+  if (length < 0)
+    return;
   trace_note_mark();
-  event_record(VT_R_MARK, 0, NULL, name, strnlen(name, VT_TAIL_MAX));
+  event_record(VT_R_MARK, 0, NULL, name, (size_t)length);
 }
 
 /* Nobody waits for the sample: it comes as soon as the bound on the sampler's cost lets it. */

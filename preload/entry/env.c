@@ -16,11 +16,11 @@
 #include "base/own.h"
 #include "base/peek.h"
 #include "base/sys.h"
+#include "entry/hook.h"
 #include "trace/trace.h"
 
 #define PATH_SIZE 4096
 #define ID_BYTES 16
-#define PAGE_BYTES 4096
 
 static const char parent_name[] = "VMTRACE_PARENT";
 
@@ -94,63 +94,125 @@ void env_read_parent(void)
     set_parent(value_of(*entry, parent_name));
 }
 
-/* Pages that were found readable: an environment is in a few, and the kernel is asked about each once. */
-struct pages {
-  uintptr_t known[4];
-};
+/* ---- the environment of a new program ---- */
 
-static bool page_readable(struct pages *pages, const void *p)
-{
-  uintptr_t page = (uintptr_t)p / PAGE_BYTES + 1; /* 0: none known there */
-  uintptr_t *known = &pages->known[page % (sizeof pages->known / sizeof *pages->known)];
-
-  if (*known != page && peek_readable(p))
-    *known = page;
-  return *known == page;
-}
-
-size_t env_count(char *const *env)
-{
-  struct pages pages = {0};
-  size_t n = 0;
-
-  for (; env; n++) {
-    if (!page_readable(&pages, &env[n]))
-      return 0;
-    if (!env[n])
-      break;
-    if (!page_readable(&pages, env[n]))
-      return 0;
-  }
-  return n + 2;
-}
+#define PARENT_SIZE 48 /* NAME=32 digits, NUL */
 
 static void format_parent(char *text)
 {
   const uint8_t *id = trace_id();
-  int n = text_format(text, ENV_PARENT_SIZE, "%s=", parent_name);
+  int n = text_format(text, PARENT_SIZE, "%s=", parent_name);
 
   for (unsigned i = 0; i < ID_BYTES; i++)
-    n += text_format(text + n, ENV_PARENT_SIZE - (size_t)n, "%02x", id[i]);
+    n += text_format(text + n, PARENT_SIZE - (size_t)n, "%02x", id[i]);
 }
 
-char *const *env_with_parent(char *const *env, char **list, char *text)
+/* Whether entry is NAME=value; -1: it cannot be read. */
+static int entry_has_name(struct peek *peek, uint64_t entry, const char *name)
 {
-  bool preloads = false;
+  uint8_t byte;
+
+  for (uint64_t i = 0;; i++) {
+    if (!peek_byte(peek, entry + i, &byte))
+      return -1;
+    if (!name[i])
+      return byte == '=';
+    if (byte != (uint8_t)name[i])
+      return 0;
+  }
+}
+
+/* Copies env, but for VMTRACE_PARENT, into list, unless that is NULL.  How many are left; -1: something cannot be
+ * read. */
+static ssize_t copy_entries(char *const *env, char **list, size_t room, bool *preloads)
+{
+  struct peek peek = {0};
+  uint64_t entry;
   size_t n = 0;
 
-  for (char *const *e = env; e && *e; e++) {
-    if (value_of(*e, "LD_PRELOAD"))
-      preloads = true;
-    if (!value_of(*e, parent_name))
-      list[n++] = *e;
+  *preloads = false;
+  for (uint64_t at = (uint64_t)env;; at += sizeof entry) {
+    int is_parent, is_preload;
+
+    if (!peek_word(&peek, at, &entry))
+      return -1;
+    if (!entry)
+      return (ssize_t)n;
+    is_parent = entry_has_name(&peek, entry, parent_name);
+    is_preload = entry_has_name(&peek, entry, "LD_PRELOAD");
+    if (is_parent < 0 || is_preload < 0 || (list && n == room))
+      return -1;
+    *preloads = *preloads || is_preload;
+    if (is_parent)
+      continue;
+    if (list)
+      list[n] = (char *)entry;
+    n++;
   }
-  if (!preloads || !trace_active())
-    return env;
+}
+
+/*
+ * Memory of the thread's own, or of this call's: where a handler comes in the
+ * middle of an exec, or the thread is not known.  Whose turn it is, is told by the process: a child of vfork that has
+ * become another program needs it no more.
+ */
+static void *take_memory(struct thread *t, size_t size)
+{
+  int pid = sys_getpid();
+
+  if (t == &thread_none || t->exec_user == pid)
+    return own_alloc(size);
+  t->exec_user = pid;
+  if (t->exec_size < size) {
+    own_free(t->exec_memory, t->exec_size);
+    t->exec_memory = own_alloc(size);
+    t->exec_size = t->exec_memory ? size : 0;
+  }
+  if (!t->exec_memory)
+    t->exec_user = 0;
+  return t->exec_memory;
+}
+
+void env_list_release(struct thread *t, const struct env_list *list)
+{
+  if (!list->memory)
+    return;
+  if (list->memory == t->exec_memory)
+    t->exec_user = 0;
+  else
+    own_free(list->memory, list->size);
+}
+
+void env_list_close(struct thread *t)
+{
+  own_free(t->exec_memory, t->exec_size);
+  t->exec_memory = NULL;
+  t->exec_size = 0;
+}
+
+void env_list_make(struct thread *t, char *const *env, struct env_list *list)
+{
+  bool preloads;
+  ssize_t n = env && trace_active() ? copy_entries(env, NULL, 0, &preloads) : -1;
+  char *text, **entries;
+  size_t room;
+
+  *list = (struct env_list){env, NULL, 0};
+  if (n < 0 || !preloads)
+    return;
+  room = (size_t)n;
+  list->size = PARENT_SIZE + (room + 2) * sizeof *entries;
+  text = list->memory = take_memory(t, list->size);
+  if (!text)
+    return;
+  entries = (char **)(text + PARENT_SIZE);
+  n = copy_entries(env, entries, room, &preloads);
+  if (n < 0)
+    return;
   format_parent(text);
-  list[n++] = text;
-  list[n] = NULL;
-  return list;
+  entries[n++] = text;
+  entries[n] = NULL;
+  list->env = entries;
 }
 
 /* ---- absolute paths ---- */

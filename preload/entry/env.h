@@ -10,6 +10,8 @@
 
 #include <stddef.h>
 
+#include "base/thread.h"
+
 /* Gives VMTRACE_PARENT, if it is set, to trace_set_parent.  Works before libc's environ is set. */
 void env_read_parent(void);
 
@@ -17,16 +19,23 @@ void env_read_parent(void);
 void env_make_absolute(void);
 
 /*
- * The environment for an exec or spawn out of this image: env with
- * VMTRACE_PARENT naming this image's trace.  Built in list, which has room for
- * env_count(env) pointers, and text, ENV_PARENT_SIZE bytes.  Returns env
- * itself when the new program will not be traced by us, or this one is not.
+ * The environment for an exec or spawn by thread t out of this image: env with
+ * VMTRACE_PARENT naming this image's trace.  It is env itself when the new program will not be traced by us, when this
+ * one is not, when there is no memory, and when env leads into memory that cannot be read: the kernel says so then.
  *
- * env_count: 0 when env leads into memory that cannot be read; then it is to be handed on as it is, for the kernel to
- * say so.
+ * What is made lies in memory of the library's own: the program's stack may be small, and its environment large.  It is
+ * given back after the call failed; the child of a vfork whose exec succeeds leaves it to the thread that it shares
+ * memory with, which uses it again.
  */
-#define ENV_PARENT_SIZE 48
-size_t env_count(char *const *env);
-char *const *env_with_parent(char *const *env, char **list, char *text);
+struct env_list {
+  char *const *env;
+  void *memory; /* NULL: nothing was made */
+  size_t size;
+};
+
+void env_list_make(struct thread *t, char *const *env, struct env_list *list);
+void env_list_release(struct thread *t, const struct env_list *list);
+/* The thread has ended. */
+void env_list_close(struct thread *t);
 
 #endif

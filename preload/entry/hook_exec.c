@@ -22,7 +22,6 @@
 #include "trace/trace.h"
 
 #define LAST_SAMPLE_NS (200 * UINT64_C(1000000))
-#define ENV_ON_STACK 65536 /* pointers: an environment beyond that goes without VMTRACE_PARENT */
 
 static void exec_begin(const char *path)
 {
@@ -61,77 +60,71 @@ static int exec_failed(int result)
   return result;
 }
 
-static size_t list_size(char *const *env)
-{
-  size_t n = env_count(env);
-
-  return n <= ENV_ON_STACK ? n : 0;
-}
-
 enum exec_kind { EXEC_PATH, EXEC_SEARCH };
 
 static int run(enum exec_kind kind, const char *path, char *const *argv, char *const *env)
 {
-  size_t room = list_size(env);
-  char *list[room ? room : 1], text[ENV_PARENT_SIZE];
+  struct thread *t = hook_thread();
+  struct env_list list;
+  int result;
 
   exec_begin(path);
-  if (room)
-    env = env_with_parent(env, list, text);
-  return exec_failed(kind == EXEC_PATH ? next_libc.execve(path, argv, env) : next_libc.execvpe(path, argv, env));
+  env_list_make(t, env, &list);
+  result = kind == EXEC_PATH ? next_libc.execve(path, argv, list.env) : next_libc.execvpe(path, argv, list.env);
+  env_list_release(t, &list);
+  return exec_failed(result);
 }
 
 EXPORT int execve(const char *path, char *const *argv, char *const *env)
 {
-  hook_thread();
   return run(EXEC_PATH, path, argv, env);
 }
 
 EXPORT int execv(const char *path, char *const *argv)
 {
-  hook_thread();
   return run(EXEC_PATH, path, argv, environ);
 }
 
 EXPORT int execvp(const char *file, char *const *argv)
 {
-  hook_thread();
   return run(EXEC_SEARCH, file, argv, environ);
 }
 
 EXPORT int execvpe(const char *file, char *const *argv, char *const *env)
 {
-  hook_thread();
   return run(EXEC_SEARCH, file, argv, env);
 }
 
 EXPORT int fexecve(int fd, char *const *argv, char *const *env)
 {
-  size_t room = list_size(env);
-  char *list[room ? room : 1], text[ENV_PARENT_SIZE], path[32];
+  struct thread *t = hook_thread();
+  struct env_list list;
+  char path[32];
+  int result;
 
-  hook_thread();
   text_format(path, sizeof path, "/proc/self/fd/%d", fd);
   exec_begin(path);
-  if (room)
-    env = env_with_parent(env, list, text);
-  return exec_failed(next_libc.fexecve(fd, argv, env));
+  env_list_make(t, env, &list);
+  result = next_libc.fexecve(fd, argv, list.env);
+  env_list_release(t, &list);
+  return exec_failed(result);
 }
 
 EXPORT int execveat(int fd, const char *path, char *const *argv, char *const *env, int flags)
 {
-  size_t room = list_size(env);
-  char *list[room ? room : 1], text[ENV_PARENT_SIZE];
+  struct thread *t = hook_thread();
+  struct env_list list;
+  int result;
 
-  hook_thread();
   if (!next_libc.execveat) {
     errno = ENOSYS;
     return -1;
   }
   exec_begin(path);
-  if (room)
-    env = env_with_parent(env, list, text);
-  return exec_failed(next_libc.execveat(fd, path, argv, env, flags));
+  env_list_make(t, env, &list);
+  result = next_libc.execveat(fd, path, argv, list.env, flags);
+  env_list_release(t, &list);
+  return exec_failed(result);
 }
 
 /* ---- arguments in a row ---- */
@@ -187,7 +180,6 @@ EXPORT int execl(const char *path, const char *arg, ...)
   va_list args;
   int result;
 
-  hook_thread();
   va_start(args, arg);
   result = run_list(EXEC_PATH, path, arg, &args, false);
   va_end(args);
@@ -199,7 +191,6 @@ EXPORT int execlp(const char *file, const char *arg, ...)
   va_list args;
   int result;
 
-  hook_thread();
   va_start(args, arg);
   result = run_list(EXEC_SEARCH, file, arg, &args, false);
   va_end(args);
@@ -211,7 +202,6 @@ EXPORT int execle(const char *path, const char *arg, ...)
   va_list args;
   int result;
 
-  hook_thread();
   va_start(args, arg);
   result = run_list(EXEC_PATH, path, arg, &args, true);
   va_end(args);

@@ -15,6 +15,7 @@
 #include <sys/syscall.h>
 #include <threads.h>
 
+#include "base/peek.h"
 #include "base/sys.h"
 #include "entry/hook.h"
 #include "entry/next_libc.h"
@@ -241,10 +242,9 @@ EXPORT int prctl(int option, ...)
   if (result == 0 && option == PR_SET_NAME) {
     char name[16];
 
-    /* The kernel takes 15 bytes; it has just read them from there. */
-    memcpy(name, (const char *)arg[0], strnlen((const char *)arg[0], sizeof name - 1) + 1);
-    name[sizeof name - 1] = '\0';
-    record_name(sys_gettid(), name);
+    /* The kernel takes 15 bytes, and no more need be there. */
+    if (peek_string(name, sizeof name, (const char *)arg[0]) >= 0)
+      record_name(sys_gettid(), name);
   }
   return result;
 }

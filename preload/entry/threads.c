@@ -14,6 +14,7 @@
 #include "base/lock_table.h"
 #include "base/own.h"
 #include "base/sys.h"
+#include "entry/env.h"
 #include "entry/free_sites.h"
 #include "entry/hook.h"
 #include "entry/process.h"
@@ -67,6 +68,7 @@ static void free_thread(struct thread *t)
 {
   stacks_close(t);
   free_sites_close(t);
+  env_list_close(t);
   if (t->pending)
     own_unmap(t->pending, PENDING_BYTES);
   t->pending = NULL;

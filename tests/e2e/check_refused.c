@@ -16,6 +16,10 @@ static const struct {
     {"exec-env", "execve, a variable: -1 EFAULT\n"},
     {"spawn", "posix_spawn, a variable: EFAULT\n"},
     {"vfork", "vfork: 14\n"},
+    {"low", "low environment: -1 EFAULT\n"},
+    {"name", "prctl, a name without an end: 0 \nnnnnnnnnnnnnnnn\n"},
+    {"descriptors", "fstat, AT_FDCWD: -1 EBADF\n"},
+    {"large", "another program\n"},
 };
 
 static void refuse_under(const char *kind, const char *line, const char *variable)

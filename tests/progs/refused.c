@@ -1,14 +1,20 @@
 /*
  * Calls with addresses that cannot be read, which the kernel refuses: each
- * says how it failed.  `refused KIND`; what is expected is in check_refused.c.
+ * says how it failed.  And calls with addresses behind which nothing can be read, and with more than the stack has room
+ * for, which the kernel takes.  `refused KIND`; what is expected is in check_refused.c.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <pthread.h>
 #include <spawn.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -75,6 +81,72 @@ static void vfork_path(void)
   printf("vfork: %d\n", WEXITSTATUS(status));
 }
 
+/* Addresses that are no pointers at all. */
+static void low_addresses(void)
+{
+  char *argv[] = {"true", NULL}, *env[] = {NULL};
+
+  for (intptr_t low = 1; low < 9; low += 3) {
+    say("low path", execve((char *)low, argv, env));
+    say("low environment", execve("/bin/true", argv, (char **)low));
+    say("low arguments", execve("/bin/true", (char **)low, env));
+    say("low name", prctl(PR_SET_NAME, (char *)low));
+  }
+}
+
+/* A name whose last byte is the last one that can be read. */
+static void name_at_the_edge(void)
+{
+  char name[16] = "";
+
+  memset(edge - 14, 'n', 15);
+  say("prctl, a name without an end", prctl(PR_SET_NAME, edge - 14));
+  prctl(PR_GET_NAME, name);
+  puts(name);
+  say("prctl, too short", prctl(PR_SET_NAME, edge));
+}
+
+/* Numbers that are no descriptors, one of which names a directory to other calls. */
+static void no_descriptors(void)
+{
+  struct stat st;
+  struct stat64 st64;
+
+  say("fstat, AT_FDCWD", fstat(AT_FDCWD, &st));
+  say("fstat, -1", fstat(-1, &st));
+  say("fstat64, AT_FDCWD", fstat64(AT_FDCWD, &st64));
+}
+
+#define MANY 100000
+
+static void *exec_from_small_stack(void *env)
+{
+  char *argv[] = {"refused", "none", NULL};
+
+  execve("/proc/self/exe", argv, env);
+  return env;
+}
+
+/* A pointer for each variable does not fit into the thread's stack. */
+static void large_environment(void)
+{
+  char **env = calloc(MANY + 8, sizeof *env);
+  size_t n = 0;
+  pthread_attr_t attr;
+  pthread_t thread;
+
+  for (char **e = environ; *e && n < 7; e++)
+    if (!strncmp(*e, "LD_PRELOAD=", 11) || !strncmp(*e, "VMTRACE_", 8))
+      env[n++] = *e;
+  while (n < MANY)
+    env[n++] = "A=1";
+  pthread_attr_init(&attr);
+  pthread_attr_setstacksize(&attr, PTHREAD_STACK_MIN);
+  if (pthread_create(&thread, &attr, exec_from_small_stack, env) == 0)
+    pthread_join(thread, NULL);
+  puts("exec failed");
+}
+
 int main(int argc, char **argv)
 {
   const char *kind = argc > 1 ? argv[1] : "";
@@ -93,5 +165,15 @@ int main(int argc, char **argv)
     spawn_env();
   else if (!strcmp(kind, "vfork"))
     vfork_path();
+  else if (!strcmp(kind, "low"))
+    low_addresses();
+  else if (!strcmp(kind, "name"))
+    name_at_the_edge();
+  else if (!strcmp(kind, "descriptors"))
+    no_descriptors();
+  else if (!strcmp(kind, "large"))
+    large_environment();
+  else if (!strcmp(kind, "none"))
+    puts("another program");
   return 0;
 }
