@@ -57,8 +57,8 @@ UNIT_ARCHIVES := $(BUILD)/libtests.a $(BUILD)/libpreload-debug.a $(BUILD)/libana
 DEBUG_LIBRARY := $(BUILD)/libvmtrace-debug.so
 CHECK_LIBS = $(shell pkg-config --libs check)
 
-# It reads the stack frames of other functions, which is what AddressSanitizer is there to forbid.
-ASAN_NOT := check_unwind
+# They read the stack frames of other functions, which is what AddressSanitizer is there to forbid.
+ASAN_NOT := check_unwind check_unwind_truth
 # Test programs whose subject runs in several threads at once: what ThreadSanitizer has to see.  The rest of frames/ is
 # not: its pictures belong to the helper alone, a bare clone that ThreadSanitizer does not know.
 TSAN_TESTS := check_base% check_pack% check_heap% check_trace% check_frames_helper%
@@ -134,7 +134,7 @@ $(BENCH) $(FUZZ): %: %.o $(ARCHIVES)
 
 $(UNIT): %: %.o $(UNIT_ARCHIVES)
 	$(Q)$(LINK) -o $@ $< -Wl,--start-group $(UNIT_ARCHIVES) -Wl,--end-group -Wl,--as-needed \
-	  $(CHECK_LIBS) $(ANALYZER_LIBS) -lm -ldl -pthread
+	  $(CHECK_LIBS) $(ANALYZER_LIBS) -lunwind -lm -ldl -pthread
 
 # These only start programs: nothing of the library or the analyzer is in them.
 $(E2E): %: %.o $(BUILD)/libtests.a
