@@ -25,11 +25,11 @@
 static const char parent_name[] = "VMTRACE_PARENT";
 
 /* The value if entry is NAME=value. */
-static const char *value_of(const char *entry, const char *name)
+static const char *value_of(const char *entry, const char *variable)
 {
-  size_t n = strlen(name);
+  size_t n = strlen(variable);
 
-  return strncmp(entry, name, n) == 0 && entry[n] == '=' ? entry + n + 1 : NULL;
+  return strncmp(entry, variable, n) == 0 && entry[n] == '=' ? entry + n + 1 : NULL;
 }
 
 static char **find(const char *name)

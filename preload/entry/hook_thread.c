@@ -194,11 +194,16 @@ EXPORT int pthread_cancel(pthread_t pthread)
   return next_libc.pthread_cancel(pthread);
 }
 
+#define NAME_SIZE 16 /* the kernel takes 15 bytes, and no more need be there */
+
 static void record_name(int tid, const char *name)
 {
   const uint64_t fields[] = {(uint64_t)tid};
+  char copy[NAME_SIZE];
+  ssize_t length = peek_string(copy, sizeof copy, name);
 
-  event_record(VT_R_THREAD_NAME, 1, fields, name, strlen(name));
+  if (length >= 0)
+    event_record(VT_R_THREAD_NAME, 1, fields, copy, (size_t)length);
 }
 
 EXPORT int pthread_setname_np(pthread_t pthread, const char *name)
@@ -239,12 +244,7 @@ EXPORT int prctl(int option, ...)
   if (option == PR_SET_SECCOMP && arg[0] == SECCOMP_MODE_STRICT)
     confine(t);
   result = next_libc.prctl(option, arg[0], arg[1], arg[2], arg[3]);
-  if (result == 0 && option == PR_SET_NAME) {
-    char name[16];
-
-    /* The kernel takes 15 bytes, and no more need be there. */
-    if (peek_string(name, sizeof name, (const char *)arg[0]) >= 0)
-      record_name(sys_gettid(), name);
-  }
+  if (result == 0 && option == PR_SET_NAME)
+    record_name(sys_gettid(), (const char *)arg[0]);
   return result;
 }

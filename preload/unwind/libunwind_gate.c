@@ -1,6 +1,6 @@
 /*
  * See libunwind_gate.h.  Called by unwind.c.  No lock is held while libunwind
- * works: it may wait for the dynamic loader, whose lock a thread may hold that comes here.
+ * works, so that threads do not wait for each other.
  */
 #include "unwind/libunwind_gate.h"
 
@@ -8,7 +8,7 @@
 
 #include "base/sys.h"
 
-/* A stay takes some 10 us, a wait for the loader's list aside: these are many times that, and still bounded. */
+/* A stay takes some 10 us: these are many times that, and still bounded. */
 #define ENTER_YIELDS 20000
 #define FORK_YIELDS 20000
 

@@ -1,5 +1,5 @@
 /*
- * Who is inside libunwind.  It has locks of its own; a fork while another
+ * Who is inside libunwind.  It has a lock; a fork while another
  * thread holds one would leave it taken in the child for ever.  So a fork waits until nobody is inside,
  * and who comes meanwhile waits for the fork.
  */

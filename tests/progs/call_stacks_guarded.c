@@ -88,6 +88,17 @@ static void entry(void)
   longjmp(back, 1);
 }
 
+/* On to fn, with these in the registers of the stack and the frame; where the return address is a register, in that. */
+#if defined(__x86_64__)
+#define JUMP(place, frame, fn, back_to)                                                                                \
+  __asm__ volatile("movq %0, %%rsp\n\tmovq %1, %%rbp\n\tjmp *%2" ::"r"(place), "r"(frame), "r"(fn) : "memory")
+#else
+#define JUMP(place, frame, fn, back_to)                                                                                \
+  __asm__ volatile("mov sp, %0\n\tmov x29, %1\n\tmov x30, %3\n\tbr %2" ::"r"((place)-1), "r"(frame), "r"(fn),          \
+                   "r"(back_to)                                                                                        \
+                   : "memory")
+#endif
+
 /* Enters `entry` as a switch of coroutines does: no caller, and in the register for the frame pointer and at the place
  * of the return address something that was left there. */
 __attribute__((noinline)) static void enter(char *top, uintptr_t frame, uintptr_t return_address)
@@ -97,13 +108,7 @@ __attribute__((noinline)) static void enter(char *top, uintptr_t frame, uintptr_
   if (setjmp(back))
     return;
   *place = return_address;
-#if defined(__x86_64__)
-  __asm__ volatile("movq %0, %%rsp\n\tmovq %1, %%rbp\n\tjmp *%2" ::"r"(place), "r"(frame), "r"(entry) : "memory");
-#else
-  __asm__ volatile("mov sp, %0\n\tmov x29, %1\n\tmov x30, %3\n\tbr %2" ::"r"(top), "r"(frame), "r"(entry),
-                   "r"(return_address)
-                   : "memory");
-#endif
+  JUMP(place, frame, entry, return_address);
   __builtin_unreachable();
 }
 
