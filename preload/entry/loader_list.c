@@ -6,7 +6,7 @@
 #include <link.h>
 #include <stddef.h>
 
-#include "base/sys.h"
+#include "base/peek.h"
 
 #define MODULES_MOST 65536 /* a list that somebody changes meanwhile may go round in circles */
 #define PAGE UINT64_C(4096)
@@ -20,7 +20,7 @@ static bool is_readable(const struct link_map *map, uint64_t *page)
 
   if (first == *page && last == *page)
     return true;
-  if (!sys_readable((const void *)first) || !sys_readable((const void *)last))
+  if (!peek_readable((const void *)first) || !peek_readable((const void *)last))
     return false;
   *page = last;
   return true;
