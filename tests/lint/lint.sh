@@ -86,11 +86,12 @@ conditionals() {
 }
 
 # Every lock is one of the two kinds and in preload/base/lock_table.h.  Two are parts of objects that are many.  What
-# waits in the kernel or yields is no lock: the sampler's helper and those who wait for it, and bounded waits.
+# waits in the kernel or yields is no lock: the sampler's helper and those who wait for it, and bounded waits.  What
+# libunwind takes for a mutex is one of the table's.
 locks() {
   git ls-files 'preload/*.[ch]' | xargs grep -nE \
     'pthread_(mutex|rwlock|spin|cond|barrier|once)|\bsem_(wait|post)|\bmtx_|call_once|atomic_flag|__atomic_test_and_set' |
-    grep -v 'preload/base/lock' | sed 's/$/ : a lock of another kind/'
+    grep -v -e 'preload/base/lock' -e ':IMPORT(int, pthread_' | sed 's/$/ : a lock of another kind/'
   git ls-files 'preload/*.[ch]' | grep -v '^preload/base/lock' | xargs grep -nE 'struct (guarded|masked)_lock [a-z_]+( =|;)' |
     grep -vE '^preload/(heap/region|trace/trace)\.h:' | sed 's/$/ : declared outside of lock_table.h/'
   git ls-files 'preload/*.[ch]' | xargs grep -lE 'futex|sched_yield|pause\(\)' |
