@@ -259,15 +259,18 @@ static bool is_all_reserved(struct heap *heap, uint64_t start, uint64_t end)
 
 bool heap_withdraw(struct heap *heap, uint64_t addr, uint64_t size)
 {
-  uint64_t start = addr & ~(HEAP_PAGE - 1), end = page_round(addr + size);
+  uint64_t start = addr & ~(HEAP_PAGE - 1), end = page_round(addr + size), mask;
   bool low = start < LOW_END && end > LOW_START, high = start < HIGH_END && end > HIGH_START, used;
 
   if (end <= start || !(low || high) || !is_used(start, end) || is_all_reserved(heap, start, end))
     return false;
+  /* Other threads' regions, too: a handler that left by longjmp would leave them half-done. */
+  mask = sys_block_signals();
   taken_add(start, end);
   used = low && leave_low(start, end);
   used |= high && leave_high(start, end);
   used |= high && nested_withdraw(start, end);
+  sys_restore_signals(mask);
   return used;
 }
 
