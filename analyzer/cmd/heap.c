@@ -105,8 +105,6 @@ int cmd_heap(int argc, char **argv)
   int code, result = -1;
 
   heap_options_parse(argc, argv, &options);
-  if (options.debug_root && !symbols_debug_root(options.debug_root))
-    return command_error(EXIT_UNREADABLE, "out of memory");
   code = heap_set_load(options.traces, (size_t)options.trace_count, &options.at, options.extent, &set);
   if (set.count) {
     if (options.diff || options.has_diff_at)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cmd/command.h"
+#include "cmd/symbol_options.h"
 
 #define TOP_DEFAULT 30
 
@@ -22,8 +23,7 @@ enum {
   OPTION_DIFF_AT,
   OPTION_ALL,
   OPTION_TOP,
-  OPTION_NO_SKIP,
-  OPTION_DEBUG_ROOT
+  OPTION_NO_SKIP
 };
 
 static void parse_format(const char *arg, struct heap_options *o, struct argp_state *state)
@@ -148,9 +148,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
   case OPTION_NO_SKIP:
     o->no_skip = true;
     return 0;
-  case OPTION_DEBUG_ROOT:
-    o->debug_root = arg;
-    return 0;
   case OPTION_TOP:
     parse_top(arg, o, state);
     return 0;
@@ -191,15 +188,16 @@ void heap_options_parse(int argc, char **argv, struct heap_options *options)
       {"diff-at", OPTION_DIFF_AT, "MOMENT", 0, "growth per stack since another moment (of OTHER, or of the same trace)",
        2},
       {"no-skip", OPTION_NO_SKIP, NULL, 0, "sites are innermost frames: malloc's wrappers, operator new ... too", 1},
-      {"debug-root", OPTION_DEBUG_ROOT, "DIR", 0, "separate debug files are looked for below DIR too", 2},
       {"format", 'f', "FORMAT", 0, "text (the default), json or folded (for flame graphs)", 3},
       {0},
   };
-  static const struct argp argp = {.options = table,
-                                   .parser = parse,
-                                   .args_doc = "TRACE...",
-                                   .doc = "Says which call stacks own the memory: what they requested, what of it is "
-                                          "live, resident, never touched, leaked ..."};
+  const struct argp_child children[] = {symbol_options_sites, symbol_options_files, {0}};
+  const struct argp argp = {.options = table,
+                            .parser = parse,
+                            .children = children,
+                            .args_doc = "TRACE...",
+                            .doc = "Says which call stacks own the memory: what they requested, what of it is "
+                                   "live, resident, never touched, leaked ..."};
 
   *options = (struct heap_options){.top = TOP_DEFAULT, .sort = HEAP_VALUES};
   command_parse(&argp, argc, argv, options);

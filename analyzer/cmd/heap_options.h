@@ -25,8 +25,7 @@ struct heap_options {
   bool inverted, stacks, tree;
   bool per_process;
   bool all;
-  bool no_skip;           /* sites are innermost frames, wrappers of allocators too */
-  const char *debug_root; /* separate debug files are there too; NULL */
+  bool no_skip; /* sites are innermost frames, wrappers of allocators too */
   unsigned top;
   char **traces;
   int trace_count;

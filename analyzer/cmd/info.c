@@ -5,6 +5,7 @@
 #include <jansson.h>
 
 #include "cmd/command.h"
+#include "cmd/symbol_options.h"
 #include "report/info_report.h"
 #include "report/progress.h"
 
@@ -59,10 +60,11 @@ static void print_json(const json_t *array, int traces)
 
 int cmd_info(int argc, char **argv)
 {
+  const struct argp_child children[] = {command_traces()[0], symbol_options_files, {0}};
   const struct argp argp = {.args_doc = "TRACE...",
                             .doc = "Shows what each TRACE holds: who was traced and when, events by kind, what was "
                                    "lost and why, how the process ended.",
-                            .children = command_traces()};
+                            .children = children};
   struct command_common common = {.format = FORMAT_TEXT};
   json_t *array;
   int code = EXIT_FINE;

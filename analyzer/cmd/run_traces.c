@@ -17,6 +17,7 @@
 
 #include "cmd/command.h"
 #include "cmd/pack_trace.h"
+#include "model/own_malloc.h"
 #include "model/page_set.h"
 #include "reader/reader.h"
 #include "reader/xalloc.h"
@@ -225,6 +226,7 @@ static int put_trace(const struct run_traces *traces, const struct run_trace *t)
   struct reader *reader = reader_open(t->path, READER_ALL);
   const struct vt_file_header *h;
   const struct event *e;
+  struct own_malloc own = {0};
   uint64_t allocations = 0, frees = 0, others = 0;
 
   if (!reader)
@@ -234,6 +236,8 @@ static int put_trace(const struct run_traces *traces, const struct run_trace *t)
       allocations++;
     else if (e->type == VT_R_FREE)
       frees++;
+    else if (e->type == VT_R_UNTRACED)
+      own_malloc_event(&own, reader_header(reader), e);
     else
       others += reader_is_program(e);
     if (e->type == VT_R_EXEC)
@@ -252,6 +256,10 @@ static int put_trace(const struct run_traces *traces, const struct run_trace *t)
   if (h->stop_reason)
     fprintf(stderr, "; tracing stopped early");
   fprintf(stderr, "\n");
+  if (own.path)
+    command_error(0, "the program calls the malloc of %s: what that serves is not in the trace (%s)", own.path,
+                  own_malloc_advice(&own));
+  own_malloc_release(&own);
   reader_close(reader);
   return 0;
 }

@@ -18,7 +18,7 @@
 #include "reader/complain.h"
 
 #define LIBRARY "libdebuginfod.so.1"
-#define SILENCE_S 10 /* without a byte: the server is left alone */
+#define SILENCE_S 10 /* without an answer or a byte: the server is left alone */
 
 struct client;
 typedef int (*progress_fn)(struct client *c, long done, long whole);
@@ -73,14 +73,14 @@ static bool connect_client(void)
   return server.client != NULL;
 }
 
-/* Called by the library all the time; not 0: it gives up. */
+/* Called by the library all the time; not 0: it gives up.  Before the size is known done counts nothing but calls. */
 static int show_progress(struct client *c, long done, long whole)
 {
   struct timespec now;
 
   (void)c;
   clock_gettime(CLOCK_MONOTONIC, &now);
-  if (done != server.done) {
+  if (whole > 0 && done != server.done) {
     server.done = done;
     server.heard = now;
   } else if (now.tv_sec - server.heard.tv_sec > SILENCE_S) {

@@ -24,7 +24,8 @@ static void judge(struct digest *d, uint64_t seen_ns, uint64_t chunks_lost, uint
   d->end_ns = h->end_ns;
   if (!d->end_ns)
     d->end_ns = h->last_ns > seen_ns ? h->last_ns : seen_ns;
-  d->complete = !h->stop_reason && !d->damage->cut && !d->damage->bad_chunks && !d->damage->bad_records;
+  d->complete =
+      !d->own_malloc.path && !h->stop_reason && !d->damage->cut && !d->damage->bad_chunks && !d->damage->bad_records;
   d->deterministic = !h->nondet_reason;
 }
 
@@ -41,7 +42,7 @@ static bool take_other(struct digest *d, const struct event *e)
   if (e->type == VT_R_EXEC)
     take_exec(d, e);
   heap_errors_event(d->errors, e);
-  return marks_event(&d->marks, e) && caveats_event(&d->caveats, e);
+  return marks_event(&d->marks, e) && caveats_event(&d->caveats, e) && own_malloc_event(&d->own_malloc, d->header, e);
 }
 
 bool digest_read(struct digest *d, struct reader *r, void (*step)(void *arg), void *arg)
@@ -90,6 +91,7 @@ void digest_release(struct digest *d)
   caveats_release(&d->caveats);
   free(d->exec_path);
   d->exec_path = NULL;
+  own_malloc_release(&d->own_malloc);
   heap_errors_free(d->errors);
   d->errors = NULL;
 }

@@ -7,6 +7,7 @@
 #include "model/caveats.h"
 #include "model/heap_errors.h"
 #include "model/mark_list.h"
+#include "model/own_malloc.h"
 #include "model/stack_digest.h"
 #include "reader/reader.h"
 
@@ -18,13 +19,14 @@ struct digest {
   uint64_t events;            /* their sum */
   uint64_t lost;              /* events that the program made and the trace does not have */
   uint64_t end_ns;            /* when the image ended; of the last sign of life when it left no word */
-  bool complete;              /* traced to its end, and the file is whole */
+  bool complete;              /* traced to its end, the file is whole, and the program called the library's malloc */
   bool deterministic;
   struct stack_digest stacks;
   struct marks marks;
   struct caveats caveats;
   char *exec_path; /* what the latest exec was for: any bytes, exec_length of them, and a NUL behind; NULL: none */
   size_t exec_length;
+  struct own_malloc own_malloc;
   struct heap_errors *errors; /* names of functions are looked up when asked for */
 };
 

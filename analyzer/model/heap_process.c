@@ -25,6 +25,10 @@ static void take_other(struct heap_process *p, const struct event *e)
     if (!modules_event(&p->modules, e))
       p->counts.failed = true;
     break;
+  case VT_R_UNTRACED:
+    if (!own_malloc_event(&p->own_malloc, &p->header, e))
+      p->counts.failed = true;
+    break;
   case VT_R_LOSS:
     p->lost += e->field[1];
     break;
@@ -152,6 +156,7 @@ void heap_process_free(struct heap_process *p)
   if (!p)
     return;
   modules_release(&p->modules);
+  own_malloc_release(&p->own_malloc);
   id_table_release(&p->nodes);
   id_table_release(&p->then);
   heap_residences_release(&p->residence);

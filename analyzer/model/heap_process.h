@@ -11,6 +11,7 @@
 #include "model/heap_pages.h"
 #include "model/heap_resident.h"
 #include "model/modules.h"
+#include "model/own_malloc.h"
 #include "model/stack_nodes.h"
 
 struct heap_process {
@@ -18,6 +19,7 @@ struct heap_process {
   char *path;
   struct id_table nodes; /* struct stack_node by call stack id */
   struct modules modules;
+  struct own_malloc own_malloc;
   struct heap_counts counts;        /* of the whole trace */
   struct id_table then;             /* struct heap_count by call stack id: at the moment */
   struct heap_count then_total;     /* at the moment */

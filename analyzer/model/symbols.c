@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "model/debug_file.h"
+#include "model/regular_file.h"
 #include "model/symbol_file.h"
 #include "reader/complain.h"
 #include "reader/xalloc.h"
@@ -41,6 +42,23 @@ struct symbols {
 };
 
 #define FIRST_SLOTS 1024u
+
+static bool is_off;
+
+void symbols_off(void)
+{
+  is_off = true;
+}
+
+bool symbols_sysroot(const char *directory)
+{
+  return regular_file_root(directory);
+}
+
+void symbols_stay_local(void)
+{
+  debug_file_stay_local();
+}
 
 bool symbols_debug_root(const char *directory)
 {
@@ -112,7 +130,7 @@ static struct known_file *file_of(struct symbols *s, struct module *module)
     slash = strrchr(k->path, '/');
     k->name = slash ? slash + 1 : k->path;
     /* The vDSO has no file. */
-    if (slash) {
+    if (slash && !is_off) {
       k->file = symbol_file_open(k->path, k->build_id, &(struct stat){0}, &why);
       if (!k->file)
         complain("%s: no symbols from this file: %s", k->path, why);

@@ -31,9 +31,17 @@ struct symbols_frames {
 
 struct symbols;
 
-/* From now on separate debug files are looked for below this directory too, by build id (.build-id/xx/...) and by debug
- * link.  False when out of memory. */
+/* What holds for all that is looked up from now on. */
+
+/* Separate debug files are looked for below this directory too, by build id (.build-id/xx/...) and by debug link.
+ * False when out of memory. */
 bool symbols_debug_root(const char *directory);
+/* All files are looked for below this directory as if it were "/".  False, with errno: it cannot be used. */
+bool symbols_sysroot(const char *directory);
+/* No debuginfod server is asked. */
+void symbols_stay_local(void);
+/* No file is opened: there are modules and offsets alone. */
+void symbols_off(void);
 
 /* NULL when out of memory. */
 struct symbols *symbols_open(void);

@@ -77,6 +77,8 @@ static void put_process(struct emit *e, const struct heap_process *p)
   put_number(e, "unknown_frees", p->counts.unknown_frees);
   put_comma(e);
   put_number(e, "allocations_without_stack", p->without_stack);
+  put_comma(e);
+  put_string(e, "own_malloc", p->own_malloc.path);
   emit_char(e, '}');
 }
 

@@ -68,14 +68,18 @@ static const char *count(char *buf, int64_t n)
   return heap_cell(buf, HEAP_ALLOCATIONS, n, false);
 }
 
+static void print_clean(FILE *out, const char *text, size_t most)
+{
+  for (size_t i = 0; i < most && text[i]; i++)
+    putc((unsigned char)text[i] < ' ' || text[i] == 0x7f ? '?' : text[i], out);
+}
+
 static void print_name(FILE *out, const struct heap_process *p)
 {
   const char *name = p->header.cmdline_len && p->header.cmdline[0] ? p->header.cmdline : p->header.exe;
-  size_t most = name == p->header.cmdline ? sizeof p->header.cmdline : sizeof p->header.exe;
 
   fprintf(out, "%d ", p->header.pid);
-  for (size_t i = 0; i < most && name[i]; i++)
-    putc((unsigned char)name[i] < ' ' || name[i] == 0x7f ? '?' : name[i], out);
+  print_clean(out, name, name == p->header.cmdline ? sizeof p->header.cmdline : sizeof p->header.exe);
 }
 
 static void print_process(FILE *out, const struct heap_process *p, const char *what)
@@ -101,6 +105,11 @@ static void print_notes(FILE *out, const struct heap_process *p)
     fputs("  recorded without call stacks (VMTRACE_STACK=0)\n", out);
   else if (p->without_stack && p->counts.total.allocations)
     fprintf(out, "  allocations recorded without a call stack: %s\n", count(text, (int64_t)p->without_stack));
+  if (p->own_malloc.path) {
+    fputs("  the program calls the malloc of ", out);
+    print_clean(out, p->own_malloc.path, SIZE_MAX);
+    fprintf(out, ": what that serves is not seen\n  (%s)\n", own_malloc_advice(&p->own_malloc));
+  }
   if (p->lost)
     fprintf(out, "  events lost, so that numbers are too low: %s\n", count(text, (int64_t)p->lost));
   if (p->counts.unknown_frees)

@@ -165,6 +165,15 @@ static void at(FILE *out, const struct digest *d, uint64_t ns)
     fprintf(out, ", after %s", quantity_time(text, ns - d->header->start_ns));
 }
 
+/* What to do about a malloc that is not the library's. */
+static void own_malloc(FILE *out, const struct digest *d)
+{
+  if (!d->own_malloc.path)
+    return;
+  label(out, "");
+  fprintf(out, "(%s)\n", own_malloc_advice(&d->own_malloc));
+}
+
 static void completeness(FILE *out, const struct digest *d)
 {
   const struct vt_file_header *h = d->header;
@@ -175,6 +184,8 @@ static void completeness(FILE *out, const struct digest *d)
   info_losses_text(out, d);
   label(out, "complete");
   fputs(d->complete ? "yes" : "no", out);
+  if (d->own_malloc.path)
+    fputs(": the program calls a malloc that is not vmtrace's", out);
   if (h->stop_reason) {
     fprintf(out, ": tracing stopped before the program did, because %s", digest_stop_words(h->stop_reason));
     at(out, d, h->stop_ns);
@@ -195,6 +206,7 @@ static void completeness(FILE *out, const struct digest *d)
   fputc('\n', out);
   info_nondet_text(out, d);
   info_untraced_text(out, d);
+  own_malloc(out, d);
 }
 
 void info_text(FILE *out, const struct digest *d)

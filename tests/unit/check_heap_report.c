@@ -249,6 +249,22 @@ START_TEST(sites_are_no_wrappers)
       "std::string& std::vector<std::string>::emplace_back<char const*>(char const*&&)",
       "__gnu_cxx::new_allocator<char>::allocate(unsigned long, void const*)",
       "alloc::vec::Vec<T,A>::reserve",
+      "<alloc::vec::Vec<prog::Item>>::push",
+      "<alloc::string::String as core::clone::Clone>::clone",
+      "<[u8] as alloc::borrow::ToOwned>::to_owned",
+      "<str>::to_owned",
+      "<hashbrown::raw::RawTable<(u64, alloc::string::String)>>::reserve_rehash::<hashbrown::map::make_hasher<u64>>",
+      "hashbrown::raw::RawTable<T,A>::reserve_rehash",
+      "core::ops::function::FnOnce::call_once",
+      "__rustc::__rdl_alloc",
+      "os::malloc(unsigned long, MEMFLAGS, NativeCallStack const&)",
+      "AllocateHeap(unsigned long, MEMFLAGS, NativeCallStack const&, AllocFailStrategy::AllocFailEnum)",
+      "palloc0",
+      "MemoryContextAllocZeroAligned",
+      "AllocSetContextCreateInternal",
+      "xmalloc.part.0",
+      "_PyObject_GC_New",
+      "ngx_pcalloc",
   };
   static const char *const sites[] = {
       "main",
@@ -258,6 +274,15 @@ START_TEST(sites_are_no_wrappers)
       "stdlike::thing()",
       "operator<<(std::ostream&, Thing const&)",
       "my_malloc_user",
+      "<prog::Item as core::clone::Clone>::clone",
+      "<alloc::vec::Vec<u8> as prog::Encode>::encode",
+      "<u64 as prog::Encode>::encode",
+      "prog::main",
+      "corelib::start",
+      "core::Engine::start(int)",
+      "core::Engine::size() const",
+      "palloc_user",
+      "os::Linux::start()",
   };
 
   for (size_t i = 0; i < sizeof wrappers / sizeof *wrappers; i++)
@@ -265,6 +290,21 @@ START_TEST(sites_are_no_wrappers)
   for (size_t i = 0; i < sizeof sites / sizeof *sites; i++)
     ck_assert_msg(!call_site_is_wrapper(&(struct symbol){.function = sites[i]}), "%s", sites[i]);
   ck_assert(!call_site_is_wrapper(&(struct symbol){.module = "prog"}));
+}
+END_TEST
+
+START_TEST(wrappers_of_the_user_s)
+{
+  char error[100] = "";
+
+  ck_assert(!call_site_is_wrapper(&(struct symbol){.function = "pool_get"}));
+  ck_assert(call_site_skip("^pool_", error, sizeof error));
+  ck_assert(call_site_skip("_alloc$", error, sizeof error));
+  ck_assert(call_site_is_wrapper(&(struct symbol){.function = "pool_get"}));
+  ck_assert(call_site_is_wrapper(&(struct symbol){.function = "my_alloc"}));
+  ck_assert(!call_site_is_wrapper(&(struct symbol){.function = "my_pool_get"}));
+  ck_assert(!call_site_skip("(", error, sizeof error));
+  ck_assert_str_ne(error, "");
 }
 END_TEST
 
@@ -303,6 +343,7 @@ int main(void)
   tcase_add_test(tests, folded_lines_have_every_stack);
   tcase_add_test(tests, json_has_its_keys_and_sums);
   tcase_add_test(tests, sites_are_no_wrappers);
+  tcase_add_test(tests, wrappers_of_the_user_s);
   tcase_add_test(tests, endless_depth_does_no_harm);
   return unit_main(suite);
 }
