@@ -102,6 +102,20 @@ static bool read_loader(int fd, const Elf64_Ehdr *elf, char loader[LINE_SIZE])
   return false;
 }
 
+/* glibc's loader, told to run a program: it is not linked to anything, and loads what LD_PRELOAD says. */
+static bool is_loader(const char *path)
+{
+  static const char *const names[] = {"ld-linux", "ld-2.", "ld.so", "ld64.so"};
+  char real[PATH_MAX];
+  const char *name = realpath(path, real) ? strrchr(real, '/') : NULL;
+
+  for (size_t i = 0; name && i < sizeof names / sizeof *names; i++) {
+    if (!strncmp(name + 1, names[i], strlen(names[i])))
+      return true;
+  }
+  return false;
+}
+
 static int check_elf(int fd, const char *path)
 {
   Elf64_Ehdr elf;
@@ -115,7 +129,7 @@ static int check_elf(int fd, const char *path)
   if (machine != EM_NONE && elf.e_machine != machine)
     return unfit(path, "is a program for another kind of processor");
   if (elf.e_phentsize != sizeof(Elf64_Phdr) || !read_loader(fd, &elf, loader))
-    return unfit(path, "is statically linked");
+    return is_loader(path) ? 0 : unfit(path, "is statically linked");
   if (strstr(loader, "musl"))
     return unfit(path, "is linked with musl, not with glibc");
   if (gains_privileges(fd))

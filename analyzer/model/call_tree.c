@@ -246,8 +246,7 @@ static uint32_t root_of(struct call_tree *t, uint32_t root)
 /* The node of one return address on top of parent, with what was inlined there. */
 static uint32_t extend(struct call_tree *t, struct heap_process *p, uint32_t parent, const struct stack_node *node)
 {
-  const struct symbols_frames *frames =
-      symbols_resolve(t->symbols, modules_find(&p->modules, node->pc, node->time_ns), node->pc);
+  const struct symbols_frames *frames = symbols_at(t->symbols, &p->modules, node->pc, node->time_ns);
 
   for (unsigned i = frames ? frames->count : 0; i-- > 0 && parent != CALL_NONE;) {
     uint32_t frame = frame_of_symbol(t, &frames->frame[i]);

@@ -108,6 +108,7 @@ static bool is_wanted(int fd, const struct wanted *w)
 
   if (!w->build_id)
     return has_crc(fd, w->crc);
+  elf_version(EV_CURRENT); /* without it libelf does nothing */
   elf = elf_begin(fd, ELF_C_READ_MMAP, NULL);
   right = elf && debug_file_is_build(elf, w->build_id);
   elf_end(elf);

@@ -53,7 +53,7 @@ bool digest_read(struct digest *d, struct reader *r, void (*step)(void *arg), vo
   *d = (struct digest){.reader = r, .header = reader_header(r), .damage = reader_damage(r)};
   if (!stack_digest_init(&d->stacks))
     return false;
-  d->errors = heap_errors_new();
+  d->errors = heap_errors_new(r);
   if (!d->errors) {
     digest_release(d);
     return false;

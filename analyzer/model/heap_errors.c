@@ -10,10 +10,12 @@
 #include "model/heap_process.h"
 #include "reader/xalloc.h"
 
-struct heap_errors *heap_errors_new(void)
+struct heap_errors *heap_errors_new(const struct reader *r)
 {
   struct heap_errors *h = xcalloc(1, sizeof *h);
 
+  if (h)
+    modules_of(&h->modules, r);
   if (h && !id_table_init(&h->nodes, sizeof(struct stack_node))) {
     free(h);
     return NULL;
@@ -79,6 +81,7 @@ void heap_errors_event(struct heap_errors *h, const struct event *e)
     add_node(h, e);
     break;
   case VT_R_MODULE:
+  case VT_R_MODULE_FILE:
   case VT_R_MODULE_GONE:
     if (!modules_event(&h->modules, e))
       h->failed = true;
@@ -98,8 +101,7 @@ unsigned heap_errors_frames(struct heap_errors *h, uint32_t stack, heap_errors_f
   if (!h->symbols)
     h->symbols = symbols_open();
   for (const struct stack_node *node; (node = id_table_get(&h->nodes, stack)) && node->known && h->symbols;) {
-    const struct symbols_frames *frames =
-        symbols_resolve(h->symbols, modules_find(&h->modules, node->pc, node->time_ns), node->pc);
+    const struct symbols_frames *frames = symbols_at(h->symbols, &h->modules, node->pc, node->time_ns);
 
     for (unsigned i = 0; frames && i < frames->count; i++, shown++)
       fn(arg, &frames->frame[i]);

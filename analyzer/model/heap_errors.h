@@ -34,8 +34,8 @@ struct heap_errors {
   bool failed; /* out of memory: what there is is not all */
 };
 
-/* NULL when out of memory. */
-struct heap_errors *heap_errors_new(void);
+/* For the trace of r.  NULL when out of memory. */
+struct heap_errors *heap_errors_new(const struct reader *r);
 void heap_errors_free(struct heap_errors *h);
 
 /* Takes the events that matter here; ignores all others. */

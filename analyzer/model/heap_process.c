@@ -21,6 +21,7 @@ static void take_other(struct heap_process *p, const struct event *e)
     stack_nodes_add(&p->nodes, e);
     break;
   case VT_R_MODULE:
+  case VT_R_MODULE_FILE:
   case VT_R_MODULE_GONE:
     if (!modules_event(&p->modules, e))
       p->counts.failed = true;
@@ -110,6 +111,7 @@ static struct heap_process *process_new(const struct reader *r, const struct hea
   p->header = *reader_header(r);
   p->path = xstrdup(reader_path(r));
   modules_init(&p->modules);
+  modules_of(&p->modules, r);
   if (p->path && id_table_init(&p->nodes, sizeof(struct stack_node)) &&
       heap_counts_init(&p->counts, p->header.page_size) &&
       (!from || heap_heritage_give(from, &p->counts, &p->nodes, &p->modules))) {

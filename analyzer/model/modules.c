@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "reader/xalloc.h"
 
@@ -19,6 +20,7 @@ static void module_free(struct module *module)
     return;
   free(module->path);
   free(module->build_id);
+  free(module->name);
   free(module);
 }
 
@@ -27,7 +29,41 @@ void modules_release(struct modules *m)
   for (size_t i = 0; i < m->count; i++)
     module_free(m->item[i]);
   free(m->item);
+  perf_map_close(m->jit);
   modules_init(m);
+}
+
+void modules_of(struct modules *m, const struct reader *r)
+{
+  const struct vt_file_header *header = reader_header(r);
+  struct stat st;
+
+  m->pid = header->pid;
+  m->start_real_ns = header->start_real_ns;
+  /* The library writes a trace as the process's user. */
+  m->user = stat(reader_path(r), &st) == 0 ? st.st_uid : (uid_t)-1;
+}
+
+const char *modules_jit_name(struct modules *m, uint64_t addr, bool *failed)
+{
+  *failed = false;
+  if (!m->jit_sought && m->pid > 0)
+    m->jit = perf_map_open(m->pid, m->user, m->start_real_ns, failed);
+  m->jit_sought = true;
+  return m->jit ? perf_map_find(m->jit, addr) : NULL;
+}
+
+#define DELETED " (deleted)" /* what the kernel puts behind the path of a file that is not there any more */
+
+/* The last part of a path, without what the kernel adds. */
+static char *name_of_path(const char *path)
+{
+  const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+  size_t length = strlen(name), tail = strlen(DELETED);
+
+  if (length > tail && !strcmp(name + length - tail, DELETED))
+    length -= tail;
+  return strndup(name, length);
 }
 
 /* The tail is the path, a zero byte, the build id; either may be cut short in a damaged trace. */
@@ -43,9 +79,10 @@ static struct module *module_new(const struct event *e)
   module->end = e->field[0] + e->field[1];
   module->from_ns = e->time_ns;
   module->to_ns = UINT64_MAX;
-  module->path = xstrndup(path_len ? (const char *)e->tail : "", path_len);
-  module->build_id = zero ? xstrndup((const char *)zero + 1, e->tail_len - path_len - 1) : xstrdup("");
-  if (!module->path || !module->build_id) {
+  module->path = strndup(path_len ? (const char *)e->tail : "", path_len);
+  module->build_id = zero ? strndup((const char *)zero + 1, e->tail_len - path_len - 1) : strdup("");
+  module->name = module->path ? name_of_path(module->path) : NULL;
+  if (!module->path || !module->build_id || !module->name) {
     module_free(module);
     return NULL;
   }
@@ -83,10 +120,34 @@ static void gone(struct modules *m, const struct event *e)
   }
 }
 
+/* What is said of the latest module there. */
+static bool take_file(struct modules *m, const struct event *e)
+{
+  for (size_t i = m->count; i-- > 0;) {
+    struct module *module = m->item[i];
+    char *name;
+
+    if (module->start != e->field[0] || module->to_ns != UINT64_MAX)
+      continue;
+    module->facts = (struct module_facts){.size = e->field[1], .mtime_ns = e->field[2]};
+    if (!e->tail_len)
+      return true;
+    name = strndup((const char *)e->tail, e->tail_len);
+    if (!name)
+      return false;
+    free(module->name);
+    module->name = name;
+    return true;
+  }
+  return true;
+}
+
 bool modules_event(struct modules *m, const struct event *e)
 {
   if (e->type == VT_R_MODULE)
     return add(m, module_new(e));
+  if (e->type == VT_R_MODULE_FILE)
+    return take_file(m, e);
   if (e->type == VT_R_MODULE_GONE)
     gone(m, e);
   return true;

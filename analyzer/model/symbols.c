@@ -19,12 +19,12 @@
 struct known_file {
   struct known_file *next;
   struct symbol_file *file; /* NULL: only module and offset can be told */
-  char *path, *build_id;
-  const char *name; /* the last part of path */
+  char *path, *build_id, *name;
+  struct module_facts facts;
 };
 
 struct cached {
-  const struct known_file *file; /* NULL: no module */
+  const void *owner; /* a struct known_file, or the map of a JIT compiler; NULL: no module */
   uint64_t addr;
   struct symbols_frames *frames; /* NULL: an empty slot */
 };
@@ -80,6 +80,15 @@ struct symbols *symbols_open(void)
   return s;
 }
 
+static void free_known(struct known_file *k)
+{
+  symbol_file_close(k->file);
+  free(k->path);
+  free(k->build_id);
+  free(k->name);
+  free(k);
+}
+
 void symbols_close(struct symbols *s)
 {
   if (!s)
@@ -96,48 +105,71 @@ void symbols_close(struct symbols *s)
   while (s->files) {
     struct known_file *next = s->files->next;
 
-    symbol_file_close(s->files->file);
-    free(s->files->path);
-    free(s->files->build_id);
-    free(s->files);
+    free_known(s->files);
     s->files = next;
   }
   free(s);
 }
 
-static struct known_file *file_of(struct symbols *s, struct module *module)
+/* Whether a file is another one than that which was traced, as far as its size and time tell. */
+static bool has_changed(const struct stat *st, const struct module_facts *facts, uint64_t trace_real_ns)
+{
+  uint64_t changed = (uint64_t)st->st_mtim.tv_sec * UINT64_C(1000000000) + (uint64_t)st->st_mtim.tv_nsec;
+
+  if (!st->st_mtim.tv_sec)
+    return false; /* not at its place: found by build id */
+  if (!facts->mtime_ns)
+    return trace_real_ns && changed > trace_real_ns; /* a trace of an earlier version */
+  return changed != facts->mtime_ns || (uint64_t)st->st_size != facts->size;
+}
+
+static void open_known(struct known_file *k, uint64_t trace_real_ns)
+{
+  struct stat st = {0};
+  const char *why;
+
+  k->file = symbol_file_open(k->path, k->build_id, &st, &why);
+  if (!k->file)
+    complain("%s: no symbols from this file: %s", k->path, why);
+  else if (!k->build_id[0] && has_changed(&st, &k->facts, trace_real_ns))
+    complain("%s: changed since the trace was made: names from it may be wrong", k->path);
+}
+
+static struct known_file *make_known(struct symbols *s, const struct module *module, uint64_t trace_real_ns)
+{
+  struct known_file *k = calloc(1, sizeof *k);
+
+  if (!k)
+    return NULL;
+  k->path = strdup(module->path);
+  k->build_id = strdup(module->build_id);
+  k->name = strdup(module->name);
+  k->facts = module->facts;
+  if (!k->path || !k->build_id || !k->name) {
+    free_known(k);
+    return NULL;
+  }
+  /* The vDSO has no file. */
+  if (strchr(k->path, '/') && !is_off)
+    open_known(k, trace_real_ns);
+  k->next = s->files;
+  s->files = k;
+  return k;
+}
+
+static struct known_file *file_of(struct symbols *s, struct module *module, uint64_t trace_real_ns)
 {
   struct known_file *k = module->symbols;
-  const char *why, *slash;
 
   if (k)
     return k;
   for (k = s->files; k; k = k->next)
-    if (strcmp(k->path, module->path) == 0 && strcmp(k->build_id, module->build_id) == 0)
+    if (strcmp(k->path, module->path) == 0 && strcmp(k->build_id, module->build_id) == 0 &&
+        strcmp(k->name, module->name) == 0 && k->facts.mtime_ns == module->facts.mtime_ns &&
+        k->facts.size == module->facts.size)
       break;
-  if (!k) {
-    k = xcalloc(1, sizeof *k);
-    if (!k)
-      return NULL;
-    k->path = xstrdup(module->path);
-    k->build_id = xstrdup(module->build_id);
-    if (!k->path || !k->build_id) {
-      free(k->path);
-      free(k->build_id);
-      free(k);
-      return NULL;
-    }
-    slash = strrchr(k->path, '/');
-    k->name = slash ? slash + 1 : k->path;
-    /* The vDSO has no file. */
-    if (slash && !is_off) {
-      k->file = symbol_file_open(k->path, k->build_id, &(struct stat){0}, &why);
-      if (!k->file)
-        complain("%s: no symbols from this file: %s", k->path, why);
-    }
-    k->next = s->files;
-    s->files = k;
-  }
+  if (!k)
+    k = make_known(s, module, trace_real_ns);
   module->symbols = k;
   return k;
 }
@@ -169,6 +201,10 @@ static struct symbols_frames *look_up(struct symbols *s, const struct known_file
 
   if (!result)
     return NULL;
+  if (k && k->file && symbol_file_failed(k->file)) {
+    free(result);
+    return NULL;
+  }
   result->count = n ? n : 1;
   for (unsigned i = 0; i < result->count; i++) {
     struct symbol *symbol = &result->frame[i];
@@ -185,14 +221,14 @@ static struct symbols_frames *look_up(struct symbols *s, const struct known_file
   return result;
 }
 
-static struct cached *slot_of(const struct symbols *s, const struct known_file *k, uint64_t addr)
+static struct cached *slot_of(const struct symbols *s, const void *owner, uint64_t addr)
 {
-  uint64_t hash = (addr ^ (uint64_t)(uintptr_t)k << 7) * UINT64_C(0x9e3779b97f4a7c15);
+  uint64_t hash = (addr ^ (uint64_t)(uintptr_t)owner << 7) * UINT64_C(0x9e3779b97f4a7c15);
 
   for (size_t i = hash >> 32;; i++) {
     struct cached *c = &s->slots[i & s->mask];
 
-    if (!c->frames || (c->file == k && c->addr == addr))
+    if (!c->frames || (c->owner == owner && c->addr == addr))
       return c;
   }
 }
@@ -209,28 +245,64 @@ static bool grow(struct symbols *s)
     return s->used < s->mask;
   for (size_t i = 0; i <= s->mask; i++)
     if (s->slots[i].frames)
-      *slot_of(&bigger, s->slots[i].file, s->slots[i].addr) = s->slots[i];
+      *slot_of(&bigger, s->slots[i].owner, s->slots[i].addr) = s->slots[i];
   free(s->slots);
   *s = bigger;
   return true;
 }
 
-const struct symbols_frames *symbols_resolve(struct symbols *s, struct module *module, uint64_t pc)
+/* Takes the frames, which were made for an empty slot; NULL: out of memory. */
+static const struct symbols_frames *keep(struct symbols *s, struct cached *c, const void *owner, uint64_t addr,
+                                         struct symbols_frames *frames)
 {
-  const struct known_file *k = module ? file_of(s, module) : NULL;
+  if (!frames)
+    return NULL;
+  *c = (struct cached){owner, addr, frames};
+  s->used++;
+  return frames;
+}
+
+static const struct symbols_frames *resolve(struct symbols *s, struct module *module, uint64_t pc,
+                                            uint64_t trace_real_ns)
+{
+  const struct known_file *k = module ? file_of(s, module, trace_real_ns) : NULL;
   uint64_t addr = module ? pc - module->bias : pc;
   struct cached *c;
 
-  if (!grow(s))
+  if ((module && !k) || !grow(s))
     return NULL;
   c = slot_of(s, k, addr);
-  if (c->frames)
-    return c->frames;
-  c->frames = look_up(s, k, addr);
-  if (!c->frames)
+  return c->frames ? c->frames : keep(s, c, k, addr, look_up(s, k, addr));
+}
+
+const struct symbols_frames *symbols_resolve(struct symbols *s, struct module *module, uint64_t pc)
+{
+  return resolve(s, module, pc, 0);
+}
+
+/* Code that a JIT compiler made. */
+static struct symbols_frames *look_up_jit(struct modules *m, uint64_t pc)
+{
+  bool failed;
+  const char *name = modules_jit_name(m, pc - 1, &failed);
+  struct symbols_frames *result = failed ? NULL : calloc(1, sizeof *result + sizeof result->frame[0]);
+
+  if (!result)
     return NULL;
-  c->file = k;
-  c->addr = addr;
-  s->used++;
-  return c->frames;
+  result->count = 1;
+  result->frame[0] = (struct symbol){.function = name, .module = name ? "JIT code" : NULL, .address = pc};
+  return result;
+}
+
+const struct symbols_frames *symbols_at(struct symbols *s, struct modules *m, uint64_t pc, uint64_t time_ns)
+{
+  struct module *module = modules_find(m, pc, time_ns);
+  struct cached *c;
+
+  if (module || is_off)
+    return resolve(s, module, pc, m->start_real_ns);
+  if (!grow(s))
+    return NULL;
+  c = slot_of(s, m, pc);
+  return c->frames ? c->frames : keep(s, c, m, pc, look_up_jit(m, pc));
 }

@@ -47,6 +47,9 @@ void symbols_off(void);
 struct symbols *symbols_open(void);
 void symbols_close(struct symbols *s);
 
+/* What stood at pc in a process at that time: a return address, as below.  Strings live no longer than m does. */
+const struct symbols_frames *symbols_at(struct symbols *s, struct modules *m, uint64_t pc, uint64_t time_ns);
+
 /*
  * What stood at pc in module (NULL: in none).  pc is a return address: the
  * call before it is looked up.  Cached; the result and all strings live as long as s.  NULL

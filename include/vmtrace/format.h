@@ -211,7 +211,8 @@ enum vt_kind { VT_K_GENERAL = 0, VT_K_ALLOC = 1, VT_K_FREE = 2, VT_K_ALLOC_STACK
   X(FAULT, 37, "fault", "addr pfn ip tid kind time", VT_T_PROGRAM)                                                     \
   X(MARK, 38, "mark", "name*", VT_T_PROGRAM)                                                                           \
   X(UNTRACED, 39, "untraced", "reason text*", 0)                                                                       \
-  X(RESIDENT, 40, "resident", "rss tracer tables", 0)
+  X(RESIDENT, 40, "resident", "rss tracer tables", 0)                                                                  \
+  X(MODULE_FILE, 41, "module_file", "addr size mtime_ns dev inode name*", 0)
 
 enum vt_record_type {
 #define X(name, number, op, fields, traits) VT_R_##name = number,

@@ -17,6 +17,7 @@
 #include "base/dl_error.h"
 #include "base/sys.h"
 #include "entry/hook.h"
+#include "frames/mapped_path.h"
 
 static char elsewhere[PATH_MAX]; /* path of the object; empty: the program calls this library's malloc */
 
@@ -27,15 +28,6 @@ static const void *object_base(const void *address)
   return dladdr(address, &info) ? info.dli_fbase : NULL;
 }
 
-/* The loader knows the executable by the name that it was started with: the kernel knows better. */
-static void name_executable(void)
-{
-  long len = sys_call(SYS_readlink, (long)"/proc/self/exe", (long)elsewhere, sizeof elsewhere - 1, 0, 0, 0);
-
-  if (len > 0)
-    elsewhere[len] = '\0';
-}
-
 void malloc_binding_find(void)
 {
   const void *bound = dlsym(RTLD_DEFAULT, "malloc");
@@ -44,8 +36,9 @@ void malloc_binding_find(void)
   if (!bound || !dladdr(bound, &info) || info.dli_fbase == object_base((const void *)elsewhere))
     return;
   strncpy(elsewhere, info.dli_fname, sizeof elsewhere - 1);
+  /* The loader knows the executable by the name that it was started with: the kernel knows better. */
   if (info.dli_fbase == object_base((const void *)getauxval(AT_PHDR)))
-    name_executable();
+    mapped_executable(elsewhere, sizeof elsewhere);
 }
 
 void malloc_binding_record(void)

@@ -11,14 +11,15 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
-#include <sys/syscall.h>
+#include <sys/auxv.h>
 
 #include "base/lock_table.h"
 #include "base/own.h"
-#include "base/sys.h"
 #include "entry/hook.h"
 #include "entry/loader_list.h"
+#include "entry/module_file.h"
 #include "entry/process.h"
+#include "frames/mapped_path.h"
 #include "unwind/unwind.h"
 
 #define BUILD_ID_MAX 32
@@ -27,15 +28,19 @@
 
 struct module {
   uint64_t addr, size;
+  uint64_t header; /* where its program headers are mapped */
+  struct module_file file;
   uint32_t name_length, id_length;
   bool is_new; /* not known yet */
-  char name[NAME_MAX_BYTES];
+  bool executable;
+  char name[NAME_MAX_BYTES]; /* ended by NUL */
   uint8_t id[BUILD_ID_MAX];
 };
 
 /* What is left of a recorded module, to know it again. */
 struct known {
   uint64_t addr, size, name_hash;
+  struct module_file file;
   bool seen;
 };
 
@@ -90,17 +95,37 @@ static void read_segments(struct module *m, const struct dl_phdr_info *info)
   m->size = (end + PAGE - 1) & ~(PAGE - 1);
 }
 
+static void copy_name(struct module *m, const char *name)
+{
+  m->name_length = (uint32_t)strnlen(name, sizeof m->name - 1);
+  memcpy(m->name, name, m->name_length);
+  m->name[m->name_length] = '\0';
+}
+
 /* The executable has no name in the list. */
 static void read_name(struct module *m, const char *name, bool first)
 {
-  long n;
+  m->executable = first && (!name || !name[0]);
+  copy_name(m, name ? name : "");
+}
 
-  if (name && name[0]) {
-    m->name_length = (uint32_t)strnlen(name, sizeof m->name);
-    memcpy(m->name, name, m->name_length);
-  } else if (first) {
-    n = sys_call(SYS_readlinkat, -100, (long)"/proc/self/exe", (long)m->name, sizeof m->name, 0, 0);
-    m->name_length = n > 0 ? (uint32_t)n : 0;
+/* Names that mean something to this process alone, now: relative ones, and descriptors' (an executable in memory). */
+static bool is_passing(const char *name)
+{
+  return strchr(name, '/') && (name[0] != '/' || strncmp(name, "/proc/", 6) == 0);
+}
+
+/* Outside of the loader's lock: what the loader does not tell. */
+static void complete_modules(struct snapshot *s)
+{
+  for (size_t i = 0; i < s->count; i++) {
+    struct module *m = &s->modules[i];
+    char path[NAME_MAX_BYTES];
+
+    if (m->executable && mapped_executable(path, sizeof path))
+      copy_name(m, path);
+    else if (is_passing(m->name) && mapped_path(m->header, path, sizeof path))
+      copy_name(m, path);
   }
 }
 
@@ -130,6 +155,7 @@ static int copy_module(struct dl_phdr_info *info, size_t size, void *arg)
     return 1;
   read_counters(s, info);
   m = &s->modules[s->count++];
+  m->header = (uint64_t)(uintptr_t)info->dlpi_phdr;
   read_segments(m, info);
   read_name(m, info->dlpi_name, s->count == 1);
   return 0;
@@ -181,6 +207,30 @@ static void record_module(const struct module *m)
   event_record(VT_R_MODULE, 2, fields, tail, length);
 }
 
+/* The vDSO has no file. */
+static void look_at_file(struct module *m)
+{
+  if (m->executable && getauxval(AT_BASE) != 0)
+    module_file_look("/proc/self/exe", &m->file);
+  else if (m->name[0] == '/')
+    module_file_look(m->name, &m->file);
+}
+
+static void record_file(const struct module *m)
+{
+  static char name[256];
+  static size_t length;
+  static bool known_name;
+  const uint64_t fields[] = {m->addr, m->file.size, m->file.mtime_ns, m->file.device, m->file.inode};
+
+  if (m->executable && !known_name) {
+    length = module_file_started_as(&m->file, m->name, name, sizeof name);
+    known_name = true;
+  }
+  if (m->file.mtime_ns)
+    event_record(VT_R_MODULE_FILE, 5, fields, name, m->executable ? length : 0);
+}
+
 static bool is_same(const struct known *k, const struct module *m, uint64_t name_hash)
 {
   return k->addr == m->addr && k->size == m->size && k->name_hash == name_hash;
@@ -199,8 +249,10 @@ static void match(struct snapshot *s)
     while (k < known_count && !is_same(&known[k], m, hash))
       k++;
     m->is_new = k == known_count;
-    if (!m->is_new)
+    if (!m->is_new) {
       known[k].seen = true;
+      m->file = known[k].file;
+    }
   }
 }
 
@@ -227,14 +279,18 @@ static void compare(struct snapshot *s)
   match(s);
   drop_gone();
   for (size_t i = 0; i < s->count; i++) {
-    const struct module *m = &s->modules[i];
+    struct module *m = &s->modules[i];
 
     if (!m->is_new)
       continue;
     if (!make_room())
       return;
-    known[known_count++] = (struct known){m->addr, m->size, hash_name(m), true};
+    /* The child of a fork knows from its parent. */
+    if (!m->file.mtime_ns)
+      look_at_file(m);
+    known[known_count++] = (struct known){m->addr, m->size, hash_name(m), m->file, true};
     record_module(m);
+    record_file(m);
     /* What was there before, a JIT compiler's code for one, had no unwind information. */
     if (!first)
       unwind_forget(m->addr, m->addr + m->size);
@@ -288,6 +344,7 @@ static struct snapshot *snapshot_take(size_t room, uint64_t print)
     return NULL;
   s->room = room;
   if (dl_iterate_phdr(copy_module, s) == 0) {
+    complete_modules(s);
     s->print = print == loader_list_print() ? print : 0;
     return s;
   }

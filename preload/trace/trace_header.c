@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/sys.h"
+#include "frames/mapped_path.h"
 #include "trace/trace_clock.h"
 
 static int hex_digit(char c)
@@ -61,9 +62,8 @@ static void copy_boot_id(uint8_t id[16])
 static void read_exe(char *exe, size_t size)
 {
   const char *name = (const char *)getauxval(AT_EXECFN);
-  long n = sys_call(SYS_readlinkat, AT_FDCWD, (long)"/proc/self/exe", (long)exe, (long)(size - 1), 0, 0);
 
-  if (n < 0 && name)
+  if (!mapped_executable(exe, size) && name)
     strncpy(exe, name, size - 1);
 }
 
