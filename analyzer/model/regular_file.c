@@ -56,7 +56,7 @@ int regular_file_open(const char *path, struct stat *st)
   /* Files of /proc, of which reading some takes the kernel's messages away or waits for them, are empty. */
   if (fstat(named, st) < 0 || !S_ISREG(st->st_mode) || st->st_size == 0) {
     close(named);
-    errno = EINVAL;
+    errno = S_ISREG(st->st_mode) ? ENODATA : EINVAL;
     return -1;
   }
   snprintf(link, sizeof link, "/proc/self/fd/%d", named);

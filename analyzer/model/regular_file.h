@@ -14,8 +14,8 @@ bool regular_file_root(const char *directory);
 
 /*
  * Opens an absolute path for reading.  A descriptor (close-on-exec), and what
- * fstat says of it in *st; -1 with errno, EINVAL for anything but a regular
- * file that holds something, which is not even opened.
+ * fstat says of it in *st; -1 with errno: ENODATA for an empty file, EINVAL for
+ * anything but a regular one.  Neither is opened.
  */
 int regular_file_open(const char *path, struct stat *st);
 

@@ -100,7 +100,7 @@ struct symbol_file *symbol_file_open(const char *path, const char *build_id, str
   struct symbol_file *f = NULL;
   char *found = NULL;
 
-  *why = error == EINVAL ? "it is not a regular file" : "it cannot be opened here";
+  *why = error == EINVAL ? "it is not a regular file" : error == ENODATA ? "it is empty" : "it cannot be opened here";
   if (fd >= 0)
     f = open_file(fd, path, build_id, why);
   if (f)
