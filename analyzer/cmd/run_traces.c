@@ -17,7 +17,7 @@
 
 #include "cmd/command.h"
 #include "cmd/pack_trace.h"
-#include "model/own_malloc.h"
+#include "model/foreign_malloc.h"
 #include "model/page_set.h"
 #include "reader/reader.h"
 #include "reader/xalloc.h"

@@ -230,20 +230,20 @@ static Dwarf *open_alternate(const char *link, const char *build_id, const char 
   return alternate;
 }
 
-/* An ELF file of one empty section of debug information: a Dwarf in which nothing is found. */
+/* An ELF file of two sections with nothing in them: a Dwarf in which nothing is found. */
 static Dwarf *empty_dwarf(void)
 {
-  static const char names[] = "\0.shstrtab\0.debug_str";
+  static const char names[] = "\0.shstrtab\0.debug_line\0.debug_str";
   static union {
     struct {
       Elf64_Ehdr head;
-      Elf64_Shdr section[3];
+      Elf64_Shdr section[4];
       char names[sizeof names];
       char text[1];
     } file;
     char bytes[1];
   } image;
-  size_t names_at = offsetof(__typeof__(image.file), names), text_at = offsetof(__typeof__(image.file), text);
+  const size_t names_at = offsetof(__typeof__(image.file), names), text_at = offsetof(__typeof__(image.file), text);
   const uint16_t one = 1;
   Elf *elf;
 
@@ -256,32 +256,37 @@ static Dwarf *empty_dwarf(void)
   image.file.head.e_ehsize = sizeof(Elf64_Ehdr);
   image.file.head.e_shentsize = sizeof(Elf64_Shdr);
   image.file.head.e_shoff = offsetof(__typeof__(image.file), section);
-  image.file.head.e_shnum = 3;
+  image.file.head.e_shnum = 4;
   image.file.head.e_shstrndx = 1;
   image.file.section[1] = (Elf64_Shdr){
       .sh_name = 1, .sh_type = SHT_STRTAB, .sh_offset = names_at, .sh_size = sizeof names, .sh_addralign = 1};
   image.file.section[2] =
       (Elf64_Shdr){.sh_name = 11, .sh_type = SHT_PROGBITS, .sh_offset = text_at, .sh_size = 1, .sh_addralign = 1};
+  image.file.section[3] = image.file.section[2];
+  image.file.section[3].sh_name = 23;
   memcpy(image.file.names, names, sizeof names);
   elf = elf_memory(image.bytes, sizeof image.file);
   return elf ? dwarf_begin_elf(elf, DWARF_C_READ, NULL) : NULL;
 }
 
-Dwarf *debug_file_set_alternate(Dwarf *dwarf, const char *path, int *fd)
+bool debug_file_set_alternate(Dwarf *dwarf, const char *path, Dwarf **alternate, int *fd)
 {
   static Dwarf *nothing;
   char hex[2 * ID_MAX + 1];
   const char *link;
   const void *bits;
   ssize_t n = dwelf_dwarf_gnu_debugaltlink(dwarf, &link, &bits);
-  Dwarf *alternate;
 
+  *alternate = NULL;
   *fd = -1;
   if (n <= 0)
-    return NULL;
-  alternate = to_hex(bits, (size_t)n, hex) ? open_alternate(link, hex, path, fd) : NULL;
-  if (!alternate && !nothing)
+    return true;
+  if (to_hex(bits, (size_t)n, hex))
+    *alternate = open_alternate(link, hex, path, fd);
+  if (!*alternate && !nothing)
     nothing = empty_dwarf();
-  dwarf_setalt(dwarf, alternate ? alternate : nothing);
-  return alternate;
+  if (!*alternate && !nothing)
+    return false;
+  dwarf_setalt(dwarf, *alternate ? *alternate : nothing);
+  return true;
 }

@@ -27,9 +27,13 @@ int debug_file_by_build_id(const char *build_id, char **path);
 int debug_file_find(Dwfl_Module *module, void **userdata, const char *name, Dwarf_Addr base, const char *file,
                     const char *link, GElf_Word crc, char **found);
 
-/* What dwarf refers to in another file (.gnu_debugaltlink), the file beside which it lies being path: from now on libdw
- * opens none by itself.  To be ended after dwarf, as its descriptor is to be closed; NULL: there is none. */
-Dwarf *debug_file_set_alternate(Dwarf *dwarf, const char *path, int *fd);
+/*
+ * What dwarf refers to in a second debug file (.gnu_debugaltlink), the file
+ * beside which that lies being path: from now on libdw opens none by itself.  *alternate,
+ * NULL if there is none, is to be ended after dwarf, and *fd closed.  False:
+ * dwarf must not be used.
+ */
+bool debug_file_set_alternate(Dwarf *dwarf, const char *path, Dwarf **alternate, int *fd);
 
 /* Whether an ELF file's build id is that one (hexadecimal digits). */
 bool debug_file_is_build(Elf *elf, const char *build_id);

@@ -5,9 +5,9 @@
 #define VMTRACE_DIGEST_H
 
 #include "model/caveats.h"
+#include "model/foreign_malloc.h"
 #include "model/heap_errors.h"
 #include "model/mark_list.h"
-#include "model/own_malloc.h"
 #include "model/stack_digest.h"
 #include "reader/reader.h"
 

@@ -5,13 +5,13 @@
 #ifndef VMTRACE_HEAP_PROCESS_H
 #define VMTRACE_HEAP_PROCESS_H
 
+#include "model/foreign_malloc.h"
 #include "model/heap_counts.h"
 #include "model/heap_heritage.h"
 #include "model/heap_moment.h"
 #include "model/heap_pages.h"
 #include "model/heap_resident.h"
 #include "model/modules.h"
-#include "model/own_malloc.h"
 #include "model/stack_nodes.h"
 
 struct heap_process {

@@ -254,7 +254,8 @@ static void open_dwarf(struct symbol_file *f)
   if (!dwarf)
     return;
   dwfl_module_info(f->module, NULL, NULL, NULL, NULL, NULL, NULL, &debug);
-  f->alternate = debug_file_set_alternate(dwarf, debug ? debug : f->path, &f->alternate_fd);
+  if (!debug_file_set_alternate(dwarf, debug ? debug : f->path, &f->alternate, &f->alternate_fd))
+    return;
   f->dwarf = dwarf_info_new(dwarf, f->path, debug);
   f->failed |= !f->dwarf;
 }

@@ -123,12 +123,34 @@ static bool has_changed(const struct stat *st, const struct module_facts *facts,
   return changed != facts->mtime_ns || (uint64_t)st->st_size != facts->size;
 }
 
+#define DELETED " (deleted)" /* what the kernel puts behind the path of a file that is not there any more */
+
+/* The same build may have taken the place of a file that was deleted. */
+static struct symbol_file *open_replaced(const struct known_file *k)
+{
+  size_t length = strlen(k->path), tail = strlen(DELETED);
+  struct symbol_file *file = NULL;
+  const char *why;
+  struct stat st;
+  char *path;
+
+  if (length <= tail || strcmp(k->path + length - tail, DELETED) != 0)
+    return NULL;
+  path = strndup(k->path, length - tail);
+  if (path)
+    file = symbol_file_open(path, k->build_id, &st, &why);
+  free(path);
+  return file;
+}
+
 static void open_known(struct known_file *k, uint64_t trace_real_ns)
 {
   struct stat st = {0};
   const char *why;
 
   k->file = symbol_file_open(k->path, k->build_id, &st, &why);
+  if (!k->file && k->build_id[0])
+    k->file = open_replaced(k);
   if (!k->file)
     complain("%s: no symbols from this file: %s", k->path, why);
   else if (!k->build_id[0] && has_changed(&st, &k->facts, trace_real_ns))

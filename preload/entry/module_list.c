@@ -15,6 +15,7 @@
 
 #include "base/lock_table.h"
 #include "base/own.h"
+#include "base/sys.h"
 #include "entry/hook.h"
 #include "entry/loader_list.h"
 #include "entry/module_file.h"

@@ -110,6 +110,24 @@ START_TEST(fifos_are_not_opened)
 }
 END_TEST
 
+/* A second debug file, which several programs share: as it is, as a FIFO, and missing. */
+START_TEST(second_debug_files)
+{
+  const char *trace = trace_prog("-g");
+
+  if (!trace || !e2e_has("dwz"))
+    E2E_SKIP("needs a C compiler and dwz");
+  ck_assert(shell("cp prog other && cp prog third && dwz -m common.dwz -M common.dwz prog other third && rm prog.vmt"));
+  TRACE(trace, e2e_path("prog"));
+  expect_report(trace, "--top=1", "main;pool_get", NULL);
+  ck_assert(shell("mv common.dwz kept"));
+  put_fifo("common.dwz");
+  expect_report(trace, "--top=1", "main", NULL);
+  ck_assert_int_eq(unlink(e2e_path("common.dwz")), 0);
+  expect_report(trace, "--top=1", "main", NULL);
+}
+END_TEST
+
 /* A link to a device is no file either. */
 START_TEST(devices_are_not_opened)
 {
@@ -255,6 +273,7 @@ int main(void)
   TCase *tc = e2e_case(suite, "opened", 60);
 
   tcase_add_test(tc, fifos_are_not_opened);
+  tcase_add_test(tc, second_debug_files);
   tcase_add_test(tc, devices_are_not_opened);
   tcase_add_test(tc, names_from_another_root);
   tcase_add_test(tc, no_file_is_opened_at_all);

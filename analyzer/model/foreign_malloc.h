@@ -2,8 +2,8 @@
  * Whose malloc a program calls: where it is not the library's, what the
  * program allocates is in no trace, and a report that says nothing would read as if there were nothing.
  */
-#ifndef VMTRACE_OWN_MALLOC_H
-#define VMTRACE_OWN_MALLOC_H
+#ifndef VMTRACE_FOREIGN_MALLOC_H
+#define VMTRACE_FOREIGN_MALLOC_H
 
 #include <stdbool.h>
 

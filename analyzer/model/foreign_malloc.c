@@ -1,8 +1,8 @@
 /*
- * Programs that have a malloc of their own.  See own_malloc.h.  Called by
+ * Programs that have a malloc of their own.  See foreign_malloc.h.  Called by
  * model/digest.c, model/heap_process.c and cmd/run_traces.c.
  */
-#include "model/own_malloc.h"
+#include "model/foreign_malloc.h"
 
 #include <stdlib.h>
 #include <string.h>
