@@ -25,8 +25,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 {
   switch (key) {
   case OPTION_DEBUG_ROOT:
-    if (!symbols_debug_root(arg))
-      argp_failure(state, EXIT_UNREADABLE, 0, "out of memory");
+    symbols_debug_root(arg);
     return 0;
   case OPTION_SYSROOT:
     if (!symbols_sysroot(arg))

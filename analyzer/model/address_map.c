@@ -6,6 +6,7 @@
  */
 #include "model/address_map.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,19 +20,9 @@ void address_map_release(struct address_map *m)
 
 void address_map_add(struct address_map *m, struct address_range range)
 {
-  if (range.end <= range.start || m->failed)
+  if (range.end <= range.start)
     return;
-  if (m->count == m->room) {
-    size_t room = m->room ? m->room * 2 : 64;
-    struct address_range *item = xreallocarray(m->item, room, sizeof *item);
-
-    if (!item) {
-      m->failed = true;
-      return;
-    }
-    m->item = item;
-    m->room = room;
-  }
+  m->item = xgrow(m->item, m->count, &m->room, sizeof *m->item);
   m->item[m->count++] = range;
 }
 
@@ -132,18 +123,12 @@ void address_map_finish(struct address_map *m, enum address_order order)
   struct open_ranges open = {.heap = xcalloc(m->count + 1, sizeof *open.heap)};
   struct address_map pieces = {0};
 
-  if (!open.heap) {
-    m->failed = true;
-    m->count = 0;
-    return;
-  }
   if (m->count)
     qsort(m->item, m->count, sizeof *m->item, compare_ranges);
   for (size_t i = 0; order == ADDRESS_INNERMOST && i < m->count; i++)
     m->item[i].rank = i;
   cut(m, &open, &pieces);
   free(open.heap);
-  pieces.failed |= m->failed;
   free(m->item);
   *m = pieces;
 }

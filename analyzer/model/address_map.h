@@ -6,7 +6,6 @@
 #ifndef VMTRACE_ADDRESS_MAP_H
 #define VMTRACE_ADDRESS_MAP_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,7 +18,6 @@ struct address_range {
 struct address_map {
   struct address_range *item;
   size_t count, room;
-  bool failed; /* out of memory: something is missing */
 };
 
 /* Which of the ranges around an address is in force. */

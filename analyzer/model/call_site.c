@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "model/wrapper_names.h"
+#include "reader/xalloc.h"
 
 static const char *const names[] = {
 #define W(name) #name,
@@ -28,9 +29,9 @@ static const char *const prefixes[] = {
     "__rg_",
     "__rdl_",
     /* the JVM */
-    "os::malloc(",
-    "os::realloc(",
-    "os::strdup(",
+    "os::malloc",
+    "os::realloc",
+    "os::strdup",
     "AllocateHeap(",
     "ReallocateHeap(",
     "resource_allocate_bytes(",
@@ -82,13 +83,9 @@ static struct pattern *patterns;
 
 bool call_site_skip(const char *regex, char *error, size_t size)
 {
-  struct pattern *pattern = calloc(1, sizeof *pattern);
+  struct pattern *pattern = xcalloc(1, sizeof *pattern);
   int code;
 
-  if (!pattern) {
-    snprintf(error, size, "out of memory");
-    return false;
-  }
   code = regcomp(&pattern->regex, regex, REG_EXTENDED | REG_NOSUB);
   if (code) {
     regerror(code, &pattern->regex, error, size);

@@ -23,17 +23,12 @@
 static char *user_root;
 static bool local_only;
 
-bool debug_file_root(const char *directory)
+void debug_file_root(const char *directory)
 {
   char *absolute = realpath(directory, NULL);
 
-  if (!absolute)
-    absolute = xstrdup(directory);
-  if (!absolute)
-    return false;
   free(user_root);
-  user_root = absolute;
-  return true;
+  user_root = absolute ? absolute : xstrdup(directory);
 }
 
 const char *debug_file_directory(unsigned i)
@@ -119,7 +114,7 @@ static bool is_wanted(int fd, const struct wanted *w)
 static int try_file(char *path, const struct wanted *w, char **found)
 {
   struct stat st;
-  int fd = path ? regular_file_open(path, &st) : -1;
+  int fd = regular_file_open(path, &st);
 
   if (fd >= 0 && ((w->self && w->self->st_dev == st.st_dev && w->self->st_ino == st.st_ino) || !is_wanted(fd, w))) {
     close(fd);
@@ -157,18 +152,15 @@ int debug_file_by_build_id(const char *build_id, char **path)
 static int try_link(const char *file, const char *link, const struct wanted *w, char **found)
 {
   char *copy = xstrdup(file);
-  const char *directory = copy ? dirname(copy) : NULL;
-  int fd = -1;
+  const char *directory = dirname(copy);
+  int fd = try_file(xasprintf("%s/%s", directory, link), w, found);
 
-  if (directory) {
-    fd = try_file(xasprintf("%s/%s", directory, link), w, found);
+  if (fd < 0)
+    fd = try_file(xasprintf("%s/.debug/%s", directory, link), w, found);
+  for (unsigned i = 0; fd < 0 && debug_file_directory(i); i++) {
+    fd = try_file(xasprintf("%s%s/%s", debug_file_directory(i), directory, link), w, found);
     if (fd < 0)
-      fd = try_file(xasprintf("%s/.debug/%s", directory, link), w, found);
-    for (unsigned i = 0; fd < 0 && debug_file_directory(i); i++) {
-      fd = try_file(xasprintf("%s%s/%s", debug_file_directory(i), directory, link), w, found);
-      if (fd < 0)
-        fd = try_file(xasprintf("%s/%s", debug_file_directory(i), link), w, found);
-    }
+      fd = try_file(xasprintf("%s/%s", debug_file_directory(i), link), w, found);
   }
   free(copy);
   return fd;
@@ -214,7 +206,7 @@ static Dwarf *open_alternate(const char *link, const char *build_id, const char 
   *fd = try_build_id(build_id, &wanted, &found);
   if (*fd < 0 && link[0] == '/')
     *fd = try_file(xasprintf("%s", link), &wanted, &found);
-  if (*fd < 0 && link[0] != '/' && copy)
+  if (*fd < 0 && link[0] != '/')
     *fd = try_file(xasprintf("%s/%s", dirname(copy), link), &wanted, &found);
   if (*fd < 0 && !local_only)
     *fd = debuginfod_fetch(build_id, &found);

@@ -13,8 +13,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* A further directory in which separate debug files are looked for; false when out of memory. */
-bool debug_file_root(const char *directory);
+/* A further directory in which separate debug files are looked for. */
+void debug_file_root(const char *directory);
 /* The directories in which they are looked for, from 0; NULL: no more. */
 const char *debug_file_directory(unsigned i);
 /* No server is asked from now on. */

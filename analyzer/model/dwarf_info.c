@@ -35,7 +35,7 @@ struct dwarf_info {
   struct unit *unit;
   size_t unit_count;
   uint64_t budget;
-  bool indexed, failed;
+  bool indexed;
   bool told_missing, told_budget;
 };
 
@@ -43,16 +43,11 @@ struct dwarf_info *dwarf_info_new(Dwarf *dwarf, const char *file, const char *de
 {
   struct dwarf_info *d = xcalloc(1, sizeof *d);
 
-  if (!d)
-    return NULL;
   d->dwarf = dwarf;
   d->budget = STEPS_MAX;
   d->path = xstrdup(file);
   d->split = split_dwarf_new(dwarf, file, debug);
-  if (d->path && d->split)
-    return d;
-  dwarf_info_free(d);
-  return NULL;
+  return d;
 }
 
 void dwarf_info_free(struct dwarf_info *d)
@@ -66,11 +61,6 @@ void dwarf_info_free(struct dwarf_info *d)
   split_dwarf_free(d->split);
   free(d->path);
   free(d);
-}
-
-bool dwarf_info_failed(const struct dwarf_info *d)
-{
-  return d->failed;
 }
 
 /* ---- units ---- */
@@ -88,27 +78,20 @@ static bool add_range(void *arg, uint64_t start, uint64_t end)
 
   target->added++;
   address_map_add(target->map, (struct address_range){start, end, target->value, 0});
-  return !target->map->failed;
+  return true;
 }
 
-static bool list_units(struct dwarf_info *d)
+static void list_units(struct dwarf_info *d)
 {
   Dwarf_Off offset = 0, next;
   size_t header, room = 0;
 
   for (; dwarf_nextcu(d->dwarf, offset, &next, &header, NULL, NULL, NULL) == 0; offset = next) {
-    if (d->unit_count == room) {
-      struct unit *unit = xreallocarray(d->unit, room = room ? room * 2 : 64, sizeof *unit);
-
-      if (!unit)
-        return false;
-      d->unit = unit;
-    }
+    d->unit = xgrow(d->unit, d->unit_count, &room, sizeof *d->unit);
     d->unit[d->unit_count] = (struct unit){.space.budget = &d->budget};
     if (dwarf_offdie(d->dwarf, offset + header, &d->unit[d->unit_count].die))
       d->unit_count++;
   }
-  return true;
 }
 
 /* Units that do not say where their code is (DWARF 2 could not, if it is in several places): .debug_aranges may. */
@@ -147,8 +130,7 @@ static void index_units(struct dwarf_info *d)
   bool homeless = false;
 
   d->indexed = true;
-  if (!list_units(d))
-    d->failed = true;
+  list_units(d);
   for (size_t i = 0; i < d->unit_count; i++) {
     struct range_target target = {&d->units, i, 0};
 
@@ -158,7 +140,6 @@ static void index_units(struct dwarf_info *d)
   if (homeless)
     add_from_table(d);
   address_map_finish(&d->units, ADDRESS_INNERMOST);
-  d->failed |= d->units.failed;
 }
 
 /* ---- functions ---- */
@@ -214,7 +195,6 @@ static void index_unit(struct dwarf_info *d, struct unit *u)
   }
   index_functions(u, &u->full, 0);
   address_map_finish(&u->functions, ADDRESS_INNERMOST);
-  d->failed |= u->functions.failed;
 }
 
 /* The name that the linker saw, which can be demangled with its parameters; else the plain one. */

@@ -14,8 +14,7 @@
 
 struct dwarf_info;
 
-/* file is the path of the ELF file that was traced, debug of the one that dwarf was read from.  NULL when out of
- * memory. */
+/* file is the path of the ELF file that was traced, debug of the one that dwarf was read from. */
 struct dwarf_info *dwarf_info_new(Dwarf *dwarf, const char *file, const char *debug);
 void dwarf_info_free(struct dwarf_info *d);
 
@@ -25,8 +24,5 @@ void dwarf_info_free(struct dwarf_info *d);
  * the symbol table's to say.
  */
 unsigned dwarf_info_frames(struct dwarf_info *d, uint64_t addr, struct symbol_frame frames[SYMBOL_FRAMES_MAX]);
-
-/* Something did not fit in memory. */
-bool dwarf_info_failed(const struct dwarf_info *d);
 
 #endif

@@ -4,6 +4,8 @@
  */
 #include "model/foreign_malloc.h"
 
+#include "reader/xalloc.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,9 +15,7 @@ bool own_malloc_event(struct own_malloc *own, const struct vt_file_header *heade
 
   if (e->type != VT_R_UNTRACED || e->field[0] != VT_UNTRACED_MALLOC || own->path)
     return true;
-  path = strndup(e->tail_len ? (const char *)e->tail : "", e->tail_len);
-  if (!path)
-    return false;
+  path = xstrndup(e->tail_len ? (const char *)e->tail : "", e->tail_len);
   own->path = path;
   own->executable = !strncmp(path, header->exe, sizeof header->exe);
   return true;

@@ -44,11 +44,10 @@ void modules_of(struct modules *m, const struct reader *r)
   m->user = stat(reader_path(r), &st) == 0 ? st.st_uid : (uid_t)-1;
 }
 
-const char *modules_jit_name(struct modules *m, uint64_t addr, bool *failed)
+const char *modules_jit_name(struct modules *m, uint64_t addr)
 {
-  *failed = false;
   if (!m->jit_sought && m->pid > 0)
-    m->jit = perf_map_open(m->pid, m->user, m->start_real_ns, failed);
+    m->jit = perf_map_open(m->pid, m->user, m->start_real_ns);
   m->jit_sought = true;
   return m->jit ? perf_map_find(m->jit, addr) : NULL;
 }
@@ -63,7 +62,7 @@ static char *name_of_path(const char *path)
 
   if (length > tail && !strcmp(name + length - tail, DELETED))
     length -= tail;
-  return strndup(name, length);
+  return xstrndup(name, length);
 }
 
 /* The tail is the path, a zero byte, the build id; either may be cut short in a damaged trace. */
@@ -79,13 +78,9 @@ static struct module *module_new(const struct event *e)
   module->end = e->field[0] + e->field[1];
   module->from_ns = e->time_ns;
   module->to_ns = UINT64_MAX;
-  module->path = strndup(path_len ? (const char *)e->tail : "", path_len);
-  module->build_id = zero ? strndup((const char *)zero + 1, e->tail_len - path_len - 1) : strdup("");
-  module->name = module->path ? name_of_path(module->path) : NULL;
-  if (!module->path || !module->build_id || !module->name) {
-    module_free(module);
-    return NULL;
-  }
+  module->path = xstrndup(path_len ? (const char *)e->tail : "", path_len);
+  module->build_id = zero ? xstrndup((const char *)zero + 1, e->tail_len - path_len - 1) : xstrdup("");
+  module->name = name_of_path(module->path);
   return module;
 }
 
@@ -132,9 +127,7 @@ static bool take_file(struct modules *m, const struct event *e)
     module->facts = (struct module_facts){.size = e->field[1], .mtime_ns = e->field[2]};
     if (!e->tail_len)
       return true;
-    name = strndup((const char *)e->tail, e->tail_len);
-    if (!name)
-      return false;
+    name = xstrndup((const char *)e->tail, e->tail_len);
     free(module->name);
     module->name = name;
     return true;

@@ -57,7 +57,7 @@ bool modules_copy(struct modules *m, const struct modules *from, uint64_t time_n
 /* The module that covered the address at that time (the latest one before it, when none did); NULL: none ever. */
 struct module *modules_find(const struct modules *m, uint64_t addr, uint64_t time_ns);
 
-/* The name of code that no module has, from the process's perf map; NULL: not known, or, with *failed, no memory. */
-const char *modules_jit_name(struct modules *m, uint64_t addr, bool *failed);
+/* The name of code that no module has, from the process's perf map; NULL: not known. */
+const char *modules_jit_name(struct modules *m, uint64_t addr);
 
 #endif

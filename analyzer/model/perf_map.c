@@ -14,6 +14,7 @@
 #include "model/address_map.h"
 #include "model/regular_file.h"
 #include "reader/complain.h"
+#include "reader/xalloc.h"
 
 #define SIZE_MOST (64u << 20) /* what lies behind is not read */
 /* The map may be made a moment before the trace: clocks of files are as coarse as a tick. */
@@ -54,7 +55,7 @@ static void add_line(struct perf_map *m, char *line, uint64_t number)
   address_map_add(&m->code, (struct address_range){start, start + size, (uint64_t)(end + 1 - m->text), number});
 }
 
-static void parse(struct perf_map *m, size_t size)
+static void parse_map(struct perf_map *m, size_t size)
 {
   uint64_t number = 0;
 
@@ -72,31 +73,24 @@ static void parse(struct perf_map *m, size_t size)
 
 static struct perf_map *read_map(int fd, size_t size)
 {
-  struct perf_map *m = calloc(1, sizeof *m);
+  struct perf_map *m = xcalloc(1, sizeof *m);
   size_t got = 0;
   ssize_t n = 0;
 
-  if (!m || !(m->text = malloc(size + 1))) {
-    free(m);
-    return NULL;
-  }
+  m->text = xmalloc(size + 1);
   while (got < size && (n = pread(fd, m->text + got, size - got, (off_t)got)) > 0)
     got += (size_t)n;
-  parse(m, got);
-  if (!m->code.failed)
-    return m;
-  perf_map_close(m);
-  return NULL;
+  parse_map(m, got);
+  return m;
 }
 
-struct perf_map *perf_map_open(int pid, uid_t user, uint64_t since_real_ns, bool *failed)
+struct perf_map *perf_map_open(int pid, uid_t user, uint64_t since_real_ns)
 {
   struct perf_map *m = NULL;
   char path[64];
   struct stat st;
   int fd;
 
-  *failed = false;
   snprintf(path, sizeof path, "/tmp/perf-%d.map", pid);
   fd = regular_file_open(path, &st);
   if (fd < 0) {
@@ -108,7 +102,6 @@ struct perf_map *perf_map_open(int pid, uid_t user, uint64_t since_real_ns, bool
     if (st.st_size > SIZE_MOST)
       complain("%s: longer than %u MiB: what follows is not read", path, SIZE_MOST >> 20);
     m = read_map(fd, st.st_size > SIZE_MOST ? SIZE_MOST : (size_t)st.st_size);
-    *failed = !m;
   }
   close(fd);
   return m;

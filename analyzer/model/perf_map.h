@@ -8,7 +8,6 @@
 #ifndef VMTRACE_PERF_MAP_H
 #define VMTRACE_PERF_MAP_H
 
-#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -17,9 +16,9 @@ struct perf_map;
 /*
  * Reads the map of a process, if there is one that can be trusted: a regular
  * file of the process's user or the reader's, not older than the process
- * (since_real_ns: when its trace began).  NULL: there is none, or, with *failed, no memory.
+ * (since_real_ns: when its trace began).  NULL: there is none.
  */
-struct perf_map *perf_map_open(int pid, uid_t user, uint64_t since_real_ns, bool *failed);
+struct perf_map *perf_map_open(int pid, uid_t user, uint64_t since_real_ns);
 void perf_map_close(struct perf_map *m);
 
 /* The name of the code at addr; NULL: not known. */

@@ -66,15 +66,9 @@ struct split_dwarf *split_dwarf_new(Dwarf *dwarf, const char *file, const char *
 {
   struct split_dwarf *s = xcalloc(1, sizeof *s);
 
-  if (!s)
-    return NULL;
   s->dwarf = dwarf;
   s->file = xstrdup(file);
   s->debug = xstrdup(debug ? debug : file);
-  if (!s->file || !s->debug) {
-    split_dwarf_free(s);
-    return NULL;
-  }
   s->addr = section_of(dwarf_getelf(dwarf), ".debug_addr");
   s->ranges = section_of(dwarf_getelf(dwarf), ".debug_ranges");
   return s;

@@ -16,7 +16,7 @@
 struct split_dwarf;
 
 /* For the units of dwarf.  file is the ELF file that was traced, debug the one that dwarf was read from: packages lie
- * beside them.  NULL when out of memory. */
+ * beside them. */
 struct split_dwarf *split_dwarf_new(Dwarf *dwarf, const char *file, const char *debug);
 void split_dwarf_free(struct split_dwarf *s);
 

@@ -27,7 +27,7 @@ struct symbol_file {
   Dwarf *alternate; /* what the debug information refers to in a second debug file */
   int alternate_fd;
   struct address_map symbols; /* value: the name's address */
-  bool dwarf_sought, symbols_indexed, failed;
+  bool dwarf_sought, symbols_indexed;
 };
 
 static const Dwfl_Callbacks callbacks = {
@@ -63,15 +63,12 @@ static struct symbol_file *symbol_file_new(const char *path)
 {
   struct symbol_file *f = xcalloc(1, sizeof *f);
 
-  if (!f)
-    return NULL;
   f->alternate_fd = -1;
   f->path = xstrdup(path);
   f->dwfl = dwfl_begin(&callbacks);
-  if (f->path && f->dwfl)
-    return f;
-  symbol_file_close(f);
-  return NULL;
+  if (!f->dwfl)
+    xalloc_failed();
+  return f;
 }
 
 /* Takes the descriptor. */
@@ -79,11 +76,6 @@ static struct symbol_file *open_file(int fd, const char *path, const char *build
 {
   struct symbol_file *f = symbol_file_new(path);
 
-  if (!f) {
-    *why = "out of memory";
-    close(fd);
-    return NULL;
-  }
   *why = "it is not an ELF file";
   if (report_file(f, fd)) {
     *why = "it is another build than the one that was traced";
@@ -129,11 +121,6 @@ void symbol_file_close(struct symbol_file *f)
     close(f->alternate_fd);
   free(f->path);
   free(f);
-}
-
-bool symbol_file_failed(const struct symbol_file *f)
-{
-  return f->failed || (f->dwarf && dwarf_info_failed(f->dwarf));
 }
 
 /* ---- symbols ---- */
@@ -199,7 +186,6 @@ static void close_gaps(struct address_map *unsized, struct address_map *all)
       range.end = starts.item[low].start;
     address_map_add(all, range);
   }
-  all->failed |= starts.failed;
   address_map_release(&starts);
 }
 
@@ -227,10 +213,8 @@ static void index_symbols(struct symbol_file *f)
                                                        value_of_name(name), symbol_rank(&symbol)});
   }
   close_gaps(&unsized, &f->symbols);
-  f->failed |= unsized.failed;
   address_map_release(&unsized);
   address_map_finish(&f->symbols, ADDRESS_INNERMOST);
-  f->failed |= f->symbols.failed;
 }
 
 static const char *symbol_at(struct symbol_file *f, uint64_t addr)
@@ -257,7 +241,6 @@ static void open_dwarf(struct symbol_file *f)
   if (!debug_file_set_alternate(dwarf, debug ? debug : f->path, &f->alternate, &f->alternate_fd))
     return;
   f->dwarf = dwarf_info_new(dwarf, f->path, debug);
-  f->failed |= !f->dwarf;
 }
 
 /* A name of C++, Rust or D, which says more than what DWARF has of functions in functions. */

@@ -33,7 +33,4 @@ void symbol_file_close(struct symbol_file *f);
  * is known. */
 unsigned symbol_file_find(struct symbol_file *f, uint64_t addr, struct symbol_frame frames[SYMBOL_FRAMES_MAX]);
 
-/* Something did not fit in memory, so that names are missing. */
-bool symbol_file_failed(const struct symbol_file *f);
-
 #endif

@@ -60,9 +60,9 @@ void symbols_stay_local(void)
   debug_file_stay_local();
 }
 
-bool symbols_debug_root(const char *directory)
+void symbols_debug_root(const char *directory)
 {
-  return debug_file_root(directory);
+  debug_file_root(directory);
 }
 
 struct symbols *symbols_open(void)
@@ -136,9 +136,8 @@ static struct symbol_file *open_replaced(const struct known_file *k)
 
   if (length <= tail || strcmp(k->path + length - tail, DELETED) != 0)
     return NULL;
-  path = strndup(k->path, length - tail);
-  if (path)
-    file = symbol_file_open(path, k->build_id, &st, &why);
+  path = xstrndup(k->path, length - tail);
+  file = symbol_file_open(path, k->build_id, &st, &why);
   free(path);
   return file;
 }
@@ -159,18 +158,12 @@ static void open_known(struct known_file *k, uint64_t trace_real_ns)
 
 static struct known_file *make_known(struct symbols *s, const struct module *module, uint64_t trace_real_ns)
 {
-  struct known_file *k = calloc(1, sizeof *k);
+  struct known_file *k = xcalloc(1, sizeof *k);
 
-  if (!k)
-    return NULL;
-  k->path = strdup(module->path);
-  k->build_id = strdup(module->build_id);
-  k->name = strdup(module->name);
+  k->path = xstrdup(module->path);
+  k->build_id = xstrdup(module->build_id);
+  k->name = xstrdup(module->name);
   k->facts = module->facts;
-  if (!k->path || !k->build_id || !k->name) {
-    free_known(k);
-    return NULL;
-  }
   /* The vDSO has no file. */
   if (strchr(k->path, '/') && !is_off)
     open_known(k, trace_real_ns);
@@ -223,10 +216,6 @@ static struct symbols_frames *look_up(struct symbols *s, const struct known_file
 
   if (!result)
     return NULL;
-  if (k && k->file && symbol_file_failed(k->file)) {
-    free(result);
-    return NULL;
-  }
   result->count = n ? n : 1;
   for (unsigned i = 0; i < result->count; i++) {
     struct symbol *symbol = &result->frame[i];
@@ -305,12 +294,9 @@ const struct symbols_frames *symbols_resolve(struct symbols *s, struct module *m
 /* Code that a JIT compiler made. */
 static struct symbols_frames *look_up_jit(struct modules *m, uint64_t pc)
 {
-  bool failed;
-  const char *name = modules_jit_name(m, pc - 1, &failed);
-  struct symbols_frames *result = failed ? NULL : calloc(1, sizeof *result + sizeof result->frame[0]);
+  const char *name = modules_jit_name(m, pc - 1);
+  struct symbols_frames *result = xcalloc(1, sizeof *result + sizeof result->frame[0]);
 
-  if (!result)
-    return NULL;
   result->count = 1;
   result->frame[0] = (struct symbol){.function = name, .module = name ? "JIT code" : NULL, .address = pc};
   return result;

@@ -33,9 +33,8 @@ struct symbols;
 
 /* What holds for all that is looked up from now on. */
 
-/* Separate debug files are looked for below this directory too, by build id (.build-id/xx/...) and by debug link.
- * False when out of memory. */
-bool symbols_debug_root(const char *directory);
+/* Separate debug files are looked for below this directory too, by build id (.build-id/xx/...) and by debug link. */
+void symbols_debug_root(const char *directory);
 /* All files are looked for below this directory as if it were "/".  False, with errno: it cannot be used. */
 bool symbols_sysroot(const char *directory);
 /* No debuginfod server is asked. */

@@ -45,7 +45,6 @@ static void compare_at_random(enum address_order order, unsigned seed)
     address_map_add(&m, all[i]);
   }
   address_map_finish(&m, order);
-  ck_assert(!m.failed);
   for (uint64_t addr = 0; addr < SPACE + 50; addr++) {
     const struct address_range *expected = in_force(all, count, addr, order), *found = address_map_find(&m, addr);
 
