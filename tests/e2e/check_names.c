@@ -50,20 +50,24 @@ static const char local_class[] = "#include <cstdlib>\n"
                                   "int main()\n"
                                   "{\n"
                                   "  struct Local {\n"
-                                  "    __attribute__((noinline)) static void *get(int i)\n"
+                                  "    __attribute__((always_inline)) static inline void *raw(int i)\n"
                                   "    {\n"
                                   "      void *p = malloc(40 + i);\n" /* 7 */
                                   "      asm volatile(\"\" ::\"r\"(p));\n"
                                   "      return p;\n"
                                   "    }\n"
+                                  "    __attribute__((noinline)) static void *get(int i)\n"
+                                  "    {\n"
+                                  "      return raw(i);\n" /* 13 */
+                                  "    }\n"
                                   "  };\n"
                                   "  auto lambda = [](int i) __attribute__((noinline)) {\n"
-                                  "    void *p = Local::get(i);\n" /* 13 */
+                                  "    void *p = Local::get(i);\n" /* 17 */
                                   "    asm volatile(\"\" ::\"r\"(p));\n"
                                   "    return p;\n"
                                   "  };\n"
                                   "  for (int i = 0; i < 50; i++)\n"
-                                  "    free(lambda(i));\n" /* 18 */
+                                  "    free(lambda(i));\n" /* 22 */
                                   "}\n";
 
 static const char nested_function[] = "#include <stdlib.h>\n"
@@ -287,16 +291,22 @@ START_TEST(functions_in_functions)
 {
   static const struct {
     const char *command, *file, *text;
-    struct wanted_frame frames[4];
+    struct wanted_frame frames[5];
   } kinds[] = {
       {"g++ -O2 -fno-builtin -g prog.cc -o prog",
        "prog.cc",
        local_class,
-       {{"main::Local::get(int)", "prog.cc", 7}, {"main::{lambda(int)", "prog.cc", 13}, {"main", "prog.cc", 18}}},
+       {{"raw", "prog.cc", 7},
+        {"main::Local::get(int)", "prog.cc", 13},
+        {"main::{lambda(int)", "prog.cc", 17},
+        {"main", "prog.cc", 22}}},
       {"clang++ -O2 -fno-builtin -g prog.cc -o prog",
        "prog.cc",
        local_class,
-       {{"main::Local::get(int)", "prog.cc", 7}, {"main::$_0", "prog.cc", 13}, {"main", "prog.cc", 18}}},
+       {{"main::Local::raw(int)", "prog.cc", 7},
+        {"main::Local::get(int)", "prog.cc", 13},
+        {"main::$_0", "prog.cc", 17},
+        {"main", "prog.cc", 22}}},
       {"gcc -O1 -fno-builtin -g prog.c -o prog",
        "prog.c",
        nested_function,
