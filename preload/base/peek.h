@@ -5,7 +5,8 @@
  *
  * Nothing here faults, whatever the address is; what cannot be read is said to
  * be so.  Nothing allocates, takes a lock or touches errno; all of it is safe in signal handlers and in a child of
- * vfork.  Under a seccomp filter only rt_sigprocmask is called, which libc itself cannot do without.
+ * vfork.  Under a seccomp filter only rt_sigprocmask is called, which libc itself cannot do without, and prctl once per
+ * copy.
  */
 #ifndef VMTRACE_PEEK_H
 #define VMTRACE_PEEK_H

@@ -18,6 +18,7 @@ static const struct {
     {"vfork", "vfork: 14\n"},
     {"low", "low environment: -1 EFAULT\n"},
     {"name", "prctl, a name without an end: 0 \nnnnnnnnnnnnnnnn\n"},
+    {"filter", "execve, path without an end: -1 EFAULT\n"},
     {"descriptors", "fstat, AT_FDCWD: -1 EBADF\n"},
     {"large", "another program\n"},
 };

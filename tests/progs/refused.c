@@ -6,8 +6,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <spawn.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +18,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -106,6 +110,22 @@ static void name_at_the_edge(void)
   say("prctl, too short", prctl(PR_SET_NAME, edge));
 }
 
+/* Under a filter of this thread that ends the process for reading memory in an unusual way. */
+static void under_a_filter(void)
+{
+  struct sock_filter code[] = {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+                               BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_process_vm_readv, 0, 1),
+                               BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+                               BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+
+  prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+  if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &(struct sock_fprog){sizeof code / sizeof *code, code}, 0, 0))
+    puts("no filter");
+  low_addresses();
+  name_at_the_edge();
+  exec_path();
+}
+
 /* Numbers that are no descriptors, one of which names a directory to other calls. */
 static void no_descriptors(void)
 {
@@ -169,6 +189,8 @@ int main(int argc, char **argv)
     low_addresses();
   else if (!strcmp(kind, "name"))
     name_at_the_edge();
+  else if (!strcmp(kind, "filter"))
+    under_a_filter();
   else if (!strcmp(kind, "descriptors"))
     no_descriptors();
   else if (!strcmp(kind, "large"))
