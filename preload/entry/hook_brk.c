@@ -1,10 +1,13 @@
 /*
  * Hooks on the data segment (brk, sbrk).  The kernel puts its start at random; in pin mode the program break is a
- * range of the plan instead, which starts at the same address in every run.
+ * range of the plan instead, which starts at the same address in every run.  Where the program has turned
+ * randomisation off, the kernel's own break is such a range.
  */
 #include <errno.h>
 #include <stdint.h>
 #include <sys/mman.h>
+#include <sys/personality.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/layout.h"
@@ -17,6 +20,29 @@
 #include "entry/program_break.h"
 
 #define ADDRESS(p) ((uint64_t)(uintptr_t)(p))
+
+/*
+ * Whether the kernel puts the break where it is in every run, behind the program's data.  Programs that were saved with
+ * their heap (GNU Common Lisp, Emacs of old) ask for that by personality(2), and count on it.
+ */
+static bool break_is_kept_by_kernel(void)
+{
+  static uint8_t known; /* atomic; 1: no, 2: yes */
+  uint8_t kept = __atomic_load_n(&known, __ATOMIC_RELAXED);
+
+  if (!kept) {
+    long persona = sys_call(SYS_personality, 0xffffffff, 0, 0, 0, 0, 0);
+
+    kept = persona >= 0 && persona & ADDR_NO_RANDOMIZE ? 2 : 1;
+    __atomic_store_n(&known, kept, __ATOMIC_RELAXED);
+  }
+  return kept == 2;
+}
+
+static bool break_is_pinned(void)
+{
+  return process_mode() == PROCESS_PIN && !break_is_kept_by_kernel();
+}
 
 /* Under lock_break. */
 static uint64_t break_now = BREAK_START;
@@ -71,7 +97,7 @@ EXPORT int brk(void *end)
   int result;
 
   hook_thread();
-  if (process_mode() == PROCESS_PIN) {
+  if (break_is_pinned()) {
     result = break_move(false, ADDRESS(end), &old);
     if (result)
       errno = -result;
@@ -90,7 +116,7 @@ EXPORT void *sbrk(intptr_t step)
   uint64_t old;
 
   hook_thread();
-  if (process_mode() == PROCESS_PIN) {
+  if (break_is_pinned()) {
     int error = break_move(true, (uint64_t)step, &old);
 
     if (error) {

@@ -4,6 +4,7 @@
  */
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 
 #include "e2e.h"
 
@@ -97,6 +98,24 @@ START_TEST(module_bound_deeply_has_the_preloaded_allocator)
 }
 END_TEST
 
+/* GNU Common Lisp, in maxima: its heap is in the executable, and the program break follows it. */
+START_TEST(break_follows_the_data)
+{
+  struct e2e_result result;
+
+  e2e_run(&(struct e2e_spec){.argv = E2E_ARGV(e2e_prog("saved_heap")), .env = E2E_ARGV("VMTRACE_SAMPLE_MS=0")},
+          &result);
+  if (WEXITSTATUS(result.status) == 2)
+    E2E_SKIP("randomisation cannot be turned off here");
+  e2e_expect_exit(&result, 0);
+  e2e_release(&result);
+  e2e_run(&(struct e2e_spec){.argv = E2E_ARGV(e2e_prog("saved_heap")), .preload = e2e_library()}, &result);
+  e2e_expect_exit(&result, 0);
+  ck_assert_str_eq(result.out, "behind the data\n");
+  e2e_release(&result);
+}
+END_TEST
+
 int main(void)
 {
   Suite *suite = suite_create("compat");
@@ -107,5 +126,6 @@ int main(void)
   tcase_add_loop_test(tcase, blocks_of_the_next_allocator_go_back_to_it, 0, 2);
   tcase_add_test(tcase, module_bound_deeply_has_the_pinned_heap);
   tcase_add_test(tcase, module_bound_deeply_has_the_preloaded_allocator);
+  tcase_add_test(tcase, break_follows_the_data);
   return e2e_main(suite);
 }
