@@ -3,7 +3,7 @@
  * Most of them give up quietly when there is no memory, libdw by an assertion
  * or with names missing, and the report would not be true.  So what they ask
  * for is there, or the program ends, as it does for the analyzer's own code
- * (reader/xalloc.h).
+ * (reader/xalloc.h).  Everything counts against the bound that is kept there.
  *
  * Linked into the program alone: unit tests and sanitizers have other mallocs.
  */
@@ -20,12 +20,15 @@
 extern void *__libc_malloc(size_t size);
 extern void *__libc_calloc(size_t count, size_t size);
 extern void *__libc_realloc(void *memory, size_t size);
+extern void __libc_free(void *memory);
 extern void *__libc_memalign(size_t align, size_t size);
 
 static void *present(void *memory, size_t size)
 {
   if (!memory && size && size < CLAIM)
     xalloc_failed();
+  if (memory)
+    xalloc_count((ptrdiff_t)malloc_usable_size(memory));
   return memory;
 }
 
@@ -45,7 +48,18 @@ void *calloc(size_t count, size_t size)
 
 void *realloc(void *memory, size_t size)
 {
-  return present(__libc_realloc(memory, size), size);
+  size_t before = malloc_usable_size(memory);
+  void *moved = __libc_realloc(memory, size);
+
+  if (moved || !size)
+    xalloc_count(-(ptrdiff_t)before);
+  return present(moved, size);
+}
+
+void free(void *memory)
+{
+  xalloc_count(-(ptrdiff_t)malloc_usable_size(memory));
+  __libc_free(memory);
 }
 
 void *memalign(size_t align, size_t size)

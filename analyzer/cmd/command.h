@@ -55,6 +55,9 @@ struct command_common {
   int trace_count;
 };
 
+/* To be called for each trace that a command is going to read: memory is bounded by what their files hold. */
+void command_trace(const char *path);
+
 /* --format=text|json and at least one TRACE. */
 const struct argp_child *command_traces(void);
 /* --format=text|json alone. */

@@ -155,6 +155,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     o->traces = state->argv + state->next;
     o->trace_count = state->argc - state->next;
     state->next = state->argc;
+    for (int i = 0; i < o->trace_count; i++)
+      command_trace(o->traces[i]);
+    if (o->diff)
+      command_trace(o->diff);
     return 0;
   case ARGP_KEY_NO_ARGS:
     argp_error(state, "name at least one trace (a file that ends in .vmt)");

@@ -11,6 +11,8 @@
 #include "reader/xalloc.h"
 
 #define FIRST_SLOTS 1024u
+#define INVERTED_MOST 1000000u /* nodes of an inverted tree; beyond it stacks have INVERTED_DEPTH frames */
+#define INVERTED_DEPTH 16u
 
 static bool make_room(void **items, size_t count, size_t *room, size_t size)
 {
@@ -41,7 +43,7 @@ bool call_tree_init(struct call_tree *t, struct symbols *symbols, enum call_merg
     call_tree_release(t);
     return false;
   }
-  t->nodes[t->node_count++] = (struct call_node){CALL_NONE, CALL_NONE, CALL_NONE, CALL_NONE, CALL_NONE};
+  t->nodes[t->node_count++] = (struct call_node){CALL_NONE, CALL_NONE, CALL_NONE, CALL_NONE, CALL_NONE, 0};
   return true;
 }
 
@@ -199,7 +201,8 @@ uint32_t call_tree_child(struct call_tree *t, uint32_t parent, uint32_t frame)
       !reserve_slots(t, t->node_count + 1))
     return CALL_NONE;
   node = (uint32_t)t->node_count++;
-  t->nodes[node] = (struct call_node){frame, parent, CALL_NONE, t->nodes[parent].child, CALL_NONE};
+  t->nodes[node] =
+      (struct call_node){frame, parent, CALL_NONE, t->nodes[parent].child, CALL_NONE, t->nodes[parent].depth + 1};
   t->nodes[parent].child = node;
   put_node(t, node);
   return node;
@@ -220,10 +223,16 @@ struct heap_row *call_tree_row(struct call_tree *t, uint32_t node)
 
 /* ---- stacks of a process ---- */
 
-static uint32_t special(struct call_tree *t, const char *words)
+static uint32_t special_frame(struct call_tree *t, const char *words)
 {
   const struct symbol symbol = {.function = words};
-  uint32_t frame = frame_of(t, &symbol);
+
+  return frame_of(t, &symbol);
+}
+
+static uint32_t special(struct call_tree *t, const char *words)
+{
+  uint32_t frame = special_frame(t, words);
 
   return frame == CALL_NONE ? CALL_NONE : call_tree_child(t, CALL_TREE_ROOT, frame);
 }
@@ -251,6 +260,9 @@ static uint32_t extend(struct call_tree *t, struct heap_process *p, uint32_t par
   for (unsigned i = frames ? frames->count : 0; i-- > 0 && parent != CALL_NONE;) {
     uint32_t frame = frame_of_symbol(t, &frames->frame[i]);
 
+    /* Without this, stacks each one deeper than the next make text that grows with the square of their number. */
+    if (t->nodes[parent].depth >= CALL_DEPTH_MAX)
+      parent = root_of(t, VT_STACK_LIMIT);
     parent = frame == CALL_NONE ? CALL_NONE : call_tree_child(t, parent, frame);
   }
   return frames ? parent : CALL_NONE;
@@ -355,7 +367,15 @@ bool call_tree_invert(struct call_tree *to, const struct call_tree *from)
     if (from->nodes[i].row == CALL_NONE)
       continue;
     for (uint32_t node = i; node != CALL_TREE_ROOT && at != CALL_NONE; node = from->nodes[node].parent) {
-      uint32_t frame = frame_of(to, &from->frames[from->nodes[node].frame]);
+      uint32_t frame;
+
+      /* Each stack is a path of its own here: so many frames are shown of each that all together have a bound. */
+      if (to->nodes[at].depth >= (to->node_count < INVERTED_MOST ? CALL_DEPTH_MAX : INVERTED_DEPTH)) {
+        frame = special_frame(to, "[outer frames not shown]");
+        at = call_tree_child(to, at, frame);
+        break;
+      }
+      frame = frame_of(to, &from->frames[from->nodes[node].frame]);
 
       at = frame == CALL_NONE ? CALL_NONE : call_tree_child(to, at, frame);
     }

@@ -16,13 +16,15 @@
 
 #define CALL_TREE_ROOT 0u
 #define CALL_NONE UINT32_MAX
+#define CALL_DEPTH_MAX 1024u /* frames of a stack that are shown: the library keeps no more (VMTRACE_STACK) */
 
 struct call_node {
   uint32_t frame;  /* index into frames; the root has none */
   uint32_t parent; /* whoever called it */
   uint32_t child;  /* the first one; CALL_NONE: none */
   uint32_t sibling;
-  uint32_t row; /* index into rows, for stacks that end here; CALL_NONE: no stack does */
+  uint32_t row;   /* index into rows, for stacks that end here; CALL_NONE: no stack does */
+  uint32_t depth; /* frames from the root to it */
 };
 
 /* What makes two frames one. */

@@ -7,42 +7,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "reader/complain.h"
 #include "reader/xalloc.h"
 
-#define MARKS_FIRST 16
-
-static bool make_room(struct marks *m)
+void marks_event(struct marks *m, const struct event *e)
 {
-  size_t room = m->room ? m->room * 2 : MARKS_FIRST;
-  struct mark *more;
-
-  if (m->count < m->room)
-    return true;
-  more = xreallocarray(m->all, room, sizeof *more);
-  if (!more)
-    return false;
-  m->all = more;
-  m->room = room;
-  return true;
-}
-
-bool marks_event(struct marks *m, const struct event *e)
-{
-  char *name;
-
   if (e->type != VT_R_MARK)
-    return true;
-  name = xmalloc(e->tail_len + 1);
-  if (!name || !make_room(m)) {
-    free(name);
-    return false;
+    return;
+  if (m->count == MARKS_KEPT) {
+    m->more++;
+    return;
   }
-  if (e->tail_len)
-    memcpy(name, e->tail, e->tail_len);
-  name[e->tail_len] = '\0';
-  m->all[m->count++] = (struct mark){e->time_ns, name, e->tail_len};
-  return true;
+  m->all = xgrow(m->all, m->count, &m->room, sizeof *m->all);
+  m->all[m->count++] = (struct mark){e->time_ns, xmemdup0(e->tail, e->tail_len), e->tail_len};
 }
 
 void marks_release(struct marks *m)
@@ -57,17 +33,12 @@ int marks_load(struct marks *m, const char *path)
 {
   struct reader *r = reader_open(path, READER_ALL);
   const struct event *e;
-  int result = 0;
 
   *m = (struct marks){0};
   if (!r)
     return -1;
-  while (result == 0 && m->count < reader_header(r)->marks && (e = reader_next(r))) {
-    if (!marks_event(m, e)) {
-      complain("%s: out of memory for its marks", path);
-      result = -1;
-    }
-  }
+  while (m->count + m->more < reader_header(r)->marks && (e = reader_next(r)))
+    marks_event(m, e);
   reader_close(r);
-  return result;
+  return 0;
 }

@@ -15,11 +15,15 @@
 
 /* Beyond any user address of any Linux port. */
 #define ADDR_LIMIT (UINT64_C(1) << 57)
+/* No mapping is longer: all of a process's addresses, unless it asks for those above explicitly. */
+#define MAPPING_LIMIT (UINT64_C(1) << 47)
 /* One record never covers more pages than this (1 TiB of 4 KiB pages): a larger number is damage. */
 #define RUN_LIMIT (UINT64_C(1) << 28)
 #define RANGE_MAX UINT32_MAX
 /* A run of more pages than this is believed only if the process had that many, by the sample's own count. */
 #define RUN_UNCHECKED (UINT64_C(1) << 16)
+/* More values than anybody looks at, in 320 MiB. */
+#define VALUES_MOST (UINT32_C(1) << 23)
 /* 146 years since the machine started: later times are damage. */
 #define TIME_LIMIT (UINT64_C(1) << 62)
 
@@ -256,7 +260,7 @@ static int add_vma(struct picture *p, const struct event *e)
 {
   struct vma *vma;
 
-  if (e->field[0] >= ADDR_LIMIT || e->field[1] > ADDR_LIMIT) {
+  if (e->field[0] >= ADDR_LIMIT || e->field[1] > MAPPING_LIMIT) {
     p->refused++;
     return 0;
   }
@@ -278,14 +282,17 @@ static int add_vma(struct picture *p, const struct event *e)
 
 static int add_value(struct picture *p, const struct event *e)
 {
-  if (e->field[1] >= VT_VALUE_TYPES) {
+  if (e->field[1] >= VT_VALUE_TYPES || p->value_count == VALUES_MOST) {
     p->refused++;
     return 0;
   }
   if (make_room((void **)&p->values, p->value_count, &p->value_room, sizeof *p->values) < 0)
     return -1;
-  p->values[p->value_count++] = (struct value_seen){
-      .addr = e->field[0], .type = (uint32_t)e->field[1], .bits = e->field[2], .time_ns = plausible_time(e->time_ns)};
+  p->values[p->value_count++] = (struct value_seen){.addr = e->field[0],
+                                                    .type = (uint32_t)e->field[1],
+                                                    .bits = e->field[2],
+                                                    .time_ns = plausible_time(e->time_ns),
+                                                    .number = (uint32_t)p->value_count - 1};
   return 0;
 }
 
@@ -311,6 +318,33 @@ int picture_event(struct picture *p, const struct event *e)
   }
 }
 
+static int compare_values(const void *a, const void *b)
+{
+  const struct value_seen *x = a, *y = b;
+
+  if (x->addr != y->addr)
+    return x->addr < y->addr ? -1 : 1;
+  if (x->time_ns != y->time_ns)
+    return x->time_ns < y->time_ns ? -1 : 1;
+  return (x->number > y->number) - (x->number < y->number);
+}
+
+size_t picture_values(const struct picture *p, uint64_t addr, uint64_t from_ns)
+{
+  size_t low = 0, high = p->value_count;
+
+  while (low < high) {
+    size_t middle = (low + high) / 2;
+    const struct value_seen *v = &p->values[middle];
+
+    if (v->addr < addr || (v->addr == addr && v->time_ns < from_ns))
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  return low;
+}
+
 /* Without a word about the end, the process lived at least as long as it was sampled. */
 void picture_finish(struct picture *p)
 {
@@ -323,6 +357,8 @@ void picture_finish(struct picture *p)
     p->seen_ns = last;
   range_list_sort(&p->pages);
   range_list_sort(&p->vmas);
+  if (p->value_count)
+    qsort(p->values, p->value_count, sizeof *p->values, compare_values);
 }
 
 struct picture *picture_load(const char *path)

@@ -42,7 +42,8 @@ struct sample {
 
 struct value_seen {
   uint64_t addr, time_ns, bits;
-  uint32_t type; /* enum vt_value_type */
+  uint32_t type;   /* enum vt_value_type */
+  uint32_t number; /* in the trace's order */
 };
 
 struct picture {
@@ -66,7 +67,7 @@ struct picture {
   size_t vma_count, vma_room;
   struct sample *samples;
   size_t sample_count, sample_room;
-  struct value_seen *values; /* in order of time */
+  struct value_seen *values; /* once finished, by address, then by time */
   size_t value_count, value_room;
   struct marks marks;  /* of the program */
   size_t sample_pages; /* where in pages the records of the sample at hand begin */
@@ -84,6 +85,10 @@ void picture_free(struct picture *p);
 
 /* Reads a whole trace.  NULL after one line on stderr that names the file. */
 struct picture *picture_load(const char *path);
+
+/* The index of the first value of addr (or of a higher address) that was seen at from_ns or later; value_count: none.
+ */
+size_t picture_values(const struct picture *p, uint64_t addr, uint64_t from_ns);
 
 /* The mapping behind a range of the list of mappings; NULL: none. */
 const struct vma *picture_vma(const struct picture *p, const struct range *range);

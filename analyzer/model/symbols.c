@@ -276,14 +276,23 @@ static const struct symbols_frames *keep(struct symbols *s, struct cached *c, co
 static const struct symbols_frames *resolve(struct symbols *s, struct module *module, uint64_t pc,
                                             uint64_t trace_real_ns)
 {
-  const struct known_file *k = module ? file_of(s, module, trace_real_ns) : NULL;
+  const struct known_file *k;
   uint64_t addr = module ? pc - module->bias : pc;
+  struct symbols_frames *frames;
   struct cached *c;
 
+  xalloc_suspend();
+  k = module ? file_of(s, module, trace_real_ns) : NULL;
+  xalloc_resume();
   if ((module && !k) || !grow(s))
     return NULL;
   c = slot_of(s, k, addr);
-  return c->frames ? c->frames : keep(s, c, k, addr, look_up(s, k, addr));
+  if (c->frames)
+    return c->frames;
+  xalloc_suspend();
+  frames = look_up(s, k, addr);
+  xalloc_resume();
+  return keep(s, c, k, addr, frames);
 }
 
 const struct symbols_frames *symbols_resolve(struct symbols *s, struct module *module, uint64_t pc)

@@ -44,7 +44,7 @@ static bool all_zero(const void *p, size_t n)
 static bool header_holds(const struct vt_file_header *h)
 {
   return h->header_size >= VT_HEADER_SIZE && h->header_size <= VT_CHUNK_MAX && h->header_size % VT_CHUNK_ALIGN == 0 &&
-         h->addr_shift <= 12 && h->page_size >= 512 && h->page_size <= (1u << 30) &&
+         h->addr_shift <= 12 && h->page_size >= 4096 && h->page_size <= (1u << 30) &&
          (h->page_size & (h->page_size - 1)) == 0;
 }
 

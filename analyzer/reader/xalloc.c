@@ -25,9 +25,14 @@ void xalloc_on_failure(void (*clean)(void))
   clean_up = clean;
 }
 
-void xalloc_failed(void)
+static struct {
+  ptrdiff_t used, allowed;
+  bool suspended;
+} bound = {.allowed = XALLOC_SHARE};
+
+/* Ends the program with a line; from any thread. */
+static _Noreturn void end_with(const char *line, size_t length)
 {
-  static const char line[] = "vmtrace: out of memory: the report would not be complete, so there is none\n";
   static bool failing;
 
   /* Two threads may fail at once: one line is enough. */
@@ -36,9 +41,47 @@ void xalloc_failed(void)
   if (clean_up)
     clean_up();
   /* What stdio holds of an unfinished report is dropped with it. */
-  if (write(STDERR_FILENO, line, sizeof line - 1) < 0)
+  if (write(STDERR_FILENO, line, length) < 0)
     _exit(XALLOC_EXIT);
   _exit(XALLOC_EXIT);
+}
+
+void xalloc_failed(void)
+{
+  static const char line[] = "vmtrace: out of memory: the report would not be complete, so there is none\n";
+
+  end_with(line, sizeof line - 1);
+}
+
+void xalloc_allow(size_t bytes)
+{
+  static bool any;
+
+  bound.allowed = (any ? bound.allowed : 0) + (ptrdiff_t)bytes;
+  any = true;
+}
+
+void xalloc_suspend(void)
+{
+  bound.suspended = true;
+}
+
+void xalloc_resume(void)
+{
+  bound.suspended = false;
+}
+
+void xalloc_count(ptrdiff_t bytes)
+{
+  static const char line[] =
+      "vmtrace: out of memory: a trace claims more than one of its size can hold (is it damaged, "
+      "or made for it?)\n";
+  ptrdiff_t used = __atomic_add_fetch(&bound.used, bytes, __ATOMIC_RELAXED);
+
+  if (bound.suspended)
+    __atomic_add_fetch(&bound.allowed, bytes, __ATOMIC_RELAXED);
+  else if (bytes > 0 && used > bound.allowed)
+    end_with(line, sizeof line - 1);
 }
 
 static void *checked(void *memory)
@@ -80,6 +123,16 @@ char *xstrdup(const char *text)
 char *xstrndup(const char *text, size_t size)
 {
   return checked(strndup(text, size));
+}
+
+char *xmemdup0(const void *bytes, size_t size)
+{
+  char *copy = xmalloc(size + 1);
+
+  if (size)
+    memcpy(copy, bytes, size);
+  copy[size] = '\0';
+  return copy;
 }
 
 char *xasprintf(const char *format, ...)

@@ -22,6 +22,7 @@ void *xrealloc(void *memory, size_t size) __attribute__((returns_nonnull));
 void *xreallocarray(void *memory, size_t count, size_t size) __attribute__((returns_nonnull));
 char *xstrdup(const char *text) __attribute__((malloc, returns_nonnull));
 char *xstrndup(const char *text, size_t size) __attribute__((malloc, returns_nonnull));
+char *xmemdup0(const void *bytes, size_t size) __attribute__((malloc, returns_nonnull)); /* and a NUL behind */
 char *xasprintf(const char *format, ...) __attribute__((format(printf, 1, 2), malloc, returns_nonnull));
 
 /* Sets a variable of this process's environment. */
@@ -44,6 +45,22 @@ void xalloc_begin(void);
 /* Ends the program as a failed allocation does.  For libraries that allocate by themselves and say that they could
  * not.  Any thread may call it. */
 _Noreturn void xalloc_failed(void);
+
+/*
+ * The bound on what traces may make of their bytes: so many more bytes may be in use.  Without any call it is
+ * XALLOC_SHARE.  What goes beyond it ends the program as a failed allocation does, because only a file that was made
+ * for it, or damaged, claims so much.
+ */
+#define XALLOC_SHARE ((size_t)1 << 30)
+void xalloc_allow(size_t bytes);
+
+/* Between the two, what is allocated does not count against the bound: debug information is large, and not a trace's.
+ */
+void xalloc_suspend(void);
+void xalloc_resume(void);
+
+/* Memory was taken, or given back (negative).  For the malloc of the program itself. */
+void xalloc_count(ptrdiff_t bytes);
 
 /* Has clean called before the program ends for want of memory: it may remove a file, and allocate nothing.  NULL: no
  * more. */

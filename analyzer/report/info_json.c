@@ -175,6 +175,7 @@ json_t *info_json(const struct digest *d)
   json_object_set_new(o, "events_total", number(d->events));
   json_object_set_new(o, "stacks", stacks_value(&d->stacks));
   json_object_set_new(o, "marks", marks_value(&d->marks));
+  json_object_set_new(o, "marks_more", number(d->marks.more));
   json_object_set_new(o, "file_bytes", number(reader_size(d->reader)));
   json_object_set_new(o, "bytes_per_event",
                       d->events ? json_real((double)reader_size(d->reader) / (double)d->events) : json_null());

@@ -153,7 +153,7 @@ static void marks(FILE *out, const struct digest *d)
   }
   if (d->marks.count > MARKS_SHOWN) {
     label(out, "");
-    fprintf(out, "and %s more\n", quantity_count(text, d->marks.count - MARKS_SHOWN));
+    fprintf(out, "and %s more\n", quantity_count(text, d->marks.count - MARKS_SHOWN + d->marks.more));
   }
 }
 

@@ -12,10 +12,14 @@
 #include "report/pages_parts.h"
 #include "vmtrace/format.h"
 
+/* Pages of a document, unless a range is asked for: 16 GiB of them.  A record can claim a terabyte's. */
+#define PAGES_LISTED (UINT64_C(1) << 22)
+
 struct json {
   struct emit emit;
   const struct page_set *set;
-  bool any; /* a page was written already */
+  bool any;                        /* a page was written already */
+  uint64_t listed, most, left_out; /* pages */
   struct pages_tally tally;
 };
 
@@ -96,7 +100,9 @@ static void put_process(struct emit *e, const struct picture *p)
     put_number(e, "time_ns", p->marks.all[i].time_ns);
     emit_char(e, '}');
   }
-  emit_literal(e, "]}");
+  emit_literal(e, "],");
+  put_number(e, "marks_more", p->marks.more);
+  emit_char(e, '}');
 }
 
 static void put_processes(struct emit *e, const struct page_set *set)
@@ -198,6 +204,11 @@ static int put_run(void *context, const struct page_run *run)
 
   pages_tally_add(&json->tally, run);
   for (uint64_t i = 0; i < run->count && !e->failed; i++) {
+    if (json->listed == json->most) {
+      json->left_out += run->count - i;
+      break;
+    }
+    json->listed++;
     emit_text(e, json->any ? ",\n{" : "\n{");
     json->any = true;
     put_hex(e, "va", (run->page + i) << json->set->page_shift);
@@ -228,7 +239,9 @@ static void put_summary(struct json *json)
   struct emit *e = &json->emit;
   const char *comma = "";
 
-  emit_literal(e, "],\n\"summary\":{");
+  emit_literal(e, "],\n");
+  put_number(e, "pages_left_out", json->left_out);
+  emit_literal(e, ",\"summary\":{");
   for (int v = 0; v < VERDICT_COUNT; v++) {
     if (json->tally.verdicts[v]) {
       emit_text(e, comma);
@@ -272,9 +285,7 @@ static void put_series(struct json *json, uint64_t addr)
     const struct picture *p = json->set->pictures[i];
     bool open = false;
 
-    for (size_t j = 0; j < p->value_count; j++) {
-      if (p->values[j].addr != addr)
-        continue;
+    for (size_t j = picture_values(p, addr, 0); j < p->value_count && p->values[j].addr == addr; j++) {
       if (!open) {
         emit_text(e, any ? ",\n{" : "\n{");
         put_pid(e, "pid", p->pid);
@@ -314,7 +325,7 @@ static int put_values(struct json *json)
 
 int pages_json(FILE *out, const struct page_set *set, const struct pages_view *view)
 {
-  struct json json = {.set = set};
+  struct json json = {.set = set, .most = view->end == PAGES_EVERYTHING ? PAGES_LISTED : UINT64_MAX};
   int result;
 
   emit_init(&json.emit, out);

@@ -39,7 +39,8 @@ static void put_process(FILE *out, const struct picture *p)
     putc('\n', out);
   }
   if (p->marks.count > SHOWN)
-    fprintf(out, "  %-8" PRId32 "  and %s more\n", p->pid, quantity_count(text, p->marks.count - SHOWN));
+    fprintf(out, "  %-8" PRId32 "  and %s more\n", p->pid,
+            quantity_count(text, p->marks.count - SHOWN + p->marks.more));
 }
 
 void pages_marks_list(FILE *out, const struct page_set *set)

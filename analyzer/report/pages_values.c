@@ -26,13 +26,9 @@ static uint64_t choose_step(uint64_t duration_ns)
 /* The last value of addr that was seen before end; NULL: none. */
 static const struct value_seen *value_before(const struct picture *p, uint64_t addr, uint64_t end)
 {
-  const struct value_seen *found = NULL;
+  size_t after = picture_values(p, addr, end);
 
-  for (size_t i = 0; i < p->value_count && p->values[i].time_ns < end; i++) {
-    if (p->values[i].addr == addr)
-      found = &p->values[i];
-  }
-  return found;
+  return after && p->values[after - 1].addr == addr ? &p->values[after - 1] : NULL;
 }
 
 /* What stands in a process's row for the second from then on: blank when it did not run, "-" before the first value. */

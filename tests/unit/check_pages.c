@@ -196,7 +196,7 @@ START_TEST(impossible_records)
   pages_list(HEAP | 1, STATE_OWN, 3, frames);
   pages_bytes(HEAP + 4096, STATE_OWN, 3, "\x02\x80\x80", 3); /* one frame, then a number that does not end */
   pages_vma(UINT64_MAX - 4095, UINT64_MAX, RW, 0, "x");
-  pages_vma(0, UINT64_C(1) << 50, RW, 0, "\"\\\n\xff\xc3\xa9");
+  pages_vma(0, UINT64_C(1) << 46, RW, 0, "\"\\\n\xff\xc3\xa9");
   pages_value(0, HEAP, VT_VALUE_TYPES, 1);
   pages_value(0, HEAP, VT_VALUE_DOUBLE, UINT64_C(0x7ff8000000000000)); /* not a number */
   pages_run(HEAP, 1, STATE_OWN, 9);
