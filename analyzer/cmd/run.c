@@ -10,9 +10,9 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cmd/command.h"
@@ -21,6 +21,7 @@
 #include "cmd/run_target.h"
 #include "cmd/run_traces.h"
 #include "reader/xalloc.h"
+#include "vmtrace/format.h"
 #include "vmtrace/options.h"
 
 #define COPIES_MAX 10000
@@ -247,20 +248,33 @@ static int exit_code(const struct copy *copies, size_t count, bool time_up)
   return code;
 }
 
+/* What the traces of this run are known by. */
+static void give_run_id(uint8_t id[16])
+{
+  char text[33];
+
+  /* It has no other source: a guess of it must not be possible. */
+  while (getrandom(id, 16, 0) != 16)
+    continue;
+  for (unsigned i = 0; i < 16; i++)
+    snprintf(text + 2 * i, 3, "%02x", id[i]);
+  xsetenv(VT_RUN_VARIABLE, text);
+}
+
 static int run(const struct run_options *options, const char *program, const char *dir)
 {
   struct copy *copies = xcalloc(options->copies, sizeof *copies);
-  struct run_traces traces = {0};
-  uint64_t since;
+  struct run_traces traces = {.dir = -1};
+  uint8_t run_id[16];
   bool time_up;
   int code;
 
-  since = machine_clock_ns();
+  give_run_id(run_id);
   code = launch_start(program, options->argv, copies, options->copies);
   if (!code) {
     time_up = launch_wait(copies, options->copies, options->duration_ns);
     code = exit_code(copies, options->copies, time_up);
-    if (*dir && run_traces_find(&traces, dir, copies, options->copies, since) == 0) {
+    if (*dir && run_traces_find(&traces, dir, run_id) == 0) {
       run_traces_complete(&traces, copies, options->copies);
       if (!options->no_pack)
         run_traces_pack(&traces);

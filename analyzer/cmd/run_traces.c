@@ -19,6 +19,7 @@
 #include "cmd/pack_trace.h"
 #include "model/foreign_malloc.h"
 #include "model/page_set.h"
+#include "reader/file_place.h"
 #include "reader/reader.h"
 #include "reader/xalloc.h"
 #include "report/info_report.h"
@@ -31,18 +32,20 @@ static bool read_header(int fd, struct vt_file_header *header)
          !memcmp(header->magic, VT_MAGIC, sizeof header->magic) && header->version == VT_VERSION;
 }
 
-static void add_trace(struct run_traces *traces, const char *path, const struct vt_file_header *h)
+static void add_trace(struct run_traces *traces, const char *path, const struct vt_file_header *h,
+                      const struct stat *st)
 {
   struct run_trace *t;
 
   traces->items = xgrow(traces->items, traces->count, &traces->room, sizeof *traces->items);
   t = &traces->items[traces->count++];
-  *t = (struct run_trace){.path = xstrdup(path), .pid = h->pid, .ppid = h->ppid, .start_ns = h->start_ns};
+  *t = (struct run_trace){.path = xstrdup(path), .pid = h->pid, .start_ns = h->start_ns, .st = *st};
+  memcpy(t->run_id, h->run_id, sizeof t->run_id);
   memcpy(t->trace_id, h->trace_id, sizeof t->trace_id);
   memcpy(t->parent_id, h->parent_id, sizeof t->parent_id);
 }
 
-static void add_file(struct run_traces *traces, const char *dir, const char *name, uint64_t since_ns)
+static void add_file(struct run_traces *traces, const char *dir, const char *name)
 {
   struct vt_file_header header;
   struct stat st;
@@ -51,11 +54,11 @@ static void add_file(struct run_traces *traces, const char *dir, const char *nam
 
   if (snprintf(path, sizeof path, "%s/%s", dir, name) >= (int)sizeof path)
     return;
-  fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  fd = file_open_at(traces->dir, name, O_RDONLY, &st);
   if (fd < 0)
     return;
-  if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && read_header(fd, &header) && header.start_ns >= since_ns)
-    add_trace(traces, path, &header);
+  if (read_header(fd, &header))
+    add_trace(traces, path, &header, &st);
   close(fd);
 }
 
@@ -68,13 +71,12 @@ static bool is_copy(const struct run_trace *t, const struct copy *copies, size_t
   return false;
 }
 
+/* By the parent's random id: a program may have lost the run's with its environment. */
 static bool is_child(const struct run_trace *t, const struct run_trace *parent)
 {
   static const uint8_t none[sizeof t->parent_id];
 
-  if (memcmp(t->parent_id, none, sizeof none) != 0)
-    return !memcmp(t->parent_id, parent->trace_id, sizeof none);
-  return t->ppid == parent->pid;
+  return memcmp(t->parent_id, none, sizeof none) != 0 && !memcmp(t->parent_id, parent->trace_id, sizeof none);
 }
 
 static int compare_traces(const void *a, const void *b)
@@ -86,16 +88,16 @@ static int compare_traces(const void *a, const void *b)
   return (x->pid > y->pid) - (x->pid < y->pid);
 }
 
-/* Keeps the copies' own traces and those of their descendants: others may write into the directory at the same time.
- * Parents come before their children, because they started earlier. */
-static void keep_family(struct run_traces *traces, const struct copy *copies, size_t count)
+/* Keeps the copies' own traces and those of their descendants: others may write into the directory at the same time,
+ * and a header can claim any pid.  Parents come before their children, because they started earlier. */
+static void keep_family(struct run_traces *traces, const uint8_t run_id[16])
 {
   size_t kept = 0;
 
   qsort(traces->items, traces->count, sizeof *traces->items, compare_traces);
   for (size_t i = 0; i < traces->count; i++) {
     struct run_trace t = traces->items[i];
-    bool ours = is_copy(&t, copies, count);
+    bool ours = !memcmp(t.run_id, run_id, sizeof t.run_id);
 
     for (size_t j = 0; j < kept && !ours; j++)
       ours = is_child(&t, &traces->items[j]);
@@ -107,22 +109,22 @@ static void keep_family(struct run_traces *traces, const struct copy *copies, si
   traces->count = kept;
 }
 
-int run_traces_find(struct run_traces *traces, const char *dir, const struct copy *copies, size_t count,
-                    uint64_t since_ns)
+int run_traces_find(struct run_traces *traces, const char *dir, const uint8_t run_id[16])
 {
   DIR *d = opendir(dir);
   const struct dirent *entry;
 
-  memset(traces, 0, sizeof *traces);
+  *traces = (struct run_traces){.dir = -1};
   if (!d) {
     command_error(0, "%s: %s", dir, strerror(errno));
     return -1;
   }
+  traces->dir = fcntl(dirfd(d), F_DUPFD_CLOEXEC, 0);
   while ((entry = readdir(d)))
-    add_file(traces, dir, entry->d_name, since_ns);
+    add_file(traces, dir, entry->d_name);
   closedir(d);
   if (traces->count)
-    keep_family(traces, copies, count);
+    keep_family(traces, run_id);
   return 0;
 }
 
@@ -131,24 +133,28 @@ void run_traces_free(struct run_traces *traces)
   for (size_t i = 0; i < traces->count; i++)
     free(traces->items[i].path);
   free(traces->items);
-  memset(traces, 0, sizeof *traces);
+  if (traces->dir >= 0)
+    close(traces->dir);
+  *traces = (struct run_traces){.dir = -1};
 }
 
 /* The end, then how: a reader that looks in between sees a trace that just stops. */
-static void write_end(const char *path, const struct copy *copy)
+static void write_end(int dir, const struct run_trace *t, const struct copy *copy)
 {
   struct vt_file_header header;
-  int fd = open(path, O_RDWR | O_CLOEXEC | O_NOCTTY);
+  struct stat st;
+  int fd = file_open_at(dir, strrchr(t->path, '/') + 1, O_RDWR, &st);
   uint32_t ended = WIFSIGNALED(copy->status) ? VT_ENDED_SIGNAL : VT_ENDED_EXIT;
   int32_t status = WIFSIGNALED(copy->status) ? WTERMSIG(copy->status) : WEXITSTATUS(copy->status);
 
   if (fd < 0)
     return;
-  if (read_header(fd, &header) && header.pid == copy->pid && header.ended == VT_ENDED_UNKNOWN &&
+  if (st.st_dev == t->st.st_dev && st.st_ino == t->st.st_ino && read_header(fd, &header) && header.pid == copy->pid &&
+      header.ended == VT_ENDED_UNKNOWN &&
       pwrite(fd, &copy->end_ns, sizeof copy->end_ns, offsetof(struct vt_file_header, end_ns)) > 0 &&
       pwrite(fd, &status, sizeof status, offsetof(struct vt_file_header, end_status)) > 0 &&
       pwrite(fd, &ended, sizeof ended, offsetof(struct vt_file_header, ended)) < 0)
-    command_error(0, "%s: how the program ended could not be noted: %s", path, strerror(errno));
+    command_error(0, "%s: how the program ended could not be noted: %s", t->path, strerror(errno));
   close(fd);
 }
 
@@ -163,17 +169,19 @@ void run_traces_complete(const struct run_traces *traces, const struct copy *cop
         last = &traces->items[i];
     }
     if (last && copies[c].ended)
-      write_end(last->path, &copies[c]);
+      write_end(traces->dir, last, &copies[c]);
   }
 }
 
 void run_traces_pack(const struct run_traces *traces)
 {
-  const struct pack_wish wish = {.level = PACK_LEVEL, .quietly = true};
+  struct pack_wish wish = {.level = PACK_LEVEL, .quietly = true};
   struct pack_outcome outcome;
 
-  for (size_t i = 0; i < traces->count; i++)
+  for (size_t i = 0; i < traces->count; i++) {
+    wish.only = &traces->items[i].st;
     pack_trace(traces->items[i].path, &wish, &outcome);
+  }
 }
 
 static const struct run_trace *successor_of(const struct run_traces *traces, const struct run_trace *t)

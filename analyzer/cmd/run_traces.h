@@ -6,25 +6,27 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 
 #include "cmd/run_launch.h"
 
 struct run_trace {
   char *path;
-  uint8_t trace_id[16], parent_id[16];
-  int32_t pid, ppid;
+  uint8_t trace_id[16], parent_id[16], run_id[16];
+  int32_t pid;
   uint64_t start_ns;
+  struct stat st; /* of the file */
 };
 
 struct run_traces {
   struct run_trace *items; /* by start, then by pid */
   size_t count, room;
+  int dir; /* where they are */
 };
 
-/* Finds, in dir, what the copies and their descendants wrote.  since_ns: when the run began.  0, or -1 after one line
- * on stderr; free it in either case. */
-int run_traces_find(struct run_traces *traces, const char *dir, const struct copy *copies, size_t count,
-                    uint64_t since_ns);
+/* Finds, in dir, what the copies and their descendants wrote: run_id is what they were given in VT_RUN_VARIABLE.  0, or
+ * -1 after one line on stderr; free it in either case. */
+int run_traces_find(struct run_traces *traces, const char *dir, const uint8_t run_id[16]);
 void run_traces_free(struct run_traces *traces);
 
 /* A copy that was killed left no word of its end in its trace: writes it there. */

@@ -152,14 +152,14 @@ static void release(struct pack_check *c)
   free(c);
 }
 
-struct pack_check *pack_check_new(const char *path, int fd, bool threaded)
+struct pack_check *pack_check_new(int trace, const char *path, int fd, bool threaded)
 {
   struct pack_check *c = xcalloc(1, sizeof *c);
 
   pthread_mutex_init(&c->lock, NULL);
   pthread_cond_init(&c->more, NULL);
   c->original.fd = -1;
-  if (trace_file_open(&c->original, path) < 0) {
+  if (trace_file_use(&c->original, path, trace) < 0) {
     release(c);
     return NULL;
   }

@@ -12,12 +12,12 @@
 struct pack_check;
 
 /*
- * path is the original, fd the packed file, of which every chunk is to be added
+ * trace is the original, path in messages, fd the packed file, of which every chunk is to be added
  * when it has been written: stream by stream, in their order.  threaded: a thread of its
  * own reads them, at the same time; else, or where there can be none, pack_check_add does.  NULL after one line on
  * stderr.
  */
-struct pack_check *pack_check_new(const char *path, int fd, bool threaded);
+struct pack_check *pack_check_new(int trace, const char *path, int fd, bool threaded);
 void pack_check_add(struct pack_check *c, const struct chunk_place *place);
 
 /* Waits for the rest and frees c.  Whether both hold the same: all streams, and of each every event. */

@@ -175,7 +175,7 @@ static int pack_checked(struct repack *r, const char *path, repack_step *step, v
 {
   int result;
 
-  r->check = pack_check_new(path, r->fd, true);
+  r->check = pack_check_new(r->file->fd, path, r->fd, true);
   if (!r->check)
     return -1;
   result = pack_chunks(r, step, arg);
@@ -201,13 +201,14 @@ static enum repack_result repack_whole(struct repack *r, const char *path, repac
   return result;
 }
 
-enum repack_result repack_file(const char *path, int fd, const char *name, int level, repack_step *step, void *arg)
+enum repack_result repack_file(int trace, const char *path, int fd, const char *name, int level, repack_step *step,
+                               void *arg)
 {
   struct trace_file file;
   struct repack r = {.file = &file, .fd = fd, .name = name, .level = level};
   enum repack_result result = REPACK_FAILED;
 
-  if (trace_file_open(&file, path) < 0)
+  if (trace_file_use(&file, path, trace) < 0)
     return REPACK_FAILED;
   r.offset = file.header.header_size;
   if (file.header.flags & VT_F_PACKED)

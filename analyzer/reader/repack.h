@@ -16,10 +16,11 @@ enum repack_result {
 typedef void repack_step(void *arg, double done);
 
 /*
- * Writes the trace at path to fd, an empty file, named name in messages.  A
+ * Writes the trace that is open as trace, path in messages, to fd, an empty file, named name in messages.  A
  * damaged trace is refused: what cannot be read would be gone.  The file is complete, read back and on
  * its disk when this returns REPACK_DONE, and not a trace (no magic) before.  Takes two threads.
  */
-enum repack_result repack_file(const char *path, int fd, const char *name, int level, repack_step *step, void *arg);
+enum repack_result repack_file(int trace, const char *path, int fd, const char *name, int level, repack_step *step,
+                               void *arg);
 
 #endif

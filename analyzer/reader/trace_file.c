@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "reader/complain.h"
+#include "reader/file_place.h"
 #include "reader/xalloc.h"
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the format's structures are read as they lie in the file");
@@ -247,33 +248,36 @@ static void index_sort(struct trace_file *file)
     file->damage.bad_chunks = missing;
 }
 
+static int use_size(struct trace_file *file, const struct stat *st)
+{
+  if (st->st_size == 0) {
+    complain_early(file, "the file is empty");
+    return -1;
+  }
+  file->size = (uint64_t)st->st_size;
+  return 0;
+}
+
 static int open_regular(struct trace_file *file)
 {
   struct stat st;
 
-  /* Without O_NONBLOCK the opening of a FIFO would wait for a writer. */
-  file->fd = open(file->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (file->fd < 0) {
-    complain("%s: cannot be opened: %s%s", file->path, strerror(errno),
-             errno == ENOENT ? " (the library writes vmtrace.PID.vmt unless VMTRACE_OUT says otherwise)" : "");
-    return -1;
-  }
-  if (fstat(file->fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+  file->fd = file_open_path(file->path, &st);
+  if (file->fd == -EINVAL) {
     complain("%s: not a regular file: name a trace, a file that ends in .vmt", file->path);
     return -1;
   }
-  if (st.st_size == 0) {
-    complain_early(file, "the file is empty");
+  if (file->fd < 0) {
+    complain("%s: cannot be opened: %s%s", file->path, strerror(-file->fd),
+             file->fd == -ENOENT ? " (the library writes vmtrace.PID.vmt unless VMTRACE_OUT says otherwise)" : "");
     return -1;
   }
-  file->size = (uint64_t)st.st_size;
-  return 0;
+  return use_size(file, &st);
 }
 
-int trace_file_open(struct trace_file *file, const char *path)
+static int trace_file_index(struct trace_file *file)
 {
-  *file = (struct trace_file){.fd = -1, .path = xstrdup(path)};
-  if (open_regular(file) < 0 || header_read(file) < 0) {
+  if (header_read(file) < 0) {
     trace_file_close(file);
     return -1;
   }
@@ -281,6 +285,33 @@ int trace_file_open(struct trace_file *file, const char *path)
   if (file->chunk_count)
     index_sort(file);
   return 0;
+}
+
+int trace_file_open(struct trace_file *file, const char *path)
+{
+  *file = (struct trace_file){.fd = -1, .path = xstrdup(path)};
+  if (open_regular(file) < 0) {
+    trace_file_close(file);
+    return -1;
+  }
+  return trace_file_index(file);
+}
+
+int trace_file_use(struct trace_file *file, const char *path, int fd)
+{
+  struct stat st;
+
+  *file = (struct trace_file){.fd = fcntl(fd, F_DUPFD_CLOEXEC, 0), .path = xstrdup(path)};
+  if (file->fd < 0 || fstat(file->fd, &st) < 0) {
+    complain("%s: cannot be read: %s", path, strerror(errno));
+    trace_file_close(file);
+    return -1;
+  }
+  if (use_size(file, &st) < 0) {
+    trace_file_close(file);
+    return -1;
+  }
+  return trace_file_index(file);
 }
 
 void trace_file_close(struct trace_file *file)

@@ -27,6 +27,8 @@ struct trace_file {
 
 /* Opens, checks the header and indexes the chunks by one pass over their headers.  -1 after one line on stderr. */
 int trace_file_open(struct trace_file *file, const char *path);
+/* The same for a file that is open: a descriptor of its own is made.  path is for messages. */
+int trace_file_use(struct trace_file *file, const char *path, int fd);
 void trace_file_close(struct trace_file *file);
 
 /* Reads up to size bytes at offset; how many there were (0 at the end of the file and on errors). */

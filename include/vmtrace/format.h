@@ -28,6 +28,10 @@
 #define VT_CHUNK_MAGIC 0x4b434d56u /* "VMCK" */
 #define VT_CHUNK_MAX (1u << 20)    /* no chunk is larger, header included */
 
+/* Set by `vmtrace run` for what it starts: 32 hexadecimal digits, for vt_file_header.run_id.  Random, so that nobody
+ * else can write a trace that it takes for its own. */
+#define VT_RUN_VARIABLE "_VMTRACE_RUN"
+
 /* vt_file_header.flags */
 #define VT_F_HEAP_NEXT 1u   /* VMTRACE_HEAP=next: the program's own allocator, observed */
 #define VT_F_EVERY_TIME 2u  /* every event carries its own time: order across threads by time is exact */
@@ -109,7 +113,8 @@ struct vt_file_header {
   uint64_t marks;         /* MARK records: at least as many as there are */
   uint64_t origin;        /* enum vt_origin; 0: unknown */
   int64_t clock_offset;   /* what CLOCK_MONOTONIC of the process's time namespace is ahead of the machine's, in ns */
-  uint64_t reserved[5];
+  uint8_t run_id[16]; /* of the `vmtrace run` that started it or an ancestor: VT_RUN_VARIABLE; zero: none */
+  uint64_t reserved[3];
 
   char host[64];  /* NUL-terminated, as all strings here */
   char exe[1024]; /* /proc/self/exe */

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/option_names.h"
 #include "base/sys.h"
+#include "vmtrace/format.h"
 #include "vmtrace/options.h"
 
 static const struct {
@@ -250,6 +251,22 @@ static void check_names(void)
     option_name_check(early_environment + at, names, VT_OPT_COUNT + 1);
 }
 
+/* What `vmtrace run` gave; anything else leaves zero, without a word: nobody sets it by hand. */
+static void parse_run_id(const char *s, uint8_t id[16])
+{
+  if (!s || strlen(s) != 32)
+    return;
+  for (unsigned i = 0; i < 32; i++) {
+    unsigned digit = s[i] <= '9' ? (unsigned)(s[i] - '0') : (unsigned)(s[i] - 'a' + 10);
+
+    if (digit > 15) {
+      memset(id, 0, 16);
+      return;
+    }
+    id[i / 2] = (uint8_t)(id[i / 2] << 4 | digit);
+  }
+}
+
 const struct options *options_get(void)
 {
   struct options *o = &the_options;
@@ -269,6 +286,7 @@ const struct options *options_get(void)
     }
   }
   check_names();
+  parse_run_id(variable_value(VT_RUN_VARIABLE), o->run_id);
   return o;
 }
 

@@ -33,6 +33,7 @@ struct options {
   bool on_error_continue; /* misuse of the heap is reported and ignored */
   unsigned watch_count;
   struct option_watch watch[OPTION_WATCH_MAX];
+  uint8_t run_id[16]; /* VT_RUN_VARIABLE; zero: none */
 };
 
 /* Parses the environment on the first call (a wrong value: one line naming the variable and its values, and the

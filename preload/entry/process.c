@@ -85,6 +85,7 @@ void process_open_trace(struct thread *t)
       .own_end = META_END,
       .heap_start = pin ? HIGH_START : 0,
       .heap_end = pin ? HIGH_END : 0,
+      .run_id = o->run_id,
   };
 
   process.traced = trace_start(&config);

@@ -80,6 +80,7 @@ struct trace_config {
   uint32_t addr_shift;
   uint32_t sample_ms, stack_frames;
   uint64_t own_start, own_end, heap_start, heap_end;
+  const uint8_t *run_id; /* 16 bytes; NULL: none */
 };
 
 /* Creates the file and its header.  Also after fork in the child, where the header names the parent's trace.  False:

@@ -90,6 +90,8 @@ void header_fill(struct vt_file_header *header, const struct trace_config *confi
   header->flags = config->flags;
   memcpy(header->trace_id, id, 16);
   memcpy(header->parent_id, parent, 16);
+  if (config->run_id)
+    memcpy(header->run_id, config->run_id, sizeof header->run_id);
   copy_boot_id(header->boot_id);
   header->pid = pid;
   header->ppid = (int32_t)sys_call(SYS_getppid, 0, 0, 0, 0, 0, 0);

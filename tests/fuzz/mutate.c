@@ -72,11 +72,12 @@ static void no_step(void *arg, double done)
 static const char *pack(const char *path)
 {
   const char *packed = temp_path("packed.vmt");
-  int fd = open(packed, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  int fd = open(packed, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600), trace = open(path, O_RDONLY | O_CLOEXEC);
 
-  if (fd < 0 || repack_file(path, fd, packed, 1, no_step, NULL) != REPACK_DONE)
+  if (fd < 0 || trace < 0 || repack_file(trace, path, fd, packed, 1, no_step, NULL) != REPACK_DONE)
     die(packed);
   close(fd);
+  close(trace);
   return packed;
 }
 

@@ -33,12 +33,14 @@ static off_t size_of(const char *path)
 
 static enum repack_result pack(const char *path, const char *packed)
 {
-  int fd = open(packed, O_RDWR | O_CREAT | O_TRUNC, 0644);
+  int trace = open(path, O_RDONLY), fd = open(packed, O_RDWR | O_CREAT | O_TRUNC, 0644);
   enum repack_result result;
 
+  ck_assert_int_ge(trace, 0);
   ck_assert_int_ge(fd, 0);
-  result = repack_file(path, fd, packed, 3, no_step, NULL);
+  result = repack_file(trace, path, fd, packed, 3, no_step, NULL);
   close(fd);
+  close(trace);
   return result;
 }
 
@@ -47,11 +49,13 @@ static bool holds_same(const char *path, const char *packed, bool threaded)
 {
   struct pack_check *check;
   struct trace_file file;
+  int trace = open(path, O_RDONLY);
   bool same;
 
   ck_assert_int_eq(trace_file_open(&file, packed), 0);
-  check = pack_check_new(path, file.fd, threaded);
+  check = pack_check_new(trace, path, file.fd, threaded);
   ck_assert_ptr_nonnull(check);
+  close(trace);
   for (size_t i = 0; i < file.chunk_count; i++)
     pack_check_add(check, &file.chunks[i]);
   same = pack_check_finish(check);
