@@ -113,7 +113,7 @@ struct vt_file_header {
   uint64_t marks;         /* MARK records: at least as many as there are */
   uint64_t origin;        /* enum vt_origin; 0: unknown */
   int64_t clock_offset;   /* what CLOCK_MONOTONIC of the process's time namespace is ahead of the machine's, in ns */
-  uint8_t run_id[16]; /* of the `vmtrace run` that started it or an ancestor: VT_RUN_VARIABLE; zero: none */
+  uint8_t run_id[16];     /* of the `vmtrace run` that started it or an ancestor: VT_RUN_VARIABLE; zero: none */
   uint64_t reserved[3];
 
   char host[64];  /* NUL-terminated, as all strings here */
