@@ -14,6 +14,7 @@
 #include "base/sys.h"
 #include "entry/allocation.h"
 #include "entry/process.h"
+#include "entry/sampler_life.h"
 #include "entry/stacks.h"
 #include "heap/heap.h"
 #include "trace/trace_fast.h"
@@ -236,6 +237,7 @@ COLD void hook_attend(struct thread *t)
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     write_pending(t, frame);
   } while (guard_drop(t, frame));
+  sampler_life_attend(t);
 }
 
 void hook_release(struct thread *t)

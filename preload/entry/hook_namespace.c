@@ -6,7 +6,7 @@
 
 #include "entry/hook.h"
 #include "entry/next_libc.h"
-#include "entry/process.h"
+#include "entry/sampler_life.h"
 #include "trace/trace_clock.h"
 
 EXPORT int unshare(int flags)
@@ -15,9 +15,9 @@ EXPORT int unshare(int flags)
   int result;
 
   hook_thread();
-  paused = process_pause_sampler();
+  paused = sampler_life_pause();
   result = next_libc.unshare(flags);
-  process_resume_sampler(paused);
+  sampler_life_resume(paused);
   return result;
 }
 
@@ -27,10 +27,10 @@ EXPORT int setns(int fd, int type)
   int result;
 
   hook_thread();
-  paused = process_pause_sampler();
+  paused = sampler_life_pause();
   result = next_libc.setns(fd, type);
   if (result == 0)
     trace_clock_look(); /* it may be another time namespace's from here on */
-  process_resume_sampler(paused);
+  sampler_life_resume(paused);
   return result;
 }

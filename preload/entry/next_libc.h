@@ -9,6 +9,7 @@
 #ifndef VMTRACE_NEXT_LIBC_H
 #define VMTRACE_NEXT_LIBC_H
 
+#include <dirent.h>
 #include <dlfcn.h>
 #include <pthread.h>
 #include <sched.h>
@@ -16,11 +17,18 @@
 #include <spawn.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 #include <termios.h>
 #include <threads.h>
 #include <time.h>
+
+typedef int (*scan_filter)(const struct dirent *);
+typedef int (*scan_order)(const struct dirent **, const struct dirent **);
+typedef int (*scan_filter64)(const struct dirent64 *);
+typedef int (*scan_order64)(const struct dirent64 **, const struct dirent64 **);
 
 /* X(result, name, parameters) */
 #define NEXT_LIBC(X)                                                                                                   \
@@ -62,6 +70,46 @@
   X(void, closefrom, (int))                                                                                            \
   X(int, unshare, (int))                                                                                               \
   X(int, setns, (int, int))                                                                                            \
+  X(int, setuid, (uid_t))                                                                                              \
+  X(int, setgid, (gid_t))                                                                                              \
+  X(int, seteuid, (uid_t))                                                                                             \
+  X(int, setegid, (gid_t))                                                                                             \
+  X(int, setreuid, (uid_t, uid_t))                                                                                     \
+  X(int, setregid, (gid_t, gid_t))                                                                                     \
+  X(int, setresuid, (uid_t, uid_t, uid_t))                                                                             \
+  X(int, setresgid, (gid_t, gid_t, gid_t))                                                                             \
+  X(int, setgroups, (size_t, const gid_t *))                                                                           \
+  X(int, initgroups, (const char *, gid_t))                                                                            \
+  X(int, setfsuid, (uid_t))                                                                                            \
+  X(int, setfsgid, (gid_t))                                                                                            \
+  X(int, capset, (void *, void *))                                                                                     \
+  X(int, open, (const char *, int, ...))                                                                               \
+  X(int, open64, (const char *, int, ...))                                                                             \
+  X(int, openat, (int, const char *, int, ...))                                                                        \
+  X(int, openat64, (int, const char *, int, ...))                                                                      \
+  X(int, __open_2, (const char *, int))                                                                                \
+  X(int, __open64_2, (const char *, int))                                                                              \
+  X(int, __openat_2, (int, const char *, int))                                                                         \
+  X(int, __openat64_2, (int, const char *, int))                                                                       \
+  X(FILE *, fopen, (const char *, const char *))                                                                       \
+  X(FILE *, fopen64, (const char *, const char *))                                                                     \
+  X(DIR *, opendir, (const char *))                                                                                    \
+  X(int, scandir, (const char *, struct dirent ***, scan_filter, scan_order))                                          \
+  X(int, scandir64, (const char *, struct dirent64 ***, scan_filter64, scan_order64))                                  \
+  X(int, stat, (const char *, struct stat *))                                                                          \
+  X(int, stat64, (const char *, struct stat64 *))                                                                      \
+  X(int, lstat, (const char *, struct stat *))                                                                         \
+  X(int, lstat64, (const char *, struct stat64 *))                                                                     \
+  X(int, fstatat, (int, const char *, struct stat *, int))                                                             \
+  X(int, fstatat64, (int, const char *, struct stat64 *, int))                                                         \
+  X(int, __xstat, (int, const char *, struct stat *))                                                                  \
+  X(int, __xstat64, (int, const char *, struct stat64 *))                                                              \
+  X(int, __lxstat, (int, const char *, struct stat *))                                                                 \
+  X(int, __lxstat64, (int, const char *, struct stat64 *))                                                             \
+  X(int, __fxstatat, (int, int, const char *, struct stat *, int))                                                     \
+  X(int, __fxstatat64, (int, int, const char *, struct stat64 *, int))                                                 \
+  X(int, statx, (int, const char *, int, unsigned, struct statx *))                                                    \
+  X(long, syscall, (long, ...))                                                                                        \
   X(int, prctl, (int, unsigned long, unsigned long, unsigned long, unsigned long))                                     \
   X(void *, dlopen, (const char *, int))                                                                               \
   X(int, dlclose, (void *))                                                                                            \

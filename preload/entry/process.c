@@ -29,6 +29,7 @@
 #include "entry/next_libc.h"
 #include "entry/nondet.h"
 #include "entry/process_state.h"
+#include "entry/sampler_life.h"
 #include "entry/sanitizer.h"
 #include "entry/stacks.h"
 #include "entry/threads.h"
@@ -293,39 +294,7 @@ __attribute__((constructor)) static void construct(void)
   malloc_binding_record();
   if (process.mode == PROCESS_PIN)
     samples_on_tick(trim);
-  process.sampling = samples_start(options_get());
-}
-
-/* Threads may be in such calls at once: the first one ends the helper, the last one starts it again. */
-bool process_pause_sampler(void)
-{
-  uint64_t mask;
-  bool paused;
-
-  if (process_is_borrowed())
-    return false;
-  mask = masked_lock_take(&lock_pause);
-  paused = process.sampling || process.pauses;
-  process.pauses += paused;
-  if (process.sampling)
-    samples_stop();
-  process.sampling = false;
-  masked_lock_release(&lock_pause, mask);
-  return paused;
-}
-
-void process_resume_sampler(bool paused)
-{
-  int error = errno;
-  uint64_t mask;
-
-  if (!paused)
-    return;
-  mask = masked_lock_take(&lock_pause);
-  if (--process.pauses == 0)
-    process.sampling = samples_start(options_get());
-  masked_lock_release(&lock_pause, mask);
-  errno = error;
+  sampler_life_begin();
 }
 
 bool process_is_borrowed(void)

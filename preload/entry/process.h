@@ -50,11 +50,6 @@ void process_note_nondet(enum vt_nondet reason, uint64_t addr);
 /* A stream for the calling thread t; t->writer and t->number are set.  role: VT_ROLE_*. */
 void process_open_stream(struct thread *t, uint32_t parent, enum vt_role role);
 
-/* Ends the sampler's helper, if it runs, so that the process is single-threaded if the program is; and starts it again
- * if pause returned true. */
-bool process_pause_sampler(void);
-void process_resume_sampler(bool paused);
-
 /* Around a fork, in the forking thread.  Between the two signals are blocked and every lock of the library is held, or,
  * in a handler in the middle of a hook, none. */
 void process_before_fork(void);

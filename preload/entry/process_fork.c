@@ -24,6 +24,7 @@
 #include "entry/module_list.h"
 #include "entry/process_state.h"
 #include "entry/program_break.h"
+#include "entry/sampler_life.h"
 #include "entry/stacks.h"
 #include "entry/threads.h"
 #include "heap/heap.h"
@@ -90,13 +91,12 @@ static void renew_child(struct thread *t, bool taken, const struct trace_left *l
   t->children = 0;
   t->lost = 0;
   process_mark_live();
-  process.sampling = false;
-  process.pauses = 0;
+  sampler_life_forget();
   if (!process.traced)
     return;
   process_open_trace(t);
   if (process.traced)
-    process.sampling = samples_start(options_get());
+    sampler_life_begin();
 }
 
 /* What a new trace says of the process at its start. */

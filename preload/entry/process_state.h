@@ -11,10 +11,8 @@
 
 struct process_state {
   enum process_mode mode;
-  bool traced;     /* a trace was started in this image */
-  bool sampling;   /* samples_start succeeded */
-  uint32_t pauses; /* calls between process_pause_sampler and process_resume_sampler; under lock_pause, both */
-  int *live_pid;   /* in a page that the kernel wipes in a forked child: the pid, 0 in a child that no hook saw */
+  bool traced;   /* a trace was started in this image */
+  int *live_pid; /* in a page that the kernel wipes in a forked child: the pid, 0 in a child that no hook saw */
 };
 
 extern struct process_state process __attribute__((visibility("hidden")));

@@ -16,7 +16,6 @@
 
 #include "base/own.h"
 #include "base/sys.h"
-#include "frames/privileges.h"
 
 #ifndef SYS_close_range
 #define SYS_close_range 436 /* Linux 5.9 */
@@ -90,7 +89,6 @@ static void helper_main(void *arg)
   sys_call(SYS_sched_setscheduler, 0, SCHED_OTHER, (long)&normal, 0, 0, 0);
   sys_call(SYS_prctl, PR_SET_NAME, (long)"vmtrace", 0, 0, 0, 0);
   helper->open();
-  privileges_reduce();
   __atomic_store_n(&helper->ready, 1, __ATOMIC_RELEASE);
   sys_futex_wake(&helper->ready, 1);
   helper->run();

@@ -1,8 +1,7 @@
 /*
  * The bare thread that the sampler runs in: made by clone, unknown to libc,
- * all signals blocked, with a descriptor table of its own, and with next to
- * none of the program's capabilities once its files are open (privileges.h).  What runs in it must use no libc
- * function that needs thread-local state.
+ * all signals blocked, with a descriptor table of its own.  What runs in it must use no libc function that needs
+ * thread-local state.
  */
 #ifndef VMTRACE_HELPER_H
 #define VMTRACE_HELPER_H

@@ -10,11 +10,8 @@
 #include "frames/sampler.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/uio.h>
 #include <time.h>
 
 #include "base/lock_table.h"
@@ -22,6 +19,7 @@
 #include "base/own.h"
 #include "base/sys.h"
 #include "frames/helper.h"
+#include "frames/last_thread.h"
 #include "frames/privileges.h"
 #include "frames/sample.h"
 
@@ -46,8 +44,10 @@ static struct {
   uint32_t asked, done;   /* sampler_take's requests, and how many of them are done */
   uint64_t limit_ns;      /* of the latest of them */
   uint64_t deadline;      /* when its caller gives up */
+  uint64_t not_before;    /* the helper that is gone: the next sample that nobody waits for */
   uint64_t program_cpu;   /* when a tick last saw it grow, ran_at */
   uint64_t ran_at, sampled_at;
+  bool left; /* the helper ends, or has ended, by itself */
   bool said; /* what is missing was told */
 } sampler;
 
@@ -79,6 +79,7 @@ static enum vt_sample_reason reason_of(uint32_t set)
 static void helper_open(void)
 {
   proc_files_open(&sampler.files);
+  privileges_reduce();
 }
 
 /* Returns before when the next sample must not come. */
@@ -132,37 +133,20 @@ static void helper_tick(uint64_t now, uint64_t *not_before)
   sampler.sampled_at = now;
 }
 
-/*
- * A first thread that ends by the bare system call, with no other left but
- * this one, means the end of a program that would now never end.  A dead thread's
- * memory is out of reach by its id.
- */
-static bool program_is_gone(void)
+/* Looks around, and says when to do so again. */
+static uint64_t helper_look(uint64_t now)
 {
-  char byte, copy;
-  struct iovec here = {&copy, 1}, there = {&byte, 1};
-  struct stat st;
-  long n = sys_call(SYS_process_vm_readv, sys_getpid(), (long)&here, 1, (long)&there, 1, 0);
-
-  if (n != -ESRCH)
-    return false;
-  /* A directory has two links, and here one more per thread: the dead first one and this. */
-  return sys_call(SYS_newfstatat, AT_FDCWD, (long)"/proc/self/task", (long)&st, 0, 0, 0) == 0 && st.st_nlink == 4;
-}
-
-/* Leaves with the first thread's exit status: since Linux 5.17 the last thread's is the process's.  It is the last
- * number of stat, as wait has it. */
-static void follow_program(void)
-{
-  char text[1024];
-  ssize_t n = sys_read_file("/proc/self/stat", text, sizeof text);
-  long status = 0;
-
-  while (n > 0 && text[n - 1] != ' ')
-    n--;
-  for (; n > 0 && text[n] >= '0' && text[n] <= '9'; n++)
-    status = status * 10 + (text[n] - '0');
-  sys_call(SYS_exit, status >> 8, 0, 0, 0, 0, 0);
+  last_thread_look();
+  if (last_thread_is_near())
+    return now + LAST_THREAD_NS;
+  if (privileges_changed()) {
+    /* What this thread holds the program may no longer have; one of its threads can start another with what is left. */
+    proc_files_close(&sampler.files);
+    __atomic_store_n(&sampler.stop, 1, __ATOMIC_RELEASE);
+    __atomic_store_n(&sampler.left, true, __ATOMIC_RELEASE);
+    sampler.config.sink->left();
+  }
+  return now + START_DELAY;
 }
 
 static void answer(uint32_t asked, uint64_t *not_before)
@@ -207,9 +191,10 @@ static void helper_run(void)
 {
   uint64_t period = (uint64_t)sampler.config.period_ms * 1000000;
   uint64_t next_tick = period ? (sys_now() / period + 1) * period : 0;
-  uint64_t not_before = sys_now() + START_DELAY;
-  uint64_t look_at = not_before;
+  uint64_t look_at = sys_now() + START_DELAY;
+  uint64_t not_before = sampler.config.back ? sampler.not_before : look_at;
 
+  last_thread_watch();
   sampler.program_cpu = 0;
   while (!is_stopping()) {
     uint32_t wake = __atomic_load_n(&sampler.wake, __ATOMIC_ACQUIRE);
@@ -218,15 +203,14 @@ static void helper_run(void)
 
     if (until > now && !is_stopping()) {
       /* Not by a helper that is gone in a moment, nor each time that it was woken. */
-      if (now >= look_at) {
-        if (program_is_gone())
-          follow_program();
-        privileges_follow();
-        look_at = now + START_DELAY;
-      }
-      helper_sleep(&sampler.wake, wake, until);
+      if (now >= look_at || last_thread_is_near())
+        look_at = helper_look(now);
+      if (is_stopping())
+        break;
+      last_thread_sleep(&sampler.wake, wake, last_thread_is_near() && until > look_at ? look_at : until);
     }
   }
+  sampler.not_before = not_before;
 }
 
 /* ---- In the program's threads ---- */
@@ -279,9 +263,13 @@ bool sampler_start(const struct sampler_config *config)
     return true;
   if (!prepare(config))
     return false;
+  helper_forget(&sampler.helper); /* one that has left by itself */
+  last_thread_announce();
   sampler.stop = 0;
+  sampler.left = false;
   sampler.done = sampler.asked;
-  __atomic_fetch_or(&sampler.pokes, UINT32_C(1) << VT_SAMPLE_START, __ATOMIC_RELAXED);
+  if (!config->back)
+    __atomic_fetch_or(&sampler.pokes, UINT32_C(1) << VT_SAMPLE_START, __ATOMIC_RELAXED);
   if (!helper_start(&sampler.helper, config->keep_fd, helper_open, helper_run)) {
     log_info("there is no thread for samples: pages are sampled when the program ends only");
     return false;
@@ -293,6 +281,16 @@ bool sampler_start(const struct sampler_config *config)
 bool sampler_running(void)
 {
   return helper_alive(&sampler.helper);
+}
+
+bool sampler_left(void)
+{
+  return __atomic_load_n(&sampler.left, __ATOMIC_ACQUIRE);
+}
+
+bool sampler_privileged(void)
+{
+  return privileges_to_lose();
 }
 
 void sampler_stop(void)
@@ -381,6 +379,7 @@ bool sampler_sees_frames(void)
 void sampler_renew(void)
 {
   helper_forget(&sampler.helper);
+  last_thread_forget();
   sampler.pokes = 0;
   sampler.urgent = 0;
   sampler.done = sampler.asked;

@@ -39,6 +39,8 @@ struct sampler_sink {
   void (*resident)(uint64_t rss, uint64_t tracer, uint64_t tables);
   void (*end)(uint64_t number, uint64_t pages_present, uint64_t cost_ns);
   void (*alive)(uint64_t now_ns); /* every tick, sampled or not */
+  /* The helper ends by itself: the program has other privileges now.  One of its threads may start it again. */
+  void (*left)(void);
 };
 
 struct sampler_config {
@@ -47,17 +49,22 @@ struct sampler_config {
   unsigned watch_count;
   uint64_t skip_start, skip_end;   /* pages of the tracer itself: counted, not reported */
   uint64_t skip_tables;            /* where in them the tables of the heap begin */
+  bool back;                       /* the helper was away for a moment: its start is nothing to sample for */
   int keep_fd;                     /* the descriptor that the sink needs, kept in the helper's table too; -1: none */
   const struct sampler_sink *sink; /* outlives the sampler */
 };
 
 /* Starts the helper; waits until it has its own descriptor table.  False: no helper (clone refused); sampler_take still
  * works.  The first sample comes 10 ms later, reason START; left out when another one was asked for before.  The files
- * of /proc are opened by the helper with the privileges of this moment and stay open; it then gives up its own. */
+ * of /proc are opened by the helper with the privileges of the calling thread, and stay open. */
 bool sampler_start(const struct sampler_config *config);
 /* Ends the helper and waits until it is gone: before unshare, setns, and the like.  The kept picture stays. */
 void sampler_stop(void);
 bool sampler_running(void);
+/* Whether the latest helper has ended by itself, or is about to; sampler_stop waits for it. */
+bool sampler_left(void);
+/* Whether the latest helper has capabilities.  Then it must be stopped before the program gives up any of its own. */
+bool sampler_privileged(void);
 
 /* Asks the helper for a sample soon, without waiting (fork): as soon as the bound on its cost allows.  Safe in signal
  * handlers. */

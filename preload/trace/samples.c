@@ -101,6 +101,11 @@ static void alive(uint64_t now_ns)
     tick(now_ns);
 }
 
+static void left(void)
+{
+  trace_call_at(0);
+}
+
 static const struct sampler_sink sink = {
     .begin = put_begin,
     .vma = put_vma,
@@ -111,6 +116,7 @@ static const struct sampler_sink sink = {
     .resident = put_resident,
     .end = put_end,
     .alive = alive,
+    .left = left,
 };
 
 bool samples_possible(void)
@@ -118,7 +124,7 @@ bool samples_possible(void)
   return !valgrind_runs_us();
 }
 
-bool samples_start(const struct options *options)
+bool samples_start(const struct options *options, bool back)
 {
   struct sampler_config config = {
       .period_ms = options->sample_ms,
@@ -127,6 +133,7 @@ bool samples_start(const struct options *options)
       .skip_start = OWN_START,
       .skip_end = META_END,
       .skip_tables = META_START,
+      .back = back,
       .keep_fd = output_number(),
       .sink = &sink,
   };
@@ -149,6 +156,16 @@ bool samples_start(const struct options *options)
 void samples_stop(void)
 {
   sampler_stop();
+}
+
+bool samples_left(void)
+{
+  return sampler_left();
+}
+
+bool samples_privileged(void)
+{
+  return sampler_privileged();
 }
 
 void samples_take(enum vt_sample_reason reason, uint64_t limit_ns)

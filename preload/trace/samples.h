@@ -20,11 +20,16 @@ bool samples_possible(void);
 /*
  * Opens the stream and starts the helper; after trace_start, by one thread.
  * Also after samples_stop (the stream goes on) and in the child of a fork after samples_renew (a new
- * stream in the child's trace).  False: no helper; samples_take still works.
+ * stream in the child's trace).  back: the helper was away for a moment, and comes back.  False: no helper;
+ * samples_take still works.
  */
-bool samples_start(const struct options *options);
+bool samples_start(const struct options *options, bool back);
 /* Ends the helper, so that the process is single-threaded again if the program is; waits until it is gone. */
 void samples_stop(void);
+/* Whether the helper has ended by itself, because the program has other privileges than it, or is about to. */
+bool samples_left(void);
+/* Whether it has capabilities: then it must be stopped before the program gives up any of its own. */
+bool samples_privileged(void);
 
 /* Takes a sample, done on return; at most limit_ns of CPU time (exit, exec). */
 void samples_take(enum vt_sample_reason reason, uint64_t limit_ns);

@@ -74,6 +74,13 @@ extern struct trace_writer trace_none __attribute__((visibility("hidden")));
 extern uint64_t trace_tick __attribute__((visibility("hidden")));
 #define TRACE_TICK (UINT64_C(1) << 16)
 
+/*
+ * Has fn called once by a thread of the program that reads the clock for an event when when_ns has come; it is in the
+ * middle of a hook, so fn should do no more than take a note.  A later call replaces an earlier one; UINT64_MAX: never.
+ */
+void trace_set_caller(void (*fn)(void));
+void trace_call_at(uint64_t when_ns);
+
 struct trace_config {
   const char *path_template; /* absolute; options_trace_path expands it */
   uint64_t flags;            /* VT_F_* */

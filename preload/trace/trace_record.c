@@ -24,6 +24,25 @@
 
 uint64_t trace_tick;
 
+static uint64_t call_at = UINT64_MAX;
+static void (*call)(void);
+
+void trace_set_caller(void (*fn)(void))
+{
+  call = fn;
+}
+
+void trace_call_at(uint64_t when_ns)
+{
+  __atomic_store_n(&call_at, when_ns, __ATOMIC_RELEASE);
+}
+
+static void call_now_slow(uint64_t when)
+{
+  if (__atomic_compare_exchange_n(&call_at, &when, UINT64_MAX, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED) && call)
+    call();
+}
+
 /* User space ends below VT_FOLD_END, but for 5-level paging. */
 static bool is_hot(uint64_t addr)
 {
@@ -45,7 +64,10 @@ static void put_time_of(struct trace_writer *w, uint64_t now)
   uint64_t delta = now > w->time_ns ? now - w->time_ns : 0;
   uint64_t bytes = (uint64_t)(w->cur - w->clock_at);
   uint32_t most = trace_state->ticks ? PACE_MAX : PACE_TICKLESS;
+  uint64_t when = __atomic_load_n(&call_at, __ATOMIC_ACQUIRE);
 
+  if (unlikely(now >= when) && !w->foreign)
+    call_now_slow(when);
   if (trace_state->every_time || delta > (bytes + EVENT_BYTES) * GAP_NS_PER_BYTE)
     w->pace = 0;
   else

@@ -1,10 +1,12 @@
 /*
  * What a program can notice of the library's own thread and files: nothing.
- * The target is tests/progs/helped.c.
+ * The target is
+ * tests/progs/threadbare.c.
  */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include "e2e.h"
 #include "e2e_judge.h"
@@ -51,12 +53,82 @@ START_TEST(valgrind_runs_the_program)
 }
 END_TEST
 
+static const char *const ends[] = {"bare", "filter", "strict",      "two-bare", "bare-filter",
+                                   "exit", "return", "bare-return", "one",      "child"};
+
+/* A process whose threads are gone is gone, with the status that it has without the helper. */
+START_TEST(threads_end_one_by_one)
+{
+  static const char *const modes[] = {NULL, "VMTRACE_SAMPLE_MS=0", "VMTRACE_OUT=off"};
+
+  for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
+    struct e2e_spec spec = {.argv = E2E_ARGV(e2e_prog("threadbare"), "end", ends[_i])};
+    struct e2e_result with;
+
+    judge_same(spec, modes[i], &with);
+    ck_assert_msg(!WIFEXITED(with.status) || WEXITSTATUS(with.status) < 95, "%s: %x", ends[_i], (unsigned)with.status);
+    e2e_release(&with);
+  }
+}
+END_TEST
+
+static const char *const looks[] = {"opendir",  "pid",    "scandir", "stat",   "fstatat",     "statx", "openat",
+                                    "relative", "status", "open",    "number", "number-stat", "again"};
+
+/* Who waits until there is one thread waits for ever if the helper is counted. */
+START_TEST(the_helper_is_not_seen)
+{
+  struct e2e_spec spec = {.argv = E2E_ARGV(e2e_prog("threadbare"), "look", looks[_i])};
+  struct e2e_result with;
+
+  judge_same(spec, NULL, &with);
+  e2e_expect_exit(&with, 0);
+  ck_assert_str_eq(strchr(with.out, ':'), strcmp(looks[_i], "again") ? ": 1\n" : ": 11\n");
+  e2e_release(&with);
+}
+END_TEST
+
+START_TEST(the_helper_comes_back)
+{
+  struct e2e_spec spec = {.argv = E2E_ARGV(e2e_prog("threadbare"), "back")};
+  struct e2e_result with;
+  long long samples;
+
+  judge_same(spec, "VMTRACE_SAMPLE_MS=10", &with);
+  e2e_expect_exit(&with, 0);
+  judge_whole("events.sample", &samples);
+  ck_assert_int_gt(samples, 5); /* one at the start, one at the end */
+  e2e_release(&with);
+}
+END_TEST
+
+static const char *const drops[] = {"user", "three", "number", "bare", "thread", "child", "caps", "beside"};
+
+/* What the program may no longer open it cannot take from the helper either. */
+START_TEST(privileges_are_given_up)
+{
+  struct e2e_spec spec = {.argv = E2E_ARGV(e2e_prog("threadbare"), "drop", drops[_i])};
+  struct e2e_result with;
+
+  E2E_NEED_ROOT();
+  judge_same(spec, NULL, &with);
+  e2e_expect_exit(&with, 0);
+  ck_assert_str_eq(with.out, "nothing\n");
+  e2e_release(&with);
+}
+END_TEST
+
 int main(void)
 {
   Suite *suite = suite_create("helper");
   TCase *tcase = e2e_case(suite, "files", 60);
 
   tcase_add_test(tcase, traces_are_private);
+  tcase = e2e_case(suite, "threads", 60);
+  tcase_add_loop_test(tcase, threads_end_one_by_one, 0, sizeof ends / sizeof *ends);
+  tcase_add_loop_test(tcase, the_helper_is_not_seen, 0, sizeof looks / sizeof *looks);
+  tcase_add_test(tcase, the_helper_comes_back);
+  tcase_add_loop_test(tcase, privileges_are_given_up, 0, sizeof drops / sizeof *drops);
   tcase = e2e_case(suite, "tools", 120);
   tcase_add_test(tcase, valgrind_runs_the_program);
   return e2e_main(suite);

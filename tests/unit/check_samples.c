@@ -145,7 +145,7 @@ START_TEST(pages_and_mappings)
   ck_assert_ptr_ne(p, MAP_FAILED);
   madvise(p, n * FRAME_SIZE, MADV_NOHUGEPAGE);
   ck_assert(trace_begin(temp_path("trace"), 0));
-  ck_assert(samples_start(&options));
+  ck_assert(samples_start(&options, false));
   /* In an order that scatters the frames: the lists of numbers fill several records. */
   for (size_t i = 0; i < n; i++)
     *PAGE_AT(p, i * 7919 % n) = 1;
@@ -191,7 +191,7 @@ START_TEST(ticks_are_signs_of_life)
   options.watch[0] = (struct option_watch){(uint64_t)(uintptr_t)&watched, VT_VALUE_LONG};
   samples_on_tick(count_tick);
   ck_assert(trace_begin(temp_path("trace"), 0));
-  ck_assert(samples_start(&options));
+  ck_assert(samples_start(&options, false));
   for (int i = 0; i < 10000 && __atomic_load_n(&ticks, __ATOMIC_RELAXED) < 5; i++)
     usleep(1000);
   watched = 6;
@@ -218,7 +218,7 @@ START_TEST(fork_starts_anew)
 
   page[FRAME_SIZE] = 1;
   ck_assert(trace_begin(temp_path("trace"), 0));
-  ck_assert(samples_start(&options));
+  ck_assert(samples_start(&options, false));
   samples_take(VT_SAMPLE_MARK, SECOND);
   lock_table_take();
   child = fork();
@@ -230,7 +230,7 @@ START_TEST(fork_starts_anew)
     samples_renew();
     samples_take(VT_SAMPLE_EXIT, SECOND); /* no trace yet: nothing happens */
     ck_assert(trace_begin(temp_path("child"), 0));
-    ck_assert(samples_start(&options));
+    ck_assert(samples_start(&options, false));
     samples_take(VT_SAMPLE_EXIT, SECOND);
     samples_stop();
     d = replay();
@@ -258,7 +258,7 @@ START_TEST(stop_and_start_go_on)
 
   ck_assert(trace_begin(temp_path("trace"), 0));
   for (int i = 0; i < 5; i++) {
-    ck_assert(samples_start(&options));
+    ck_assert(samples_start(&options, false));
     samples_take(VT_SAMPLE_MARK, SECOND);
     samples_stop();
   }
@@ -284,7 +284,7 @@ START_TEST(program_closes_everything)
   ck_assert_ptr_ne(p, MAP_FAILED);
   madvise(p, n * FRAME_SIZE, MADV_NOHUGEPAGE);
   ck_assert(trace_begin(temp_path("trace"), 0));
-  ck_assert(samples_start(&options));
+  ck_assert(samples_start(&options, false));
   closefrom(3);
   snprintf(moved, sizeof moved, "%s.moved", trace_path());
   ck_assert_int_eq(rename(trace_path(), moved), 0);
@@ -310,7 +310,7 @@ END_TEST
 
 START_TEST(without_a_trace_nothing_happens)
 {
-  ck_assert(!samples_start(&options));
+  ck_assert(!samples_start(&options, false));
   samples_take(VT_SAMPLE_EXIT, SECOND);
   samples_poke(VT_SAMPLE_FORK);
   samples_stop();

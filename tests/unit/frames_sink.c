@@ -25,7 +25,7 @@ static struct {
   struct sink_vma vma[SINK_VMAS];
   struct sink_sample sample[SINK_SAMPLES];
   uint64_t alive[SINK_SAMPLES], value[SINK_SAMPLES];
-  unsigned vmas, samples, alives, values;
+  unsigned vmas, samples, alives, values, lefts;
   uint64_t present;
   bool open;
 } sink;
@@ -165,6 +165,11 @@ static void take_alive(uint64_t now_ns)
   __atomic_add_fetch(&sink.alives, 1, __ATOMIC_RELEASE);
 }
 
+static void take_left(void)
+{
+  __atomic_add_fetch(&sink.lefts, 1, __ATOMIC_RELEASE);
+}
+
 const struct sampler_sink sink_table = {
     .begin = take_begin,
     .vma = take_vma,
@@ -175,6 +180,7 @@ const struct sampler_sink sink_table = {
     .resident = take_resident,
     .end = take_end,
     .alive = take_alive,
+    .left = take_left,
 };
 
 void sink_reset(void)
@@ -293,4 +299,9 @@ uint64_t pagemap_word(int pagemap, const void *addr)
 
   expect(pread(pagemap, &word, sizeof word, (off_t)((uintptr_t)addr >> FRAME_SHIFT << 3)) == (ssize_t)sizeof word);
   return word;
+}
+
+unsigned sink_left_count(void)
+{
+  return __atomic_load_n(&sink.lefts, __ATOMIC_ACQUIRE);
 }

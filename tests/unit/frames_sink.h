@@ -63,4 +63,7 @@ uint64_t sink_value(unsigned index); /* bits of the values in the order of their
 /* The kernel's word for a page, by a file descriptor of pagemap. */
 uint64_t pagemap_word(int pagemap, const void *addr);
 
+/* How often a helper has left by itself. */
+unsigned sink_left_count(void);
+
 #endif
