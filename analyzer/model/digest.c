@@ -123,6 +123,7 @@ const char *digest_stop_words(uint32_t loss)
       [VT_LOSS_SIGNAL] = "calls from signal handlers came in the middle of a hook",
       [VT_LOSS_THREADS] = "there were more threads than the trace can number",
       [VT_LOSS_CONFINED] = "the program gave up the system calls that tracing needs (strict seccomp)",
+      [VT_LOSS_FILTER] = "a seccomp filter forbids the system calls that tracing needs",
   };
 
   return loss < VT_LOSS_MAX ? words[loss] : "an unknown reason";

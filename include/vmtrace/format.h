@@ -59,6 +59,7 @@ enum vt_loss {
   VT_LOSS_SIGNAL = 6,     /* calls from signal handlers in the middle of a hook */
   VT_LOSS_THREADS = 7,    /* more streams than the trace can number */
   VT_LOSS_CONFINED = 8,   /* the program gave up all system calls but read, write and exit (strict seccomp) */
+  VT_LOSS_FILTER = 9,     /* a seccomp filter does not let a system call pass that the trace needs */
   VT_LOSS_MAX
 };
 

@@ -13,8 +13,31 @@
 
 struct stat;
 
-/* The call itself; numbers are SYS_* of <sys/syscall.h>. */
-long sys_call(long number, long a, long b, long c, long d, long e, long f);
+/* The call itself; numbers are SYS_* of <sys/syscall.h>.  For what the program asks for: a filter of its own may judge
+ * that. */
+long sys_call_raw(long number, long a, long b, long c, long d, long e, long f);
+/* By what name filters know this machine. */
+extern const uint32_t sys_audit_arch __attribute__((visibility("hidden")));
+
+/* Whether the program has installed a filter, and whether those in force for the calling thread let a call pass
+ * (filter.h). */
+extern bool filter_any __attribute__((visibility("hidden")));
+bool filter_permits(long number, const long args[6]);
+
+/* The result of a call that was not made, because a filter does not let it pass; no error number of the kernel's. */
+#define SYS_EFILTER 4000
+
+/* The same for what the library needs for itself. */
+static inline long sys_call(long number, long a, long b, long c, long d, long e, long f)
+{
+  if (__builtin_expect(__atomic_load_n(&filter_any, __ATOMIC_RELAXED), 0)) {
+    const long args[6] = {a, b, c, d, e, f};
+
+    if (!filter_permits(number, args))
+      return -SYS_EFILTER;
+  }
+  return sys_call_raw(number, a, b, c, d, e, f);
+}
 
 /* Address, or -errno cast to an address (see sys_failed). */
 void *sys_mmap(void *addr, size_t size, int prot, int flags, int fd, off_t offset);

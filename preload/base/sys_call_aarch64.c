@@ -5,7 +5,11 @@
 #if defined(__aarch64__)
 #include "base/sys.h"
 
-long sys_call(long number, long a, long b, long c, long d, long e, long f)
+#include <linux/audit.h>
+
+const uint32_t sys_audit_arch = AUDIT_ARCH_AARCH64;
+
+long sys_call_raw(long number, long a, long b, long c, long d, long e, long f)
 {
   register long x8 __asm__("x8") = number;
   register long x0 __asm__("x0") = a;

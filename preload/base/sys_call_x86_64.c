@@ -5,7 +5,11 @@
 #if defined(__x86_64__)
 #include "base/sys.h"
 
-long sys_call(long number, long a, long b, long c, long d, long e, long f)
+#include <linux/audit.h>
+
+const uint32_t sys_audit_arch = AUDIT_ARCH_X86_64;
+
+long sys_call_raw(long number, long a, long b, long c, long d, long e, long f)
 {
   register long r10 __asm__("r10") = d;
   register long r8 __asm__("r8") = e;

@@ -15,6 +15,7 @@
 
 #include "base/lock.h"
 
+struct filter;
 struct free_sites;
 struct heap;
 struct trace_writer;
@@ -41,6 +42,7 @@ struct thread {
   const void *freeing; /* entry: a block whose free is recorded already, while the next allocator frees it */
   uint64_t pthread;    /* entry: pthread_t, to find it again in pthread_join */
   uint32_t ordinal;    /* which of its parent's threads this is, from 1 */
+  const struct filter *filter; /* entry: seccomp filters that its creator had */
   uint32_t flags;      /* entry */
   uint32_t polled;     /* entry: it joined, or failed to, when time decided which */
   uint32_t creation;   /* entry: THREAD_CREATING and so on; under the table's lock */

@@ -45,6 +45,7 @@
 #define THREAD_DAEMON 4u    /* in daemon(): the parent side of its fork exits inside libc */
 #define THREAD_STATIC 8u    /* the first thread's: not own_alloc's */
 #define THREAD_GONE 16u     /* it ended and runs no more code */
+#define THREAD_LENT 64u     /* it may be one of a child that shares memory (vfork) */
 #define THREAD_CONFINED 32u /* strict seccomp: any system call may be its last */
 
 /* thread->creation */

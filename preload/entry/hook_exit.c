@@ -17,7 +17,7 @@ HOT _Noreturn void leave(int status)
   hook_thread();
   process_end(VT_ENDED_EXIT, status, VT_EXIT_UNDERSCORE);
   for (;;)
-    sys_call(SYS_exit_group, status, 0, 0, 0, 0, 0);
+    sys_call_raw(SYS_exit_group, status, 0, 0, 0, 0, 0);
 }
 
 EXPORT void _exit(int status)

@@ -52,7 +52,7 @@ EXPORT int dup3(int from, int to, int flags)
   if (unlikely(own_fds_has(from)))
     return as_libc(-EBADF);
   make_way(to);
-  return as_libc(sys_call(SYS_dup3, from, to, flags, 0, 0, 0));
+  return as_libc(sys_call_raw(SYS_dup3, from, to, flags, 0, 0, 0));
 }
 
 EXPORT int dup2(int from, int to)
@@ -62,9 +62,9 @@ EXPORT int dup2(int from, int to)
     return as_libc(-EBADF);
   /* dup3 does not take equal numbers, dup2 returns them if they are open; not all machines have the call itself. */
   if (from == to)
-    return sys_call(SYS_fcntl, from, F_GETFD, 0, 0, 0, 0) < 0 ? as_libc(-EBADF) : to;
+    return sys_call_raw(SYS_fcntl, from, F_GETFD, 0, 0, 0, 0) < 0 ? as_libc(-EBADF) : to;
   make_way(to);
-  return as_libc(sys_call(SYS_dup3, from, to, 0, 0, 0, 0));
+  return as_libc(sys_call_raw(SYS_dup3, from, to, 0, 0, 0, 0));
 }
 
 /* close_range of [first, last] but for our own. */

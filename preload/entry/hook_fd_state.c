@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 #include "base/sys.h"
 #include "entry/hook.h"
@@ -21,7 +22,8 @@ HOT int stat_of(int fd, struct stat *st)
   int result;
 
   hook_thread();
-  result = unlikely(own_fds_has(fd)) ? -EBADF : sys_fstat(fd, st);
+  result = unlikely(own_fds_has(fd)) ? -EBADF
+                                     : (int)sys_call_raw(SYS_newfstatat, fd, (long)"", (long)st, AT_EMPTY_PATH, 0, 0);
   if (result >= 0)
     return result;
   errno = -result;

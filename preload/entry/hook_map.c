@@ -13,6 +13,7 @@
 #include "entry/hook.h"
 #include "entry/map_place.h"
 #include "entry/process.h"
+#include "entry/program_call.h"
 #include "heap/heap.h"
 #include "unwind/unwind.h"
 
@@ -73,9 +74,9 @@ static int unmap_around(uint64_t start, uint64_t end)
   int result = 0;
 
   if (start < OWN_START)
-    result = sys_munmap((void *)start, OWN_START - start);
+    result = program_munmap((void *)start, OWN_START - start);
   if (!result && end > META_END)
-    result = sys_munmap((void *)META_END, end - META_END);
+    result = program_munmap((void *)META_END, end - META_END);
   return result;
 }
 
@@ -86,7 +87,7 @@ static int unmap(const struct hook *h, uint64_t addr, size_t size)
 
   if (addr % PLACE_PAGE == 0 && make_way(h, addr, size, &way))
     return unmap_around(addr, addr + place_pages(size));
-  result = sys_munmap((void *)addr, size);
+  result = program_munmap((void *)addr, size);
   if (result == 0)
     make_way_done(&way);
   return result;
@@ -122,9 +123,9 @@ static void *remap(const struct hook *h, void *old, size_t old_size, size_t size
   void *p;
 
   if (!place_may_pin(h) || flags & MREMAP_FIXED || !(grows || flags & MREMAP_DONTUNMAP))
-    return sys_mremap(old, old_size, size, flags, to);
+    return program_mremap(old, old_size, size, flags, to);
   if (!(flags & MREMAP_MAYMOVE))
-    return pinned ? place_grow(h, old, old_size, size, flags) : sys_mremap(old, old_size, size, flags, to);
+    return pinned ? place_grow(h, old, old_size, size, flags) : program_mremap(old, old_size, size, flags, to);
   if (!pinned && old_size && !(flags & MREMAP_DONTUNMAP)) {
     p = sys_mremap(old, old_size, size, flags & ~MREMAP_MAYMOVE, NULL);
     if (!sys_failed(p))
@@ -204,7 +205,7 @@ static int protect(const struct hook *h, uint64_t addr, size_t size, int prot)
 
   if (harms && !heap_block_covers(addr, place_pages(size), true) && make_way(h, addr, size, &way))
     return -ENOMEM;
-  result = sys_mprotect((void *)addr, size, prot);
+  result = program_mprotect((void *)addr, size, prot);
   if (result == 0)
     make_way_done(&way);
   return result;
@@ -226,7 +227,7 @@ EXPORT int mprotect(void *addr, size_t size, int prot)
 EXPORT int madvise(void *addr, size_t size, int advice)
 {
   struct hook h = hook_begin(HOOK_FRAME);
-  int result = sys_madvise(addr, size, advice);
+  int result = program_madvise(addr, size, advice);
 
   if (result == 0)
     HOOK_RECORD(&h, MADVISE, ADDRESS(addr), size, (uint64_t)(unsigned)advice);

@@ -9,8 +9,10 @@
 #include <sys/syscall.h>
 
 #include "entry/hook.h"
+#include "entry/hook_filter.h"
 #include "entry/look.h"
 #include "entry/next_libc.h"
+#include "entry/process.h"
 #include "entry/sampler_life.h"
 
 /* Where the architecture has no such calls, no number is theirs. */
@@ -18,12 +20,13 @@
 #define SYS_open (-1001)
 #define SYS_stat (-1002)
 #define SYS_lstat (-1003)
+#define SYS_vfork (-1004)
 #endif
 #ifndef SYS_openat2
 #define SYS_openat2 437
 #endif
 
-enum kind { KIND_OTHER, KIND_CREDENTIALS, KIND_ALONE, KIND_OPEN, KIND_OPENAT, KIND_STAT, KIND_STATAT };
+enum kind { KIND_OTHER, KIND_CREDENTIALS, KIND_ALONE, KIND_FILTER, KIND_OPEN, KIND_OPENAT, KIND_STAT, KIND_STATAT };
 
 static enum kind kind_of(long number)
 {
@@ -42,6 +45,9 @@ static enum kind kind_of(long number)
   case SYS_unshare:
   case SYS_setns:
     return KIND_ALONE;
+  case SYS_seccomp:
+  case SYS_prctl:
+    return KIND_FILTER;
   case SYS_open:
     return KIND_OPEN;
   case SYS_openat:
@@ -67,7 +73,7 @@ static long call_watched(long number, const long arg[6])
   long result = next_libc.syscall(number, arg[0], arg[1], arg[2], arg[3], arg[4], arg[5]);
 
   sampler_life_resume(paused);
-  if (kind == KIND_CREDENTIALS || kind == KIND_ALONE || result < 0)
+  if (kind < KIND_OPEN || result < 0)
     return result;
   if (look_at_threads(at ? (int)arg[0] : AT_FDCWD, (const char *)arg[at], is_stat ? -1 : (int)result) && is_stat)
     return next_libc.syscall(number, arg[0], arg[1], arg[2], arg[3], arg[4], arg[5]);
@@ -83,11 +89,27 @@ static long syscall_watched(long number, ...)
   for (int i = 0; i < 6; i++)
     arg[i] = va_arg(args, long);
   va_end(args);
-  return call_watched(number, arg);
+  return filter_is_installed_by(number, arg) ? filter_call(number, arg) : call_watched(number, arg);
 }
 
 syscall_fn syscall_target(long number)
 {
   hook_thread();
+  if (number == SYS_clone || number == SYS_clone3 || number == SYS_vfork)
+    process_lend();
   return kind_of(number) == KIND_OTHER ? next_libc.syscall : syscall_watched;
+}
+
+vfork_fn vfork_target(void)
+{
+  hook_thread();
+  process_lend();
+  return next_libc.vfork;
+}
+
+clone_fn clone_target(void)
+{
+  hook_thread();
+  process_lend();
+  return next_libc.clone;
 }

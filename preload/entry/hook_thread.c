@@ -18,6 +18,7 @@
 #include "base/peek.h"
 #include "base/sys.h"
 #include "entry/hook.h"
+#include "entry/hook_filter.h"
 #include "entry/next_libc.h"
 #include "entry/process.h"
 #include "entry/threads.h"
@@ -241,6 +242,8 @@ EXPORT int prctl(int option, ...)
     arg[i] = va_arg(args, unsigned long);
   va_end(args);
   t = hook_thread();
+  if (option == PR_SET_SECCOMP && arg[0] == SECCOMP_MODE_FILTER)
+    return (int)filter_call(SYS_prctl, (const long[6]){option, (long)arg[0], (long)arg[1], (long)arg[2], (long)arg[3]});
   if (option == PR_SET_SECCOMP && arg[0] == SECCOMP_MODE_STRICT)
     confine(t);
   result = next_libc.prctl(option, arg[0], arg[1], arg[2], arg[3]);

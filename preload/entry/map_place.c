@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/sys.h"
 #include "entry/process.h"
+#include "entry/program_call.h"
 #include "heap/heap.h"
 
 #ifndef MAP_FIXED_NOREPLACE
@@ -213,7 +214,7 @@ static void note_refused(uint64_t hint)
 static void *map_hint(const struct hook *h, void *addr, size_t size, int prot, int flags, int fd, off_t offset)
 {
   uint64_t unit = page_size_of(flags), want = ADDRESS(addr) & ~(PLACE_PAGE - 1);
-  void *p = sys_mmap(addr, size, prot, flags, fd, offset), *moved;
+  void *p = program_mmap(addr, size, prot, flags, fd, offset), *moved;
 
   if (sys_failed(p))
     return p;
@@ -272,7 +273,7 @@ static void *map_fixed(const struct hook *h, void *addr, size_t size, int prot, 
 
   if (!(flags & MAP_FIXED_NOREPLACE) && ADDRESS(addr) % PLACE_PAGE == 0 && make_way(h, ADDRESS(addr), size, &way))
     return (void *)-ENOMEM;
-  p = sys_mmap(addr, size, prot, flags, fd, offset);
+  p = program_mmap(addr, size, prot, flags, fd, offset);
   if (!sys_failed(p))
     make_way_done(&way);
   if (!sys_failed(p))
@@ -288,7 +289,7 @@ void *place_map(const struct hook *h, void *addr, size_t size, int prot, int fla
   void *p;
 
   if (!place_may_pin(h)) {
-    p = sys_mmap(addr, size, prot, flags, fd, offset);
+    p = program_mmap(addr, size, prot, flags, fd, offset);
     if (!sys_failed(p) && !(flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)))
       place_note_kernel(h, ADDRESS(p));
     return p;
@@ -300,7 +301,7 @@ void *place_map(const struct hook *h, void *addr, size_t size, int prot, int fla
   p = flags & MAP_32BIT ? map_low(h, size, prot, flags, fd, offset) : map_pinned(h, size, prot, flags, fd, offset);
   if (!sys_failed(p))
     return p;
-  p = sys_mmap(addr, size, prot, flags, fd, offset);
+  p = program_mmap(addr, size, prot, flags, fd, offset);
   if (!sys_failed(p))
     place_note_kernel(h, ADDRESS(p));
   return p;
@@ -312,7 +313,7 @@ void *place_remap(const struct hook *h, void *old, size_t old_size, size_t size,
 
   if (!sys_failed(p))
     return p;
-  p = sys_mremap(old, old_size, size, flags, NULL);
+  p = program_mremap(old, old_size, size, flags, NULL);
   if (!sys_failed(p) && p != old)
     place_note_kernel(h, ADDRESS(p));
   return p;

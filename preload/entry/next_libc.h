@@ -109,6 +109,8 @@ typedef int (*scan_order64)(const struct dirent64 **, const struct dirent64 **);
   X(int, __fxstatat, (int, int, const char *, struct stat *, int))                                                     \
   X(int, __fxstatat64, (int, int, const char *, struct stat64 *, int))                                                 \
   X(int, statx, (int, const char *, int, unsigned, struct statx *))                                                    \
+  X(pid_t, vfork, (void))                                                                                              \
+  X(int, clone, (int (*)(void *), void *, int, void *, ...))                                                           \
   X(long, syscall, (long, ...))                                                                                        \
   X(int, prctl, (int, unsigned long, unsigned long, unsigned long, unsigned long))                                     \
   X(void *, dlopen, (const char *, int))                                                                               \

@@ -16,6 +16,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
+#include "base/filter.h"
 #include "base/layout.h"
 #include "base/lock_table.h"
 #include "base/log.h"
@@ -297,15 +298,24 @@ __attribute__((constructor)) static void construct(void)
   sampler_life_begin();
 }
 
+void process_lend(void)
+{
+  struct thread *t = thread_self();
+
+  if (!(t->flags & THREAD_LENT))
+    t->flags |= THREAD_LENT;
+}
+
+/* No system call, unless the thread has ever made such a child: a filter may not expect it. */
 bool process_is_borrowed(void)
 {
-  if (!process.live_pid || *process.live_pid == sys_getpid())
+  if (!process.live_pid)
     return false;
   if (*process.live_pid == 0) {
     process_surprise_fork(VT_STACK_NONE);
     return false;
   }
-  return true;
+  return thread_self()->flags & THREAD_LENT && *process.live_pid != sys_getpid();
 }
 
 void process_end(enum vt_ended how, int status, enum vt_exit_how detail)

@@ -32,6 +32,9 @@ struct thread *process_know_thread(void);
  * and given a trace of its own.
  */
 bool process_is_borrowed(void);
+/* The calling thread makes a child that may share its memory (vfork, clone): process_is_borrowed looks for it from now
+ * on, by a system call. */
+void process_lend(void);
 
 /*
  * The image ends: last sample, EXIT or SIGNAL record, the header's end.  Once

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <sys/stat.h>
 
+#include "base/filter.h"
 #include "base/lock_table.h"
 #include "base/option.h"
 #include "base/sys.h"
@@ -29,7 +30,6 @@ static struct {
   bool sampling;    /* it was started, and not ended by us */
   uint32_t pauses;  /* calls between pause and resume */
   uint64_t back_at; /* not before; 0: it is not away */
-  bool barred;      /* atomic */
   uint32_t due;     /* atomic: time to come back */
   struct {
     int fd;
@@ -50,8 +50,11 @@ static void note_due(void)
 
 static void helper_start_locked(bool back)
 {
+  /* It would be made under the calling thread's filters. */
+  if (filter_get())
+    return;
   life.back_at = 0;
-  if (life.wanted && !life.pauses && !__atomic_load_n(&life.barred, __ATOMIC_RELAXED))
+  if (life.wanted && !life.pauses)
     life.sampling = samples_start(options_get(), back);
 }
 
@@ -160,11 +163,6 @@ void sampler_life_away(uint64_t for_ns, int directory)
   errno = error;
 }
 
-void sampler_life_bar(void)
-{
-  __atomic_store_n(&life.barred, true, __ATOMIC_RELAXED);
-}
-
 /* The lock is held.  When to ask again; UINT64_MAX: not at all. */
 static uint64_t come_back_locked(uint64_t now)
 {
@@ -179,7 +177,7 @@ static uint64_t come_back_locked(uint64_t now)
   if (is_listing_open())
     return now + OPEN_NS;
   helper_start_locked(true);
-  return UINT64_MAX;
+  return life.sampling ? UINT64_MAX : now + OPEN_NS;
 }
 
 /* Nobody waits for the lock here: the hook's caller may hold others. */

@@ -5,7 +5,8 @@
  *
  *   pause, resume   around calls for which the process must be single-threaded, or which change its privileges
  *   away            the program looks which threads it has; the helper comes back with an event some time later
- *   bar             a filter is in force that would judge the helper's calls: it does not come back
+ *
+ * A thread under a seccomp filter starts none: the filter would judge what the helper does.
  */
 #ifndef VMTRACE_SAMPLER_LIFE_H
 #define VMTRACE_SAMPLER_LIFE_H
@@ -31,8 +32,6 @@ bool sampler_life_pause_privileged(void);
  * for_ns, started by the thread that event is of; and never while directory is open, if it is not negative: that
  * descriptor is a listing of the threads.  Keeps errno. */
 void sampler_life_away(uint64_t for_ns, int directory);
-/* Between pause and resume: the helper is not to be started again in this process, nor in children of a fork. */
-void sampler_life_bar(void);
 
 /* At the end of a hook that was told so by the guard: the helper comes back, if it is time. */
 void sampler_life_attend(struct thread *t);

@@ -10,6 +10,7 @@
 #include <sys/auxv.h>
 #include <sys/resource.h>
 
+#include "base/filter.h"
 #include "base/log.h"
 #include "base/option.h"
 #include "entry/process.h"
@@ -61,6 +62,10 @@ static void open_libc_thread(struct thread *t)
 void stacks_open(struct thread *t, bool known)
 {
   if (!enabled || t->unwind || !process_is_traced())
+    return;
+  /* For the bounds of the stack libc asks the kernel for more than that, which a filter may not expect; and without
+   * them each walk is a slow one. */
+  if (filter_get())
     return;
   if (known)
     open_libc_thread(t);

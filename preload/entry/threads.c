@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <sys/syscall.h>
 
+#include "base/filter.h"
 #include "base/lock_table.h"
 #include "base/own.h"
 #include "base/sys.h"
@@ -194,6 +195,7 @@ struct thread *threads_new(struct thread *parent, bool detached)
   child->writer = &trace_none;
   child->heap = &heap_none;
   child->parent = parent;
+  child->filter = filter_get();
   child->number = parent->number; /* until the child opens its own stream */
   child->flags = detached ? THREAD_DETACHED : 0;
   child->creation = THREAD_CREATING;
@@ -247,6 +249,7 @@ void threads_begin(struct thread *t)
 {
   uint32_t parent = t->number;
 
+  filter_inherit(t->filter);
   t->number = VT_NO_THREAD;
   t->tid = sys_gettid();
   thread_current = t;

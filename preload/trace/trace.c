@@ -54,10 +54,19 @@ static const struct {
     {EEXIST, VT_LOSS_IO, "too many files of that name"},
     {EIO, VT_LOSS_IO, "input/output error"},
     {ENODEV, VT_LOSS_IO, "a trace is a regular file, and this is something else"},
+    {SYS_EFILTER, VT_LOSS_FILTER, "a seccomp filter forbids it"},
 };
+
+/* Filters refuse by any error, most by one of these; which calls one from before the start refuses is not known. */
+static bool may_be_by_filter(int error)
+{
+  return (error == -EPERM || error == -EACCES || error == -ENOSYS) && sys_filtered();
+}
 
 static enum vt_loss reason_of(int error, const char **text)
 {
+  if (may_be_by_filter(error))
+    error = -SYS_EFILTER;
   for (unsigned i = 0; i < sizeof reasons / sizeof *reasons; i++)
     if (reasons[i].error == -error) {
       *text = reasons[i].text;
@@ -164,7 +173,10 @@ bool trace_start(const struct trace_config *config)
     /* Children and what is exec'ed name the nearest ancestor that has a trace. */
     memcpy(own_id, parent_id, sizeof own_id);
     reason_of(error, &text);
-    log_warn("no trace of process %d: %s: %s", pid, output_path(), text);
+    if (pid > 0)
+      log_warn("no trace of process %d: %s: %s", pid, output_path(), text);
+    else
+      log_warn("no trace of a child: %s", text);
     return false;
   }
   sync_copies();

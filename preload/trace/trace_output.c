@@ -255,7 +255,7 @@ int output_reserve(const struct output_use *use, uint64_t start, uint64_t end)
   do
     error = sys_call(SYS_fallocate, use->fd, 0, (long)start, (long)(end - start), 0, 0);
   while (error == -EINTR);
-  if (error == -EOPNOTSUPP || error == -ENOSYS)
+  if (error == -EOPNOTSUPP || error == -ENOSYS || error == -SYS_EFILTER)
     return write_zeros(use, start, end);
   return (int)error;
 }
@@ -271,6 +271,8 @@ int output_write(const struct output_use *use, const void *head, size_t head_siz
   do
     n = sys_call(SYS_pwritev, use->fd, (long)parts, 2, (long)offset, 0, 0);
   while (n == -EINTR);
+  if (n == -SYS_EFILTER)
+    n = sys_pwrite(use->fd, head, head_size, (off_t)offset);
   if (n < 0)
     return (int)n;
   done = (size_t)n;

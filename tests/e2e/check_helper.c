@@ -1,7 +1,7 @@
 /*
  * What a program can notice of the library's own thread and files: nothing.
- * The target is
- * tests/progs/threadbare.c.
+ * The targets are
+ * tests/progs/threadbare.c and caged.c.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -118,6 +118,34 @@ START_TEST(privileges_are_given_up)
 }
 END_TEST
 
+static const char *const cages[][2] = {{"kill", "churn"}, {"kill", "threads"}, {"kill", "fork"},
+                                       {"kill", "twice"}, {"kill", "sync"},    {"error", "threads"},
+                                       {"error", "fork"}, {"error", "sync"},   {"trap", "threads"}};
+
+/* A filter that lets pass what the program itself calls: the library calls nothing else, and says why it stops. */
+START_TEST(filters_see_the_program_alone)
+{
+  static const char *const modes[] = {NULL, "VMTRACE_OUT=off", "VMTRACE_HEAP=next"};
+  struct e2e_spec spec = {.argv = E2E_ARGV(e2e_prog("caged"), cages[_i][0], cages[_i][1])};
+
+  for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
+    struct e2e_result with;
+
+    judge_same(spec, modes[i], &with);
+    e2e_expect_exit(&with, 0);
+    if (!modes[i]) {
+      json_t *info = judge_info(e2e_only_trace(e2e_dir()));
+
+      ck_assert_msg(strstr(with.err, "a seccomp filter forbids it"), "said: %s", with.err);
+      ck_assert_str_eq(e2e_str(info, "stop_reason"), "a seccomp filter forbids the system calls that tracing needs");
+      ck_assert_int_ge(e2e_int(info, "events.alloc"), 30000);
+      json_decref(info);
+    }
+    e2e_release(&with);
+  }
+}
+END_TEST
+
 int main(void)
 {
   Suite *suite = suite_create("helper");
@@ -129,6 +157,8 @@ int main(void)
   tcase_add_loop_test(tcase, the_helper_is_not_seen, 0, sizeof looks / sizeof *looks);
   tcase_add_test(tcase, the_helper_comes_back);
   tcase_add_loop_test(tcase, privileges_are_given_up, 0, sizeof drops / sizeof *drops);
+  tcase = e2e_case(suite, "filters", 120);
+  tcase_add_loop_test(tcase, filters_see_the_program_alone, 0, sizeof cages / sizeof *cages);
   tcase = e2e_case(suite, "tools", 120);
   tcase_add_test(tcase, valgrind_runs_the_program);
   return e2e_main(suite);
