@@ -9,9 +9,13 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
+#include "base/sys.h"
 #include "entry/hook.h"
+#include "entry/hook_fd_list.h"
 #include "entry/libc_names.h"
 #include "entry/look.h"
 #include "entry/next_libc.h"
@@ -99,13 +103,24 @@ EXPORT DIR *opendir(const char *path)
   return dir;
 }
 
-/* Opens and reads at once. */
+/* Opens and reads at once.  Of the list, entries that are descriptors of the library are taken out. */
 #define SCANDIR_HOOK(name, entry, filter_type, order_type)                                                             \
   EXPORT int name(const char *path, struct entry ***list, filter_type filter, order_type order)                        \
   {                                                                                                                    \
+    int count, kept = 0, dir;                                                                                          \
+                                                                                                                       \
     hook_thread();                                                                                                     \
     look_at_unread(AT_FDCWD, path);                                                                                    \
-    return next_libc.name(path, list, filter, order);                                                                  \
+    count = next_libc.name(path, list, filter, order);                                                                 \
+    if (count <= 0 || strncmp(path, "/proc/", 6) != 0 || (dir = sys_open(path, O_PATH | O_CLOEXEC, 0)) < 0)            \
+      return count;                                                                                                    \
+    for (int i = 0; i < count; i++)                                                                                    \
+      if (fd_list_hides(dir, (*list)[i]->d_name))                                                                      \
+        free((*list)[i]);                                                                                              \
+      else                                                                                                             \
+        (*list)[kept++] = (*list)[i];                                                                                  \
+    sys_close(dir);                                                                                                    \
+    return kept;                                                                                                       \
   }
 
 SCANDIR_HOOK(scandir, dirent, scan_filter, scan_order)

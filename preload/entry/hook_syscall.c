@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 
 #include "entry/hook.h"
+#include "entry/hook_fd_list.h"
 #include "entry/hook_filter.h"
 #include "entry/look.h"
 #include "entry/next_libc.h"
@@ -26,7 +27,17 @@
 #define SYS_openat2 437
 #endif
 
-enum kind { KIND_OTHER, KIND_CREDENTIALS, KIND_ALONE, KIND_FILTER, KIND_OPEN, KIND_OPENAT, KIND_STAT, KIND_STATAT };
+enum kind {
+  KIND_OTHER,
+  KIND_CREDENTIALS,
+  KIND_ALONE,
+  KIND_FILTER,
+  KIND_LIST,
+  KIND_OPEN,
+  KIND_OPENAT,
+  KIND_STAT,
+  KIND_STATAT
+};
 
 static enum kind kind_of(long number)
 {
@@ -48,6 +59,8 @@ static enum kind kind_of(long number)
   case SYS_seccomp:
   case SYS_prctl:
     return KIND_FILTER;
+  case SYS_getdents64:
+    return KIND_LIST;
   case SYS_open:
     return KIND_OPEN;
   case SYS_openat:
@@ -73,6 +86,8 @@ static long call_watched(long number, const long arg[6])
   long result = next_libc.syscall(number, arg[0], arg[1], arg[2], arg[3], arg[4], arg[5]);
 
   sampler_life_resume(paused);
+  while (kind == KIND_LIST && result > 0 && (result = fd_list_filter((int)arg[0], (void *)arg[1], result)) == 0)
+    result = next_libc.syscall(number, arg[0], arg[1], arg[2]);
   if (kind < KIND_OPEN || result < 0)
     return result;
   if (look_at_threads(at ? (int)arg[0] : AT_FDCWD, (const char *)arg[at], is_stat ? -1 : (int)result) && is_stat)

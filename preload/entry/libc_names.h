@@ -5,6 +5,7 @@
 #ifndef VMTRACE_LIBC_NAMES_H
 #define VMTRACE_LIBC_NAMES_H
 
+#include <dirent.h>
 #include <features.h>
 #include <malloc.h>
 #include <stddef.h>
@@ -38,6 +39,9 @@ int __open_2(const char *path, int flags);
 int __open64_2(const char *path, int flags);
 int __openat_2(int dir, const char *path, int flags);
 int __openat64_2(int dir, const char *path, int flags);
+int readdir_r(DIR *dir, struct dirent *e, struct dirent **result);
+int readdir64_r(DIR *dir, struct dirent64 *e, struct dirent64 **result);
+ssize_t getdents64(int dir, void *entries, size_t size);
 int capset(void *header, void *data);
 int fcntl64(int fd, int command, ...);
 

@@ -94,6 +94,11 @@ typedef int (*scan_order64)(const struct dirent64 **, const struct dirent64 **);
   X(FILE *, fopen, (const char *, const char *))                                                                       \
   X(FILE *, fopen64, (const char *, const char *))                                                                     \
   X(DIR *, opendir, (const char *))                                                                                    \
+  X(struct dirent *, readdir, (DIR *))                                                                                 \
+  X(struct dirent64 *, readdir64, (DIR *))                                                                             \
+  X(int, readdir_r, (DIR *, struct dirent *, struct dirent **))                                                        \
+  X(int, readdir64_r, (DIR *, struct dirent64 *, struct dirent64 **))                                                  \
+  X(ssize_t, getdents64, (int, void *, size_t))                                                                        \
   X(int, scandir, (const char *, struct dirent ***, scan_filter, scan_order))                                          \
   X(int, scandir64, (const char *, struct dirent64 ***, scan_filter64, scan_order64))                                  \
   X(int, stat, (const char *, struct stat *))                                                                          \

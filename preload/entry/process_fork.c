@@ -156,6 +156,7 @@ uint32_t process_surprise_fork(uint32_t stack)
   int error = errno;
 
   t->fork &= ~(FORK_BEGUN | FORK_LOCKS);
+  trace_distrust_table();
   renew_child(t, false, NULL);
   sys_restore_signals(mask);
   /* In the middle of a hook they would lose their names; then the end of the process records them. */

@@ -324,6 +324,11 @@ void trace_move_fd(void)
 
 /* ---- fork ---- */
 
+void trace_distrust_table(void)
+{
+  output_distrust();
+}
+
 void trace_leave(struct trace_left *left, struct trace_writer *w)
 {
   left->writer = w == &trace_none ? NULL : w;

@@ -177,6 +177,8 @@ struct trace_left {
 };
 void trace_leave(struct trace_left *left, struct trace_writer *w);
 void trace_renew(const struct trace_left *left);
+/* Before trace_renew, in a child that no hook saw: its descriptor table may be its parent's. */
+void trace_distrust_table(void);
 /*
  * The child of a fork that no hook saw (raw clone) was noticed; called once in it before anything is written.  stack is
  * that of the event at hand, in the parent's numbers, or none; the result is the same stack in the child's.

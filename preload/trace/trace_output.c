@@ -31,7 +31,9 @@ static struct {
   int fd;         /* its number in the program's table; -1: none, or lost and to be opened again */
   uint32_t users; /* transfers that run with that number */
   uint64_t dev, ino;
-  uint64_t next; /* where the next chunk goes */
+  uint64_t next;     /* where the next chunk goes */
+  bool distrust;     /* nobody knows whether the descriptor table is this process's alone */
+  bool table_shared; /* it is not: no descriptor stays in it */
   char path[TRACE_PATH_MAX];
 } output = {.fd = -1};
 
@@ -116,10 +118,46 @@ static void unlink_path(void)
   sys_call(SYS_unlinkat, AT_FDCWD, (long)output.path, 0, 0, 0, 0);
 }
 
+/* Whether the process that made this one has fd, which is new and the file st, too: then the table is its. */
+static bool table_is_shared(int fd, const struct stat *st)
+{
+  struct stat theirs;
+  char link[64];
+  long error;
+
+  text_format(link, sizeof link, "/proc/%d/fd/%d", (int)sys_call(SYS_getppid, 0, 0, 0, 0, 0, 0), fd);
+  error = sys_call(SYS_newfstatat, AT_FDCWD, (long)link, (long)&theirs, 0, 0, 0);
+  return error == 0 ? theirs.st_dev == st->st_dev && theirs.st_ino == st->st_ino : error != -ENOENT;
+}
+
+void output_distrust(void)
+{
+  output.distrust = true;
+}
+
+/* The file's descriptor, before it is remembered: in a table of somebody else's it does not stay; in this process's
+ * own, what was inherited goes. */
+static int settle(int fd, const struct stat *st, int inherited)
+{
+  bool distrust = output.distrust;
+
+  output.distrust = false;
+  if (!distrust)
+    return fd;
+  output.table_shared = table_is_shared(fd, st);
+  if (output.table_shared) {
+    sys_close(fd);
+    return -1;
+  }
+  if (output_is(inherited))
+    sys_close(inherited);
+  return fd;
+}
+
 int output_create(const char *path_template, int pid)
 {
   struct stat st;
-  int fd, error;
+  int fd, error, inherited = output.fd;
 
   output.fd = -1;
   output.users = 0;
@@ -136,6 +174,7 @@ int output_create(const char *path_template, int pid)
     unlink_path();
     return error;
   }
+  fd = settle(fd, &st, inherited);
   output.dev = st.st_dev;
   output.ino = st.st_ino;
   output.fd = fd;
@@ -144,9 +183,12 @@ int output_create(const char *path_template, int pid)
 
 void output_forget(void)
 {
-  if (output_is(output.fd))
-    sys_close(output.fd);
-  output.fd = -1;
+  output.table_shared = false;
+  if (!output.distrust) {
+    if (output_is(output.fd))
+      sys_close(output.fd);
+    output.fd = -1;
+  }
   output.path[0] = '\0';
 }
 
@@ -200,7 +242,7 @@ int output_begin(struct output_use *use, bool foreign)
   fd = open_again();
   if (fd < 0)
     return fd;
-  if (!foreign) {
+  if (!foreign && !output.table_shared) {
     fd = high_fd(fd);
     if (fd < 0)
       return -EBADF;

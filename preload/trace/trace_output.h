@@ -23,6 +23,10 @@ struct output_use {
  * .vmt (at its end, if it ends otherwise); its descriptor is high and close-on-exec.  Called while the process has one
  * thread. */
 int output_create(const char *path_template, int pid);
+/* The next output_forget and output_create are in the child of a clone that no hook saw, which may share its parent's
+ * descriptor table (CLONE_FILES).  If it does, the parent's descriptor stays, and none of the child's does: each
+ * transfer opens the file anew. */
+void output_distrust(void);
 /* Closes the descriptor, if it is still the file's; then there is no output. */
 void output_forget(void);
 /* Takes back what output_create did. */

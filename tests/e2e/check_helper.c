@@ -146,12 +146,31 @@ START_TEST(filters_see_the_program_alone)
 }
 END_TEST
 
+static const char *const files[] = {"list", "count", "shared"};
+
+/* Of the descriptors of the library a program finds none, however it looks. */
+START_TEST(descriptors_are_the_program_s)
+{
+  static const char *const modes[] = {NULL, "VMTRACE_UNWIND=plain", "VMTRACE_OUT=off"};
+
+  for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
+    struct e2e_spec spec = {.argv = E2E_ARGV(e2e_prog("threadbare"), "files", files[_i])};
+    struct e2e_result with;
+
+    judge_same(spec, modes[i], &with);
+    e2e_expect_exit(&with, 0);
+    e2e_release(&with);
+  }
+}
+END_TEST
+
 int main(void)
 {
   Suite *suite = suite_create("helper");
   TCase *tcase = e2e_case(suite, "files", 60);
 
   tcase_add_test(tcase, traces_are_private);
+  tcase_add_loop_test(tcase, descriptors_are_the_program_s, 0, sizeof files / sizeof *files);
   tcase = e2e_case(suite, "threads", 60);
   tcase_add_loop_test(tcase, threads_end_one_by_one, 0, sizeof ends / sizeof *ends);
   tcase_add_loop_test(tcase, the_helper_is_not_seen, 0, sizeof looks / sizeof *looks);

@@ -6,6 +6,7 @@
  *   end HOW       the threads of the process end in some order; the status is that of the last one
  *   look HOW      how many threads there are, asked in some way: one
  *   back          looks, and then allocates for a second and a half
+ *   files HOW     lists, counts and closes descriptors
  *   drop HOW      gives up privileges, and then tries to read page frames by other threads' descriptors
  */
 #include <dirent.h>
@@ -14,6 +15,8 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -21,6 +24,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -362,7 +366,7 @@ static int come_back(void)
   return 0;
 }
 
-/* ---- privileges ---- */
+/* ---- descriptors ---- */
 
 /* Without libc: nobody notices that the program looks. */
 #if defined(__x86_64__)
@@ -384,6 +388,102 @@ static long bare_call(long number, long a, long b, long c, long d)
   return x0;
 }
 #endif
+
+static void print_number(const char *name)
+{
+  if (*name != '.')
+    printf(" %s", name);
+}
+
+/* By both ways of libc, by its system call, and one by one. */
+static int files_list(void)
+{
+  static const char *const lists[] = {"/proc/self/fd", "/proc/self/fdinfo", "/dev/fd"};
+  struct dirent **names;
+  struct dirent64 *e;
+  char entries[4096];
+
+  for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+    DIR *dir = opendir(lists[i]);
+
+    while ((e = readdir64(dir)))
+      print_number(e->d_name);
+    closedir(dir);
+    puts("");
+  }
+  for (int n = scandir("/proc/self/fd", &names, NULL, alphasort), i = 0; i < n; i++)
+    print_number(names[i]->d_name);
+  puts("");
+  int fd = open("/proc/self/fd", O_RDONLY | O_DIRECTORY);
+  for (ssize_t n; (n = syscall(SYS_getdents64, fd, entries, sizeof entries)) > 0;)
+    for (ssize_t at = 0; at < n; at += e->d_reclen) {
+      e = (struct dirent64 *)(entries + at);
+      print_number(e->d_name);
+    }
+  close(fd);
+  puts("");
+  for (fd = 0; fd < 70000; fd++) {
+    struct stat st;
+
+    if (fstat(fd, &st) == 0 || fcntl(fd, F_GETFD) >= 0)
+      printf(" %d", fd);
+  }
+  puts("");
+  return 0;
+}
+
+/* As many as the limit allows, and then again after all were closed. */
+static int files_count(void)
+{
+  struct rlimit limit = {64, 64};
+  int count = 0, last = -1, fd;
+
+  setrlimit(RLIMIT_NOFILE, &limit);
+  while ((fd = open("/dev/null", O_RDONLY)) >= 0) {
+    last = fd;
+    count++;
+  }
+  printf("%d, up to %d\n", count, last);
+  for (fd = 3; fd < 1000; fd++)
+    close(fd);
+  work_for(0.2);
+  printf("%d\n", open("/dev/null", O_RDONLY));
+  return files_list();
+}
+
+/* A child with memory of its own, but its parent's descriptor table, allocates and closes all. */
+static int files_shared(void)
+{
+  int fd = open("/dev/null", O_RDWR), there = dup2(fd, 1000), status = 0, traces = 0;
+  pid_t child = (pid_t)syscall(SYS_clone, CLONE_FILES | SIGCHLD, 0, 0, 0, 0);
+
+  if (child == 0) {
+    work_for(0.1);
+    close_range(3, ~0u, 0);
+    printf("child: %d\n", fcntl(there, F_GETFD));
+    work_for(0.1);
+    fflush(stdout);
+    _exit(5);
+  }
+  waitpid(child, &status, 0);
+  printf("parent: %d, status %x\n", fcntl(there, F_GETFD), (unsigned)status);
+  work_for(0.1);
+  for (fd = 3; fd < 70000; fd++) {
+    char name[64], link[256] = "";
+
+    snprintf(name, sizeof name, "/proc/self/fd/%d", fd);
+    if (bare_call(SYS_readlinkat, AT_FDCWD, (long)name, (long)link, sizeof link - 1) > 0)
+      traces += strstr(link, ".vmt") != NULL;
+  }
+  /* One is hidden; the child has left none. */
+  printf("%s\n", traces <= 1 ? "none left" : "left over");
+  return files_list();
+}
+
+static const struct way files[] = {
+    {"list", files_list}, {"count", files_count}, {"shared", files_shared}, {NULL, NULL}};
+
+/* ---- privileges ---- */
 
 /* Whether a frame number can be read by some descriptor of thread tid's. */
 static bool leaks_frames(int tid)
@@ -548,6 +648,8 @@ int main(int argc, char **argv)
     return come_back();
   if (!strcmp(subject, "end"))
     return run_way(ends, how, &result) ? 2 : result;
+  if (!strcmp(subject, "files"))
+    return run_way(files, how, &result) ? 2 : result;
   if (!strcmp(subject, "drop"))
     return run_way(drops, how, &result) ? 2 : result;
   if (strcmp(subject, "look") || run_way(looks, how, &result))
