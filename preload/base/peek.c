@@ -42,7 +42,7 @@ bool peek_readable(const void *p)
 
   if (unlikely(valgrind_runs_us()))
     return is_readable_under_valgrind(p);
-  return sys_call(SYS_rt_sigprocmask, -1, (long)(word ? word : 8), 0, sizeof(uint64_t), 0, 0) != -EFAULT;
+  return sys_call(SYS_rt_sigprocmask, -1, (long)(word ? word : 8), 0, sizeof(uint64_t), 0, 0) == -EINVAL;
 }
 
 static uint64_t page_end(uint64_t addr)

@@ -38,17 +38,17 @@ struct thread {
   void *pending;          /* entry: what a signal handler did in the middle of a hook */
   void *(*start)(void *); /* entry: the program's start routine and its argument */
   void *start_arg;
-  const void *given;   /* entry: the latest block of the next allocator that was recorded */
-  const void *freeing; /* entry: a block whose free is recorded already, while the next allocator frees it */
-  uint64_t pthread;    /* entry: pthread_t, to find it again in pthread_join */
-  uint32_t ordinal;    /* which of its parent's threads this is, from 1 */
+  const void *given;           /* entry: the latest block of the next allocator that was recorded */
+  const void *freeing;         /* entry: a block whose free is recorded already, while the next allocator frees it */
+  uint64_t pthread;            /* entry: pthread_t, to find it again in pthread_join */
+  uint32_t ordinal;            /* which of its parent's threads this is, from 1 */
   const struct filter *filter; /* entry: seccomp filters that its creator had */
-  uint32_t flags;      /* entry */
-  uint32_t polled;     /* entry: it joined, or failed to, when time decided which */
-  uint32_t creation;   /* entry: THREAD_CREATING and so on; under the table's lock */
-  uint32_t fork;       /* entry: FORK_* */
-  uint64_t fork_mask;  /* entry: the signals that were blocked before the fork */
-  void *exec_memory;   /* entry: for the environments of programs that it starts */
+  uint32_t flags;              /* entry */
+  uint32_t polled;             /* entry: it joined, or failed to, when time decided which */
+  uint32_t creation;           /* entry: THREAD_CREATING and so on; under the table's lock */
+  uint32_t fork;               /* entry: FORK_* */
+  uint64_t fork_mask;          /* entry: the signals that were blocked before the fork */
+  void *exec_memory;           /* entry: for the environments of programs that it starts */
   size_t exec_size;
   int exec_user;   /* entry: the process that uses it, or did until it became another program */
   uint32_t nondet; /* entry, atomic: reasons that its stream tells, bits 1 << VT_NONDET_* */

@@ -21,7 +21,7 @@
     int result;                                                                                                        \
                                                                                                                        \
     hook_thread();                                                                                                     \
-    paused = sampler_life_pause_privileged();                                                                          \
+    paused = sampler_life_suspend_privileged();                                                                        \
     result = next_libc.name arguments;                                                                                 \
     sampler_life_resume(paused);                                                                                       \
     return result;                                                                                                     \

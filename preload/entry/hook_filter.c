@@ -32,7 +32,7 @@ long filter_call(long number, const long arg[6])
   unsigned long flags = number == SYS_seccomp ? (unsigned long)arg[1] : 0;
   bool everywhere = flags & SECCOMP_FILTER_FLAG_TSYNC;
   struct filter *prepared = filter_prepare();
-  bool paused = everywhere && sampler_life_pause();
+  bool paused = everywhere && sampler_life_suspend();
   long result = number == SYS_prctl ? next_libc.prctl((int)arg[0], (unsigned long)arg[1], (unsigned long)arg[2],
                                                       (unsigned long)arg[3], (unsigned long)arg[4])
                                     : next_libc.syscall(number, arg[0], arg[1], arg[2], arg[3], arg[4], arg[5]);

@@ -15,7 +15,7 @@ EXPORT int unshare(int flags)
   int result;
 
   hook_thread();
-  paused = sampler_life_pause();
+  paused = sampler_life_suspend();
   result = next_libc.unshare(flags);
   sampler_life_resume(paused);
   return result;
@@ -27,7 +27,7 @@ EXPORT int setns(int fd, int type)
   int result;
 
   hook_thread();
-  paused = sampler_life_pause();
+  paused = sampler_life_suspend();
   result = next_libc.setns(fd, type);
   if (result == 0)
     trace_clock_look(); /* it may be another time namespace's from here on */

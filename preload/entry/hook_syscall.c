@@ -82,7 +82,8 @@ static long call_watched(long number, const long arg[6])
 {
   const enum kind kind = kind_of(number);
   bool at = kind == KIND_OPENAT || kind == KIND_STATAT, is_stat = kind == KIND_STAT || kind == KIND_STATAT;
-  bool paused = kind == KIND_CREDENTIALS ? sampler_life_pause_privileged() : kind == KIND_ALONE && sampler_life_pause();
+  bool paused =
+      kind == KIND_CREDENTIALS ? sampler_life_suspend_privileged() : kind == KIND_ALONE && sampler_life_suspend();
   long result = next_libc.syscall(number, arg[0], arg[1], arg[2], arg[3], arg[4], arg[5]);
 
   sampler_life_resume(paused);

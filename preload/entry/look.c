@@ -15,6 +15,7 @@
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 
+#include "base/peek.h"
 #include "base/sys.h"
 #include "entry/sampler_life.h"
 
@@ -112,5 +113,5 @@ bool look_at_threads_slow(int dir, const char *path, int fd)
 
 bool look_at_unread(int dir, const char *path)
 {
-  return sys_string_length(path, PATH_MAX) >= 0 && look_at_threads(dir, path, -1);
+  return peek_string_length(path, PATH_MAX) >= 0 && look_at_threads(dir, path, -1);
 }

@@ -81,7 +81,7 @@ void sampler_life_forget(void)
 }
 
 /* Threads may be in such calls at once: the first one ends the helper, the last one starts it again. */
-bool sampler_life_pause(void)
+bool sampler_life_suspend(void)
 {
   int error = errno;
   uint64_t mask;
@@ -98,9 +98,9 @@ bool sampler_life_pause(void)
   return paused;
 }
 
-bool sampler_life_pause_privileged(void)
+bool sampler_life_suspend_privileged(void)
 {
-  return samples_privileged() && sampler_life_pause();
+  return samples_privileged() && sampler_life_suspend();
 }
 
 void sampler_life_resume(bool paused)

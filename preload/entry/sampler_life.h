@@ -3,7 +3,7 @@
  * process that the program did not make, with descriptors and privileges of its own, and steps aside where the
  * program would notice.
  *
- *   pause, resume   around calls for which the process must be single-threaded, or which change its privileges
+ *   suspend, resume around calls for which the process must be single-threaded, or which change its privileges
  *   away            the program looks which threads it has; the helper comes back with an event some time later
  *
  * A thread under a seccomp filter starts none: the filter would judge what the helper does.
@@ -23,10 +23,10 @@ void sampler_life_forget(void);
 
 /* Ends the helper, and returns when it is gone; true: sampler_life_resume is to be called with that.  They nest, also
  * in several threads.  Neither changes errno.  Do nothing in a borrowed process. */
-bool sampler_life_pause(void);
+bool sampler_life_suspend(void);
 void sampler_life_resume(bool paused);
 /* The same for a call that may give up privileges; does nothing while the helper has none. */
-bool sampler_life_pause_privileged(void);
+bool sampler_life_suspend_privileged(void);
 
 /* Ends the helper, and returns when it is gone.  It comes back with the first event that reads the clock after
  * for_ns, started by the thread that event is of; and never while directory is open, if it is not negative: that

@@ -120,7 +120,7 @@ allocation() {
 # Reading memory that is not the library's is base/peek.h's.  No other file asks the kernel to read; in unwind/ none
 # takes a number for a place, but where it was asked about; in entry/ none takes the program's strings for ours.
 foreign_memory() {
-  grep -nE 'SYS_process_vm_readv|SYS_rt_sigprocmask, -1' preload/*/*.c | grep -vE '^preload/(base/peek|frames/sampler)\.c:'
+  grep -nE 'SYS_process_vm_readv|SYS_rt_sigprocmask, -1' preload/*/*.c | grep -vE '^preload/(base/peek|frames/last_thread)\.c:'
   grep -nE '\*\((const )?u?int(8|16|32|64)_t \*\)' preload/unwind/*.[ch] |
     grep -vE '^preload/unwind/(stack_walk|libunwind_image)\.c:'
   grep -nE '\b(strn?len|strn?cmp|strr?chr|strn?cpy|strpbrk)\((path|file|name|env|argv)\b' \
