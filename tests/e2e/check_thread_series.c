@@ -27,7 +27,9 @@ static void expect_no_growth(const char *count, const char *how, const char *out
                           &early.rss_kib, early.small, early.large, &late.own_kib, &late.mappings, &late.rss_kib,
                           late.small, late.large),
                    10);
-  ck_assert_msg(late.own_kib <= early.own_kib + 256, "own addresses: %lu KiB, then %lu KiB", early.own_kib,
+  /* Regions are recorded in blocks of 1 MiB, and on a busy machine more threads than before may wait to be found gone.
+   */
+  ck_assert_msg(late.own_kib <= early.own_kib + 2560, "own addresses: %lu KiB, then %lu KiB", early.own_kib,
                 late.own_kib);
   ck_assert_msg(late.mappings <= early.mappings + 8, "own mappings: %lu, then %lu", early.mappings, late.mappings);
   ck_assert_msg(late.rss_kib <= early.rss_kib + 2048, "resident: %lu KiB, then %lu KiB", early.rss_kib, late.rss_kib);
