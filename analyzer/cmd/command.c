@@ -7,10 +7,9 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <string.h>
-#include <sys/stat.h>
 
+#include "cmd/arguments.h"
 #include "reader/complain.h"
-#include "reader/xalloc.h"
 
 const struct command *command_table(void)
 {
@@ -52,29 +51,16 @@ static error_t parse_common(int key, char *arg, struct argp_state *state)
   return 0;
 }
 
-void command_trace(const char *path)
-{
-  struct stat st;
-  /* 64 bytes for each of its bytes; a packed byte may stand for hundreds. */
-  size_t share = stat(path, &st) == 0 && st.st_size > 0 ? (size_t)st.st_size * 64 : 0;
-
-  xalloc_allow(share > XALLOC_SHARE ? share : XALLOC_SHARE);
-}
-
 static error_t parse_traces(int key, char *arg, struct argp_state *state)
 {
   struct command_common *common = state->input;
 
   switch (key) {
   case ARGP_KEY_ARGS:
-    common->traces = state->argv + state->next;
-    common->trace_count = state->argc - state->next;
-    state->next = state->argc;
-    for (int i = 0; i < common->trace_count; i++)
-      command_trace(common->traces[i]);
+    common->traces = argument_traces(state, &common->trace_count);
     return 0;
   case ARGP_KEY_NO_ARGS:
-    argp_error(state, "name at least one trace (a file that ends in .vmt)");
+    argp_error(state, "name at least one trace (a file that ends in .vmt, or a directory of them)");
     return 0;
   default:
     return parse_common(key, arg, state);

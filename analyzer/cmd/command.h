@@ -51,12 +51,9 @@ const struct command *command_find(const char *name);
  */
 struct command_common {
   enum command_format format;
-  char **traces; /* the TRACE arguments: the rest of argv; command_traces() only */
+  char **traces; /* the TRACE arguments, directories as what is in them; command_traces() only */
   int trace_count;
 };
-
-/* To be called for each trace that a command is going to read: memory is bounded by what their files hold. */
-void command_trace(const char *path);
 
 /* --format=text|json and at least one TRACE. */
 const struct argp_child *command_traces(void);

@@ -11,6 +11,7 @@
 
 #include "cmd/command.h"
 #include "cmd/doctor_checks.h"
+#include "reader/terminal.h"
 
 static const struct {
   const char *name;
@@ -122,7 +123,7 @@ int cmd_doctor(int argc, char **argv)
     if (put_json(findings, usable) < 0)
       return command_error(EXIT_UNREADABLE, "the report could not be written");
   } else {
-    put_text(findings, usable, isatty(STDOUT_FILENO) && !getenv("NO_COLOR"));
+    put_text(findings, usable, terminal_has_colour(STDOUT_FILENO));
   }
   return command_finish(stdout, usable ? EXIT_FINE : EXIT_FINDINGS);
 }

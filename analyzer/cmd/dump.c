@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cmd/arguments.h"
 #include "cmd/command.h"
 #include "report/event_line.h"
 #include "report/progress.h"
@@ -23,6 +24,7 @@ struct dump_options {
 struct dump {
   const struct dump_options *options;
   struct reader *reader;
+  bool thread_found; /* --thread's, in one of the traces */
   struct blocks blocks;
   struct emit emit;
   uint64_t from_ns, to_ns;
@@ -32,10 +34,9 @@ enum { OPTION_FROM = 0x100, OPTION_TO, OPTION_THREAD, OPTION_OP };
 
 static double parse_seconds(const char *arg, const char *option, struct argp_state *state)
 {
-  char *end;
-  double v = strtod(arg, &end);
+  double v = 0;
 
-  if (end == arg || *end || !isfinite(v) || v < 0)
+  if (!argument_seconds(arg, &v))
     argp_error(state, "--%s takes seconds since the start of the trace, not '%s'", option, arg);
   return v;
 }
@@ -67,6 +68,19 @@ static void parse_ops(struct dump_options *options, const char *list, struct arg
   }
 }
 
+static bool is_lineage(const char *text)
+{
+  const char *digits = text + (*text == '?');
+
+  if (!strcmp(text, "sampler"))
+    return true;
+  for (; digits; digits = strchr(digits, '.') ? strchr(digits, '.') + 1 : NULL) {
+    if (!strspn(digits, "0123456789"))
+      return false;
+  }
+  return !text[strspn(text, "?0123456789.")];
+}
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
   struct dump_options *options = state->input;
@@ -82,7 +96,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     options->to = parse_seconds(arg, "to", state);
     return 0;
   case OPTION_THREAD:
+    if (!is_lineage(arg))
+      argp_error(state, "--thread takes a lineage, as 0, 0.1, 0.1.2, ?7 or sampler, not '%s'", arg);
     options->thread = arg;
+    return 0;
+  case ARGP_KEY_SUCCESS:
+    if (options->from > options->to)
+      argp_error(state, "--from is after --to: there is nothing in between");
     return 0;
   case OPTION_OP:
     parse_ops(options, arg, state);
@@ -168,6 +188,7 @@ static int dump_one(const char *path, const struct dump_options *options, struct
   progress_begin(&progress, path);
   /* Lines and the progress line would disturb each other on one terminal. */
   progress.terminal = progress.terminal && !isatty(STDOUT_FILENO);
+  d->thread_found |= options->thread && reader_has_lineage(d->reader, options->thread);
   dump_events(d, &progress);
   progress_end(&progress);
   blocks_release(&d->blocks);
@@ -200,5 +221,7 @@ int cmd_dump(int argc, char **argv)
     if (dump_one(chosen.common.traces[i], &chosen, &dump) != EXIT_FINE)
       code = EXIT_UNREADABLE;
   }
+  if (chosen.thread && !dump.thread_found && code == EXIT_FINE)
+    code = command_error(EXIT_USAGE, "there is no thread %s: `vmtrace dump --op=thread` lists them", chosen.thread);
   return command_finish(stdout, code);
 }

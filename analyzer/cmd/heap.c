@@ -9,6 +9,7 @@
 #include "cmd/command.h"
 #include "cmd/heap_load.h"
 #include "cmd/heap_options.h"
+#include "reader/terminal.h"
 
 static bool add(struct call_tree *tree, struct heap_report *r, const struct heap_set *set, enum heap_scope scope,
                 int factor)
@@ -47,7 +48,7 @@ static int report(const struct heap_options *o, const struct heap_set *set, cons
       .sort = o->sort,
       .shape = o->shape,
       .top = o->top,
-      .colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR"),
+      .colour = terminal_has_colour(STDOUT_FILENO),
   };
   enum heap_scope scope = before || o->extent == HEAP_READ_UNTIL ? HEAP_UNTIL_THEN : HEAP_WHOLE_RUN;
   int result = -1;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cmd/arguments.h"
 #include "cmd/command.h"
 #include "cmd/symbol_options.h"
 
@@ -61,11 +62,10 @@ static void parse_moment(const char *name, const char *arg, struct heap_moment *
 
 static void parse_top(const char *arg, struct heap_options *o, struct argp_state *state)
 {
-  char *end;
-  unsigned long top = strtoul(arg, &end, 10);
+  uint64_t top = 0;
 
-  if (*arg < '0' || *arg > '9' || *end || top > 1000000000)
-    argp_error(state, "--top takes a number of rows, not '%s'", arg);
+  if (!argument_number(arg, 1, 1000000000, &top))
+    argp_error(state, "--top takes a number of rows, 1 or more, not '%s' (--all: all of them)", arg);
   o->top = (unsigned)top;
 }
 
@@ -94,6 +94,8 @@ static void settle(struct heap_options *o, struct argp_state *state)
     argp_error(state, "--invert turns a tree around: it needs --tree");
   if (o->tree && o->stacks)
     argp_error(state, "--tree and --stacks are two shapes of the report: choose one");
+  if (o->has_at && o->extent == HEAP_READ_UNTIL)
+    argp_error(state, "--at and --until both name a moment: choose one");
   if (o->per_process && (o->diff || o->has_diff_at))
     argp_error(state, "--per-process and --diff do not go together");
   o->shape = o->inverted ? HEAP_TREE_INVERTED : o->tree ? HEAP_TREE : o->stacks ? HEAP_STACKS : HEAP_SITES;
@@ -115,6 +117,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     return 0;
   case OPTION_AT:
     parse_moment("--at", arg, &o->at, state);
+    o->has_at = true;
     return 0;
   case OPTION_UNTIL:
     parse_moment("--until", arg, &o->at, state);
@@ -152,16 +155,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     parse_top(arg, o, state);
     return 0;
   case ARGP_KEY_ARGS:
-    o->traces = state->argv + state->next;
-    o->trace_count = state->argc - state->next;
-    state->next = state->argc;
-    for (int i = 0; i < o->trace_count; i++)
-      command_trace(o->traces[i]);
+    o->traces = argument_traces(state, &o->trace_count);
     if (o->diff)
-      command_trace(o->diff);
+      argument_trace(o->diff);
     return 0;
   case ARGP_KEY_NO_ARGS:
-    argp_error(state, "name at least one trace (a file that ends in .vmt)");
+    argp_error(state, "name at least one trace (a file that ends in .vmt, or a directory of them)");
     return 0;
   case ARGP_KEY_SUCCESS:
     settle(o, state);

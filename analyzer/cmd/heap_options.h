@@ -17,7 +17,7 @@ struct heap_options {
   struct heap_moment at;
   enum heap_extent extent;    /* HEAP_READ_UNTIL: --until, or nothing behind the moment is asked for */
   struct heap_moment diff_at; /* --diff-at: what is taken off is at this moment */
-  bool has_diff_at;
+  bool has_at, has_diff_at;
   const char *diff; /* --diff: another trace; NULL */
   enum heap_value sort;
   bool has_sort; /* --sort, --weight, or what asks for a column */

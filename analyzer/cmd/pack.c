@@ -2,8 +2,7 @@
  * `vmtrace pack`: traces compressed at rest.  Options and the line per trace;
  * the work is in cmd/pack_trace.c and reader/repack.c.
  */
-#include <stdlib.h>
-
+#include "cmd/arguments.h"
 #include "cmd/command.h"
 #include "cmd/pack_trace.h"
 #include "report/quantity.h"
@@ -16,10 +15,9 @@ struct pack_options {
 
 static int parse_level(const char *arg, struct argp_state *state)
 {
-  char *end;
-  long level = strtol(arg, &end, 10);
+  uint64_t level = 0;
 
-  if (end == arg || *end || level < 1 || level > PACK_LEVEL_MAX)
+  if (!argument_number(arg, 1, PACK_LEVEL_MAX, &level))
     argp_error(state, "--level takes a number from 1 to %d, not '%s'", PACK_LEVEL_MAX, arg);
   return (int)level;
 }
@@ -34,14 +32,14 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     return 0;
   case 'o':
     options->wish.output = arg;
+    if (!*arg)
+      argp_error(state, "--output takes the name of a file");
     return 0;
   case ARGP_KEY_ARGS:
-    options->traces = state->argv + state->next;
-    options->count = state->argc - state->next;
-    state->next = state->argc;
+    options->traces = argument_traces(state, &options->count);
     return 0;
   case ARGP_KEY_NO_ARGS:
-    argp_error(state, "name at least one trace (a file that ends in .vmt)");
+    argp_error(state, "name at least one trace (a file that ends in .vmt, or a directory of them)");
     return 0;
   case ARGP_KEY_END:
     if (options->wish.output && options->count > 1)

@@ -8,7 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cmd/arguments.h"
 #include "cmd/command.h"
+#include "reader/terminal.h"
 #include "reader/xalloc.h"
 #include "report/pages_report.h"
 
@@ -21,26 +23,19 @@ struct pages_options {
 
 enum { OPTION_ALL = 0x100, OPTION_ADDRESS };
 
-static bool parse_address(const char *text, char **end, uint64_t *addr)
-{
-  errno = 0;
-  *addr = strtoull(text, end, 0);
-  return *end != text && !errno && *text != '-';
-}
-
 /* ADDR, ADDR-ADDR (the last byte) or ADDR+SIZE. */
 static bool parse_range(const char *text, struct pages_options *options)
 {
-  char *end;
+  const char *end;
   uint64_t second;
 
-  if (!parse_address(text, &end, &options->start))
+  if (!argument_address(text, &end, &options->start))
     return false;
   options->end = options->start + 1;
   if (*end == '-' || *end == '+') {
     char kind = *end;
 
-    if (!parse_address(end + 1, &end, &second))
+    if (!argument_address(end + 1, &end, &second))
       return false;
     options->end = kind == '-' ? second + 1 : options->start + second;
   }
@@ -116,7 +111,7 @@ static int report(const struct pages_options *options, const struct page_set *se
   }
   if (options->common.format == FORMAT_JSON)
     return pages_json(stdout, set, &view);
-  view.colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
+  view.colour = terminal_has_colour(STDOUT_FILENO);
   return pages_text(stdout, set, &view);
 }
 

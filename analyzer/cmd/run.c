@@ -6,6 +6,7 @@
  * to say goes to stderr.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -15,9 +16,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cmd/arguments.h"
 #include "cmd/command.h"
 #include "cmd/machine_clock.h"
 #include "cmd/run_launch.h"
+#include "cmd/run_settings.h"
 #include "cmd/run_target.h"
 #include "cmd/run_traces.h"
 #include "reader/xalloc.h"
@@ -48,10 +51,9 @@ static const struct {
 
 static void parse_copies(const char *arg, struct run_options *options, struct argp_state *state)
 {
-  char *end;
-  long n = strtol(arg, &end, 10);
+  uint64_t n = 0;
 
-  if (end == arg || *end || n < 1 || n > COPIES_MAX)
+  if (!argument_number(arg, 1, COPIES_MAX, &n))
     argp_error(state, "-n takes a number from 1 to %d, not '%s'", COPIES_MAX, arg);
   else
     options->copies = (size_t)n;
@@ -59,10 +61,9 @@ static void parse_copies(const char *arg, struct run_options *options, struct ar
 
 static void parse_duration(const char *arg, struct run_options *options, struct argp_state *state)
 {
-  char *end;
-  double seconds = strtod(arg, &end);
+  double seconds = 0;
 
-  if (end == arg || *end || !(seconds > 0) || seconds > 1e9)
+  if (!argument_seconds(arg, &seconds) || !(seconds > 0) || seconds > 1e9)
     argp_error(state, "--duration takes a number of seconds, not '%s'", arg);
   else
     options->duration_ns = (uint64_t)(seconds * 1e9) + 1;
@@ -74,6 +75,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
   if (key >= OPTION_FIRST && key < OPTION_FIRST + VT_OPT_COUNT) {
     options->values[key - OPTION_FIRST] = arg;
+    if (!run_setting_holds((enum vt_option)(key - OPTION_FIRST), arg))
+      argp_error(state, "--%s takes %s, not '%s'", library_options[key - OPTION_FIRST].option,
+                 library_options[key - OPTION_FIRST].values, arg);
     return 0;
   }
   switch (key) {
@@ -82,6 +86,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     return 0;
   case 'o':
     options->dir = arg;
+    if (!*arg)
+      argp_error(state, "-o takes a directory");
     return 0;
   case OPTION_DURATION:
     parse_duration(arg, options, state);
@@ -95,6 +101,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     return 0;
   case ARGP_KEY_NO_ARGS:
     argp_error(state, "name the program to run");
+    return 0;
+  case ARGP_KEY_SUCCESS:
+    if (options->dir && options->values[VT_OPT_OUT])
+      argp_error(state, "--output and --out both say where the traces go: choose one");
     return 0;
   default:
     return ARGP_ERR_UNKNOWN;
@@ -216,11 +226,36 @@ static int choose_output(const struct run_options *options, char dir[PATH_MAX])
   return EXIT_FINE;
 }
 
+/* Who cannot write there would get no trace, and learn of it when the program has ended. */
+static int check_writable(const char *dir)
+{
+  if (!*dir || faccessat(AT_FDCWD, dir, W_OK | X_OK, AT_EACCESS) == 0)
+    return EXIT_FINE;
+  return command_error(EXIT_USAGE, "%s: no trace can be written there: %s", dir, strerror(errno));
+}
+
+/* Those options that come from the environment; the others were checked as they were read. */
+static int check_environment(const struct run_options *options)
+{
+  for (int i = 0; i < VT_OPT_COUNT; i++) {
+    const char *value = options->values[i] ? NULL : getenv(library_options[i].variable);
+
+    if (value && !run_setting_holds((enum vt_option)i, value))
+      return command_error(EXIT_USAGE, "%s=%s: it takes %s", library_options[i].variable, value,
+                           library_options[i].values);
+  }
+  return EXIT_FINE;
+}
+
 static int set_environment(const struct run_options *options, char dir[PATH_MAX])
 {
   char library[PATH_MAX];
-  int code = choose_output(options, dir);
+  int code = check_environment(options);
 
+  if (!code)
+    code = choose_output(options, dir);
+  if (!code)
+    code = check_writable(dir);
   if (code)
     return code;
   for (int i = 0; i < VT_OPT_COUNT; i++) {

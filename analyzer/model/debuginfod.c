@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "reader/complain.h"
+#include "reader/terminal.h"
 
 #define LIBRARY "libdebuginfod.so.1"
 #define SILENCE_S 10 /* without an answer or a byte: the server is left alone */
@@ -69,7 +70,7 @@ static bool connect_client(void)
       load_function(library, "debuginfod_set_progressfn", &api->set_progress) &&
       load_function(library, "debuginfod_end", &api->end))
     server.client = api->begin();
-  server.terminal = isatty(STDERR_FILENO);
+  server.terminal = terminal_can_erase(STDERR_FILENO);
   return server.client != NULL;
 }
 

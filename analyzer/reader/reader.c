@@ -5,6 +5,7 @@
 #include "reader/reader.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "reader/merge.h"
 #include "reader/xalloc.h"
@@ -134,6 +135,15 @@ const char *reader_lineage(const struct reader *r, uint32_t thread)
   const struct track *track = tracks_find(&r->tracks, thread);
 
   return track ? track->lineage : "?";
+}
+
+bool reader_has_lineage(const struct reader *r, const char *lineage)
+{
+  for (size_t i = 0; i < r->tracks.count; i++) {
+    if (!strcmp(r->tracks.all[i].lineage, lineage))
+      return true;
+  }
+  return false;
 }
 
 unsigned reader_threads(const struct reader *r)

@@ -75,6 +75,7 @@ double reader_progress(const struct reader *r);
 /* The lineage of a stream: "0", "0.1", "0.1.2"; "?N" for adopted threads, "sampler" for the sampler.  Known before its
  * first event is returned.  Lives as long as the reader. */
 const char *reader_lineage(const struct reader *r, uint32_t thread);
+bool reader_has_lineage(const struct reader *r, const char *lineage);
 unsigned reader_threads(const struct reader *r); /* streams of the program, without the sampler */
 
 /* "alloc", "free" ...: the op name of a record type, NULL for an unknown one; and the names of its fields, in

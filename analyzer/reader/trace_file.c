@@ -264,7 +264,7 @@ static int open_regular(struct trace_file *file)
 
   file->fd = file_open_path(file->path, &st);
   if (file->fd == -EINVAL) {
-    complain("%s: not a regular file: name a trace, a file that ends in .vmt", file->path);
+    complain("%s: not a regular file: name a trace, a file that ends in .vmt, or a directory of them", file->path);
     return -1;
   }
   if (file->fd < 0) {

@@ -7,6 +7,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "reader/terminal.h"
+
 #define FIRST_NS UINT64_C(1000000000)
 #define AGAIN_NS UINT64_C(100000000)
 
@@ -20,7 +22,7 @@ static uint64_t now_ns(void)
 
 void progress_begin(struct progress *p, const char *what)
 {
-  *p = (struct progress){.what = what, .terminal = isatty(STDERR_FILENO) == 1, .next_ns = now_ns() + FIRST_NS};
+  *p = (struct progress){.what = what, .terminal = terminal_can_erase(STDERR_FILENO), .next_ns = now_ns() + FIRST_NS};
 }
 
 void progress_step(struct progress *p, double done)

@@ -3,6 +3,8 @@
  * line for what cannot be read, info and dump on real traces.
  */
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "e2e.h"
 
@@ -43,6 +45,32 @@ START_TEST(usage)
       {"dump", "--op=alloc,nonsense", "a.vmt"},
       {"dump", "--from=soon", "a.vmt"},
       {"dump", "--to=-1", "a.vmt"},
+      {"dump", "--to=1x", "a.vmt"},
+      {"dump", "--to=inf", "a.vmt"},
+      {"dump", "--thread=x", "a.vmt"},
+      {"dump", "--thread=", "a.vmt"},
+      {"dump", "--thread=0..1", "a.vmt"},
+      {"heap", "--top=0", "a.vmt"},
+      {"heap", "--top=-1", "a.vmt"},
+      {"heap", "--top=", "a.vmt"},
+      {"heap", "--top=18446744073709551617", "a.vmt"},
+      {"heap", "--top= 3", "a.vmt"},
+      {"pages", "--address=-1", "a.vmt"},
+      {"pages", "--address=0x", "a.vmt"},
+      {"pages", "--address=2-1", "a.vmt"},
+      {"pages", "--address=1+18446744073709551615", "a.vmt"},
+      {"pack", "--level=0", "a.vmt"},
+      {"pack", "--level=+3", "a.vmt"},
+      {"pack", "--output=", "a.vmt"},
+      {"run", "--heap=foo", "true"},
+      {"run", "--stack=99999", "true"},
+      {"run", "--stack=", "true"},
+      {"run", "--watch=1:short", "true"},
+      {"run", "-n0", "true"},
+      {"run", "-n-1", "true"},
+      {"run", "--duration=0", "true"},
+      {"run", "--duration=nan", "true"},
+      {"run", "--output=", "true"},
   };
 
   for (unsigned i = 0; i < sizeof wrong / sizeof *wrong; i++) {
@@ -52,6 +80,119 @@ START_TEST(usage)
     ck_assert_msg(!strncmp(r.err, "vmtrace", 7) && lines(r.err) <= 2, "%s", r.err);
     e2e_release(&r);
   }
+}
+END_TEST
+
+/* Two options that are right each by itself. */
+START_TEST(contradictions)
+{
+  struct e2e_result times = RUN(2, "dump", "--from=2", "--to=1", "a.vmt");
+  struct e2e_result places = RUN(2, "run", "--output=a", "--out=b", "true");
+  struct e2e_result moments = RUN(2, "heap", "--at=1", "--until=2", "a.vmt");
+
+  ck_assert_ptr_nonnull(strstr(times.err, "--from is after --to"));
+  ck_assert_ptr_nonnull(strstr(places.err, "choose one"));
+  ck_assert_ptr_nonnull(strstr(moments.err, "choose one"));
+  e2e_release(&times);
+  e2e_release(&places);
+  e2e_release(&moments);
+}
+END_TEST
+
+/* The library's own answer to a value of an option, by its line on stderr, and that of `run`. */
+START_TEST(run_settings)
+{
+  static const char *const values[][2] = {
+      {"HEAP", "pin"},          {"HEAP", "next"},
+      {"HEAP", "Pin"},          {"HEAP", ""},
+      {"STACK", "1024"},        {"STACK", "1025"},
+      {"STACK", "0x400"},       {"STACK", "0x401"},
+      {"STACK", "-1"},          {"STACK", "+1"},
+      {"STACK", " 1"},          {"STACK", "1 "},
+      {"STACK", "0x"},          {"STACK", ""},
+      {"SAMPLE_MS", "3600000"}, {"SAMPLE_MS", "3600001"},
+      {"UNWIND", "plain"},      {"UNWIND", "plainly"},
+      {"UNWIND", "cached "},    {"FAULTS", "yes"},
+      {"FAULTS", "on"},         {"ON_ERROR", "abort"},
+      {"ON_ERROR", "ignore"},   {"LOG", "warn"},
+      {"LOG", "loud"},          {"WATCH", ""},
+      {"WATCH", "0x10:int"},    {"WATCH", "16:ptr,32:double,"},
+      {"WATCH", "16:ptr;"},     {"WATCH", ":int"},
+      {"WATCH", "0x10:short"},  {"WATCH", "0x10"},
+      {"WATCH", ","},           {"STACK", "18446744073709551617"},
+  };
+
+  for (unsigned i = 0; i < sizeof values / sizeof *values; i++) {
+    char variable[128], option[128];
+    struct e2e_result library, run, environment;
+
+    snprintf(variable, sizeof variable, "VMTRACE_%s=%s", values[i][0], values[i][1]);
+    snprintf(option, sizeof option, "--%s=%s", values[i][0], values[i][1]);
+    for (char *p = option; *p && *p != '='; p++)
+      *p = *p == '_' ? '-' : *p >= 'A' && *p <= 'Z' ? (char)(*p | 32) : *p;
+    e2e_run(&(struct e2e_spec){.argv = E2E_ARGV("true"), .preload = e2e_library(), .env = E2E_ARGV(variable)},
+            &library);
+    e2e_run(&(struct e2e_spec){.argv = E2E_ARGV(e2e_analyzer(), "run", "--out=off", option, "--", "true")}, &run);
+    e2e_run(&(struct e2e_spec){.argv = E2E_ARGV(e2e_analyzer(), "run", "--out=off", "--", "true"),
+                               .env = E2E_ARGV(variable)},
+            &environment);
+    e2e_expect_exit(&run, strstr(library.err, "is not understood") ? 2 : 0);
+    e2e_expect_exit(&environment, strstr(library.err, "is not understood") ? 2 : 0);
+    e2e_release(&library);
+    e2e_release(&run);
+    e2e_release(&environment);
+  }
+}
+END_TEST
+
+/* The program does not start when its trace cannot be written. */
+START_TEST(unwritable)
+{
+  const char *dir = e2e_path("closed");
+  struct e2e_result r;
+
+  ck_assert_int_eq(mkdir(dir, 0555), 0);
+  e2e_run(&(struct e2e_spec){.argv = E2E_ARGV(e2e_copy(e2e_analyzer()), "run", "-o", dir, "--", "echo", "started"),
+                             .uid = geteuid() == 0 ? 65534 : 0},
+          &r);
+  e2e_expect_exit(&r, 2);
+  ck_assert_uint_eq(r.out_len, 0);
+  e2e_release(&r);
+}
+END_TEST
+
+/* Colours are for terminals that know them and users who want them. */
+START_TEST(colours)
+{
+  static const char *const env[][3] = {
+      {"TERM=xterm", "NO_COLOR"}, {"TERM=dumb", "NO_COLOR"}, {"TERM=xterm", "NO_COLOR=1"}, {"TERM", "NO_COLOR"}};
+
+  if (!e2e_has("script"))
+    E2E_SKIP("needs script(1)");
+  for (unsigned i = 0; i < sizeof env / sizeof *env; i++) {
+    char command[4200];
+    struct e2e_result r;
+
+    snprintf(command, sizeof command, "%s doctor", e2e_analyzer());
+    e2e_run(&(struct e2e_spec){.argv = E2E_ARGV("script", "-qec", command, "/dev/null"), .env = env[i]}, &r);
+    ck_assert_ptr_nonnull(strstr(r.out, "vmtrace works"));
+    ck_assert_int_eq(strstr(r.out, "\033[3") != NULL, i == 0);
+    e2e_release(&r);
+  }
+}
+END_TEST
+
+/* A directory stands for the traces in it. */
+START_TEST(directory)
+{
+  const char *path = threads_trace();
+  struct e2e_result one = RUN(0, "pages", path), all = RUN(0, "pages", e2e_path(".")), none;
+
+  ck_assert_str_eq(one.out, all.out);
+  none = RUN(2, "dump", "--thread=0.77", path);
+  ck_assert_ptr_nonnull(strstr(none.err, "there is no thread 0.77"));
+  e2e_release(&one);
+  e2e_release(&all);
 }
 END_TEST
 
@@ -224,6 +365,11 @@ int main(void)
   TCase *tcase = e2e_case(suite, "commands", 120);
 
   tcase_add_test(tcase, usage);
+  tcase_add_test(tcase, contradictions);
+  tcase_add_test(tcase, run_settings);
+  tcase_add_test(tcase, unwritable);
+  tcase_add_test(tcase, colours);
+  tcase_add_test(tcase, directory);
   tcase_add_test(tcase, help);
   tcase_add_test(tcase, unreadable);
   tcase_add_test(tcase, some_unreadable);
