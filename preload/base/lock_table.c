@@ -75,13 +75,13 @@ void lock_table_release(void)
         lock_state_release(lock);
 }
 
-void lock_table_renew(bool taken)
+void lock_table_renew(enum fork_kind kind)
 {
   for (uint32_t rank = LOCK_RANKS; rank-- > 1;)
     for (struct lock_state *lock = NULL; (lock = next_lock(rank, lock));) {
       bool mine = lock_state_is_mine(lock);
 
-      if (!lock->word || (mine && !taken))
+      if ((mine && kind != FORK_HELD) || (!lock->word && kind != FORK_TORN))
         continue;
       if (!mine && orphans[rank])
         orphans[rank](lock);

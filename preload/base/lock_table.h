@@ -80,9 +80,12 @@ void lock_table_release(void);
 
 /*
  * In the child of a fork, the only thread there is: every lock is free afterwards, but for those that this thread
- * holds because the fork came in the middle of its own work.  taken: after lock_table_take.
+ * holds because the fork came in the middle of its own work.  FORK_HELD: after lock_table_take.  Else what was found is
+ * no picture of one moment, because other threads go on while the kernel copies page after page: all that locks are
+ * over is orphaned, held or not (FORK_TORN); but what is held alone where no other thread was at work (FORK_ALONE).
  */
-void lock_table_renew(bool taken);
+enum fork_kind { FORK_HELD, FORK_ALONE, FORK_TORN };
+void lock_table_renew(enum fork_kind kind);
 
 /* The calling thread has left its own work half-way, by longjmp out of a handler: every lock that it holds is orphaned
  * and free again. */

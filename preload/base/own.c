@@ -270,3 +270,11 @@ void own_free(void *p, size_t size)
   object_give(p, shift);
   masked_lock_release(&lock_own, mask);
 }
+
+void own_orphaned(struct lock_state *lock)
+{
+  (void)lock;
+  memset(own_lists, 0, sizeof own_lists);
+  memset(holes, 0, sizeof holes);
+  grain_cur = grain_end = NULL;
+}

@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/lock.h"
+
 /*
  * Maps size bytes (rounded up to pages) of zeroed private memory, or, with a
  * descriptor, of the file at offset, shared.  Thread-safe; safe in signal handlers.  NULL when the kernel refuses.
@@ -37,5 +39,8 @@ uint64_t own_end(void);
  */
 void *own_alloc(size_t size);
 void own_free(void *p, size_t size);
+
+/* For lock_table_on_orphan: what was given back is forgotten, as nobody knows what is in the lists of it. */
+void own_orphaned(struct lock_state *lock);
 
 #endif

@@ -57,6 +57,7 @@
 #define FORK_BEGUN 1u   /* between process_before_fork and process_after_fork */
 #define FORK_LOCKS 2u   /* and holds all locks there */
 #define FORK_STREAMS 4u /* and libc's list of streams */
+#define FORK_QUIET 8u   /* and that of samples: in a handler in the middle of a hook, of a process with one thread */
 
 /* Bytes mapped for thread->pending; pages of them that are never used cost nothing. */
 #define PENDING_BYTES (256u << 10)

@@ -182,6 +182,7 @@ static void start(void)
   process.mode = PROCESS_STARTING;
   if (LOCK_CHECKED)
     lock_check_guard_by(hook_is_guarded);
+  lock_table_on_orphan(LOCK_OWN, own_orphaned);
   *t = (struct thread){.heap = &heap_none, .writer = &trace_none, .number = VT_NO_THREAD, .flags = THREAD_STATIC};
   t->tid = sys_gettid();
   internal_begin(t);

@@ -40,6 +40,17 @@ extern char __libc_single_threaded __attribute__((weak));
 
 /* Of a thread that forks in the middle of a hook. */
 static __thread struct trace_left fork_left __attribute__((tls_model("initial-exec")));
+static __thread uint64_t fork_quiet_mask __attribute__((tls_model("initial-exec")));
+
+/* The sampler's helper gives memory back at its ticks, for a millisecond or so; while it waits for the hook that the
+ * fork is in the middle of, it does not come to an end. */
+#define QUIET_PATIENCE_NS (UINT64_C(20) * 1000000)
+
+/* Whether libc knows of no other thread. */
+static bool is_alone(void)
+{
+  return &__libc_single_threaded && __libc_single_threaded;
+}
 
 /* Of a handler that forks in the middle of a hook, that hook may hold any of the guarded locks, and others wait for it
  * while they hold more: none is taken.  What a thread had half-done that is not there in the child is given up then. */
@@ -52,6 +63,8 @@ static void fork_begins(struct thread *t, uint64_t mask)
   unwind_announce_fork();
   if (nested) {
     trace_leave(&fork_left, t->writer);
+    if (is_alone() && masked_lock_take_until(&lock_sampling, sys_now() + QUIET_PATIENCE_NS, &fork_quiet_mask))
+      t->fork |= FORK_QUIET;
     return;
   }
   modules_catch_up(); /* the child cannot */
@@ -70,16 +83,18 @@ void process_before_fork(void)
 }
 
 /* The child is one thread in a copy of the parent: nothing of the parent's tracing state is repaired, all is new.
- * taken: all locks were held across the fork.  left: else, of the hook that was interrupted. */
-static void renew_child(struct thread *t, bool taken, const struct trace_left *left)
+ * left: of the hook that was interrupted, if one was. */
+static void renew_child(struct thread *t, enum fork_kind kind, const struct trace_left *left)
 {
-  lock_table_renew(taken);
+  lock_table_renew(kind);
+  if (kind == FORK_TORN)
+    heap_keep(t->heap);
   trace_renew(left);
   unwind_after_fork(true);
   if (!left) /* else its walk may go on; the next one forgets by itself */
     unwind_thread_after_fork(t->unwind);
   modules_renew();
-  threads_renew(t);
+  threads_renew(t, kind == FORK_TORN);
   break_renew(t);
   free_sites_renew(t, left != NULL);
   samples_renew();
@@ -108,11 +123,13 @@ static void record_origins(void)
 
 static void fork_ends(struct thread *t, bool child)
 {
-  bool taken = t->fork & FORK_LOCKS;
+  bool taken = t->fork & FORK_LOCKS, quiet = t->fork & FORK_QUIET;
 
-  t->fork &= ~(FORK_BEGUN | FORK_LOCKS);
+  t->fork &= ~(FORK_BEGUN | FORK_LOCKS | FORK_QUIET);
+  if (quiet)
+    masked_lock_release(&lock_sampling, fork_quiet_mask);
   if (child) {
-    renew_child(t, taken, taken ? NULL : &fork_left);
+    renew_child(t, taken ? FORK_HELD : quiet ? FORK_ALONE : FORK_TORN, taken ? NULL : &fork_left);
   } else {
     if (taken)
       lock_table_release();
@@ -155,9 +172,9 @@ uint32_t process_surprise_fork(uint32_t stack)
   uint64_t mask = sys_block_signals();
   int error = errno;
 
-  t->fork &= ~(FORK_BEGUN | FORK_LOCKS);
+  t->fork &= ~(FORK_BEGUN | FORK_LOCKS | FORK_QUIET);
   trace_distrust_table();
-  renew_child(t, false, NULL);
+  renew_child(t, is_alone() ? FORK_ALONE : FORK_TORN, NULL);
   sys_restore_signals(mask);
   /* In the middle of a hook they would lose their names; then the end of the process records them. */
   if (guard == GUARD_FREE)
@@ -173,7 +190,7 @@ static bool streams_take(void)
 {
   if (!_IO_list_lock || !_IO_list_unlock || !_IO_list_resetlock)
     return false;
-  if (&__libc_single_threaded && __libc_single_threaded)
+  if (is_alone())
     return false;
   _IO_list_lock();
   return true;

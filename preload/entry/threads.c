@@ -370,7 +370,7 @@ void threads_joined(struct thread *self, struct thread *child)
     free_thread(child);
 }
 
-void threads_renew(struct thread *self)
+void threads_renew(struct thread *self, bool torn)
 {
   ending = NULL;
   ending_count = 0;
@@ -381,7 +381,7 @@ void threads_renew(struct thread *self)
     if (!t)
       continue;
     table[i] = NULL;
-    while (t) {
+    while (t && !torn) {
       struct thread *next = t->next;
 
       if (t != self)

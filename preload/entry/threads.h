@@ -43,7 +43,7 @@ void threads_detach(pthread_t pthread);
 /* child, which is gone, was joined by the calling thread self; child is freed. */
 void threads_joined(struct thread *self, struct thread *child);
 
-/* In the child of a fork every thread but self is forgotten. */
-void threads_renew(struct thread *self);
+/* In the child of a fork every thread but self is forgotten.  torn: what the table says of them may be half-done. */
+void threads_renew(struct thread *self, bool torn);
 
 #endif

@@ -72,6 +72,8 @@ struct heap *heap_adopt(void);
  * if that call held a lock, an adopted one.  Blocks of the old one stay as they are.
  */
 struct heap *heap_recover(struct heap *heap);
+/* In the child of a fork, where all heaps were orphaned (lock_table_renew): that of the thread that forked is whole. */
+void heap_keep(struct heap *heap);
 
 /* The owner is about to end: caches that only it could use are given back. */
 void heap_thread_end(struct heap *heap);

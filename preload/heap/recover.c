@@ -9,6 +9,8 @@
  *
  * Called by entry/ when it takes over a stale guard.
  */
+#include <stddef.h>
+
 #include "heap/region.h"
 
 struct heap *heap_recover(struct heap *heap)
@@ -22,4 +24,12 @@ struct heap *heap_recover(struct heap *heap)
     return heap;
   region_nondet(VT_NONDET_SIGNAL, region->start);
   return heap_adopt();
+}
+
+void heap_keep(struct heap *heap)
+{
+  struct region *region = heap == &heap_none ? NULL : region_of(heap);
+
+  if (region && region_state(region) == REGION_LOST)
+    region_set_state(region, REGION_USED);
 }

@@ -7,6 +7,8 @@
 #define VMTRACE_LOAN_STACK_H
 
 #include <stdbool.h>
+
+#include "base/lock.h"
 #include <stdint.h>
 
 #define LOAN_STACK_SIZE (UINT64_C(64) << 10)
@@ -19,5 +21,8 @@ _Noreturn void loan_stack_abandon(void);
 
 /* work(arg) with top as the stack pointer, which is a multiple of 16.  It may be unwound through. */
 void loan_stack_switch(void (*work)(void *), void *arg, void *top) __attribute__((visibility("hidden")));
+
+/* For lock_table_on_orphan: the idle ones are forgotten. */
+void loan_stack_orphaned(struct lock_state *lock);
 
 #endif

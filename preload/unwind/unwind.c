@@ -15,6 +15,7 @@
 #include "unwind/frame_probe.h"
 #include "unwind/frame_rule.h"
 #include "unwind/libunwind_gate.h"
+#include "unwind/loan_stack.h"
 #include "unwind/machine.h"
 #include "unwind/stack_table.h"
 #include "unwind/stack_walk.h"
@@ -46,6 +47,7 @@ int unwind_start(const struct unwind_config *c)
   int rc;
 
   lock_table_on_orphan(LOCK_STACKS, nodes_orphaned);
+  lock_table_on_orphan(LOCK_LOANS, loan_stack_orphaned);
   config = *c;
   if (config.max_frames > FRAMES_MAX)
     config.max_frames = FRAMES_MAX;

@@ -344,7 +344,7 @@ START_TEST(a_lock_whose_holder_is_gone_is_orphaned_in_the_child)
     usleep(100);
   lock_table_take();
   ck_assert_uint_ne(lock_own.state.word, 0);
-  lock_table_renew(true);
+  lock_table_renew(FORK_HELD);
   ck_assert_int_eq(orphans, 1);
   ck_assert_uint_eq(lock_own.state.word, 0);
   ck_assert(!lock_table_holds_any());

@@ -47,7 +47,7 @@ static int forked_child(void)
 {
   int tid = 0;
 
-  lock_table_renew(true);
+  lock_table_renew(FORK_HELD);
   sampler_renew();
   if (sampler_running() || other_threads(&tid) != 0)
     return 2;

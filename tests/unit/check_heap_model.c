@@ -294,7 +294,7 @@ START_TEST(parent_and_child_of_fork_go_on_alike)
   if (pid)
     lock_table_release();
   else
-    lock_table_renew(true);
+    lock_table_renew(FORK_HELD);
   for (unsigned i = 0, rounds = workload(20000); i < rounds; i++)
     step(m);
   if (!pid)

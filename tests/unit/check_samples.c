@@ -225,7 +225,7 @@ START_TEST(fork_starts_anew)
   if (child)
     lock_table_release();
   if (child == 0) {
-    lock_table_renew(true);
+    lock_table_renew(FORK_HELD);
     trace_renew(NULL);
     samples_renew();
     samples_take(VT_SAMPLE_EXIT, SECOND); /* no trace yet: nothing happens */

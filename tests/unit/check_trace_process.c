@@ -89,7 +89,7 @@ START_TEST(a_child_of_fork_has_its_own_trace)
   if (pid == 0) {
     struct ops own = {2};
 
-    lock_table_renew(true);
+    lock_table_renew(FORK_HELD);
     trace_renew(NULL);
     ck_assert(!trace_active());
     ck_assert_str_eq(trace_path(), "");

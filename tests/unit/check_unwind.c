@@ -406,7 +406,7 @@ START_TEST(child_of_fork_announces_its_nodes)
   if (pid == 0) {
     unsigned before = announced;
 
-    lock_table_renew(true);
+    lock_table_renew(FORK_HELD);
     unwind_after_fork(true);
     memset(nodes, 0, sizeof nodes);
     recurse(5);
