@@ -154,16 +154,19 @@ static uint64_t unit_id(Dwarf_Die *die, uint8_t *type, Dwarf_Half *version)
   return id;
 }
 
-/* The unit of that id in a file. */
+/* The unit of that id in a file.  Where there is none *full stays as it is: the file is closed then. */
 static bool find_unit(Dwarf *dwarf, uint64_t id, Dwarf_Die *full)
 {
   Dwarf_CU *cu = NULL;
   Dwarf_Half version;
+  Dwarf_Die die;
   uint8_t type;
 
-  while (dwarf_get_units(dwarf, cu, &cu, &version, &type, full, NULL) == 0) {
-    if (type == DW_UT_split_compile && unit_id(full, &type, &version) == id)
+  while (dwarf_get_units(dwarf, cu, &cu, &version, &type, &die, NULL) == 0) {
+    if (type == DW_UT_split_compile && unit_id(&die, &type, &version) == id) {
+      *full = die;
       return true;
+    }
   }
   return false;
 }

@@ -245,6 +245,19 @@ START_TEST(split_debug_information_is_missing)
 }
 END_TEST
 
+/* A .dwo file that a later build wrote is not this one's. */
+START_TEST(split_debug_information_of_another_build)
+{
+  const struct wanted_frame lines_alone[] = {{"get", "prog.c", 4}, {"main", "prog.c", 15}, {0}};
+
+  write_file("prog.c", in_c);
+  if (!e2e_has("gcc") || !build("gcc -O2 -fno-builtin -g -gsplit-dwarf prog.c -o prog && mv prog kept && "
+                                "gcc -O1 -fno-builtin -g -gsplit-dwarf prog.c -o prog && mv kept prog"))
+    E2E_SKIP("needs gcc");
+  expect_frames("another .dwo", lines_alone);
+}
+END_TEST
+
 START_TEST(lines_without_functions)
 {
   static const char *const commands[] = {"clang -O2 -fno-builtin -gline-tables-only prog.c -o prog",
@@ -356,6 +369,7 @@ int main(void)
 
   tcase_add_test(tc, split_debug_information);
   tcase_add_test(tc, split_debug_information_is_missing);
+  tcase_add_test(tc, split_debug_information_of_another_build);
   tcase_add_test(tc, lines_without_functions);
   tcase_add_test(tc, assembly);
   tcase_add_test(tc, functions_in_functions);
