@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -26,12 +27,14 @@
 #define JOBS_MAX 64
 #define ROOM_MORE 65536
 #define SECONDS_MAX 10
+#define RSS_MAX_KIB (1L << 20)
 
-/* One allocation of 256 MiB would be out of all proportion to traces of some 100 KiB. */
+/* No command may take more than a gigabyte; what is freed does not count. */
 const char *__asan_default_options(void);
 const char *__asan_default_options(void)
 {
-  return "max_allocation_size_mb=256:hard_rss_limit_mb=2048:detect_leaks=1:allocator_may_return_null=0";
+  return "max_allocation_size_mb=512:hard_rss_limit_mb=1024:quarantine_size_mb=16:detect_leaks=1:allocator_may_return_"
+         "null=0";
 }
 
 struct options {
@@ -110,6 +113,17 @@ static void timed_out(int signo)
   abort();
 }
 
+/* Builds without AddressSanitizer, which has a limit of its own. */
+static void check_memory(void)
+{
+  struct rusage usage;
+
+  if (getrusage(RUSAGE_SELF, &usage) == 0 && usage.ru_maxrss > RSS_MAX_KIB) {
+    dprintf(STDERR_FILENO, "mutate: %ld KiB of memory\n", usage.ru_maxrss);
+    abort();
+  }
+}
+
 /* Every jobs-th mutation from job on; *at tells the parent which one is running. */
 static void work(const struct options *o, unsigned job, const struct image *images, unsigned n, volatile uint64_t *at)
 {
@@ -134,6 +148,7 @@ static void work(const struct options *o, unsigned job, const struct image *imag
     alarm(SECONDS_MAX);
     exercise(path);
     alarm(0);
+    check_memory();
   }
   exit(EXIT_SUCCESS);
 }

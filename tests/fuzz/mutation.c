@@ -109,6 +109,33 @@ static void repeat_blocks(struct image *image, uint64_t *random)
   image->size += n;
 }
 
+static void put_leb(uint8_t **p, uint64_t v)
+{
+  for (; v >= 0x80; v >>= 7)
+    *(*p)++ = (uint8_t)(v | 0x80);
+  *(*p)++ = (uint8_t)v;
+}
+
+/* Records that hold as such and claim anything, at the start of a chunk: more pages, addresses or events than there can
+ * be. */
+static void claims(struct image *image, uint64_t *random)
+{
+  size_t at = block(image, random) + sizeof(struct vt_chunk_header);
+
+  for (size_t n = 1 + pick(random, 20); n && at + 128 < image->size; n--) {
+    uint8_t payload[VT_FIELDS_MAX * 10 + 16], *end = payload;
+
+    for (size_t fields = pick(random, VT_FIELDS_MAX + 1); fields; fields--)
+      put_leb(&end, odd_number(random));
+    for (size_t tail = pick(random, 8); tail; tail--)
+      *end++ = (uint8_t)next(random);
+    image->bytes[at++] = (uint8_t)((1 + pick(random, 55)) << 2);
+    image->bytes[at++] = (uint8_t)(end - payload);
+    memcpy(image->bytes + at, payload, (size_t)(end - payload));
+    at += (size_t)(end - payload);
+  }
+}
+
 static void file_header(struct image *image, uint64_t *random)
 {
   size_t at = pick(random, offsetof(struct vt_file_header, host) / 4) * 4;
@@ -163,9 +190,9 @@ static void record(struct image *image, uint64_t *random)
 
 void mutate_image(struct image *image, uint64_t seed)
 {
-  static void (*const ways[])(struct image *, uint64_t *) = {flip_bits,    set_bytes,     garbage,     cut,
-                                                             swap_blocks,  repeat_blocks, file_header, chunk_header,
-                                                             chunk_header, record,        record};
+  static void (*const ways[])(struct image *, uint64_t *) = {
+      flip_bits,    set_bytes,    garbage, cut,    swap_blocks, repeat_blocks, file_header,
+      chunk_header, chunk_header, record,  record, claims,      claims};
   uint64_t random = (seed + 1) * UINT64_C(0x9e3779b97f4a7c15) | 1;
   size_t n;
 
