@@ -20,6 +20,7 @@
 #include "model/foreign_malloc.h"
 #include "model/page_set.h"
 #include "reader/file_place.h"
+#include "reader/plain_text.h"
 #include "reader/reader.h"
 #include "reader/xalloc.h"
 #include "report/info_report.h"
@@ -202,7 +203,7 @@ static void put_successor(const struct run_traces *traces, const struct run_trac
 
   fputs("became ", stderr);
   if (*exec_path)
-    info_put_clean(stderr, exec_path, strlen(exec_path));
+    plain_put(stderr, exec_path, strlen(exec_path));
   else
     fputs("another program", stderr);
   if (!next) {
@@ -210,7 +211,7 @@ static void put_successor(const struct run_traces *traces, const struct run_trac
     return;
   }
   fputs(", traced in ", stderr);
-  info_put_clean(stderr, next->path, strlen(next->path));
+  plain_put(stderr, next->path, strlen(next->path));
 }
 
 static void put_end(const struct vt_file_header *h)
@@ -252,9 +253,10 @@ static int put_trace(const struct run_traces *traces, const struct run_trace *t)
       snprintf(exec_path, sizeof exec_path, "%.*s", (int)e->tail_len, (const char *)e->tail);
   }
   h = reader_header(reader);
-  fprintf(stderr,
-          "  %s: process %d, allocations %" PRIu64 ", frees %" PRIu64 ", other events %" PRIu64 ", threads %u, ",
-          t->path, t->pid, allocations, frees, others, reader_threads(reader));
+  fputs("  ", stderr);
+  plain_puts(stderr, t->path);
+  fprintf(stderr, ": process %d, allocations %" PRIu64 ", frees %" PRIu64 ", other events %" PRIu64 ", threads %u, ",
+          t->pid, allocations, frees, others, reader_threads(reader));
   if (h->ended == VT_ENDED_EXEC)
     put_successor(traces, t, exec_path);
   else

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "reader/complain.h"
+#include "reader/plain_text.h"
 #include "reader/xalloc.h"
 #include "vmtrace/codec.h"
 
@@ -32,26 +33,12 @@ static int compare_names(const void *a, const void *b)
   return strcmp(a, b);
 }
 
-/* Copies at most size bytes, up to a NUL; what a terminal would obey becomes '?'. */
-static char *copy_text(const void *text, size_t size)
-{
-  char *copy = xstrndup(text, size);
-
-  for (char *c = copy; c && *c; c++) {
-    if ((unsigned char)*c < ' ' || *c == 0x7f)
-      *c = '?';
-  }
-  return copy;
-}
-
 /* The one copy of a path that this picture keeps. */
 static const char *keep_name(struct picture *p, const void *text, size_t size)
 {
-  char *copy = copy_text(text, size);
+  char *copy = plain_dup(text, size);
   char *const *kept;
 
-  if (!copy)
-    return NULL;
   kept = tsearch(copy, &p->names, compare_names);
   if (!kept)
     xalloc_failed();
@@ -93,14 +80,9 @@ struct picture *picture_new(const struct vt_file_header *h)
   p->own_end = h->own_end;
   p->heap_start = h->heap_start;
   p->heap_end = h->heap_end;
-  p->exe = copy_text(h->exe, sizeof h->exe);
-  p->host = copy_text(h->host, sizeof h->host);
-  p->name = copy_text(len && h->cmdline[0] ? h->cmdline : h->exe, len && h->cmdline[0] ? len : sizeof h->exe);
-  if (!p->exe || !p->host || !p->name) {
-    complain("out of memory");
-    picture_free(p);
-    return NULL;
-  }
+  p->exe = plain_dup(h->exe, sizeof h->exe);
+  p->host = plain_dup(h->host, sizeof h->host);
+  p->name = plain_dup(len && h->cmdline[0] ? h->cmdline : h->exe, len && h->cmdline[0] ? len : sizeof h->exe);
   return p;
 }
 

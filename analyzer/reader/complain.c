@@ -6,18 +6,18 @@
 
 #include <stdio.h>
 
+#include "reader/plain_text.h"
+
 void complain_args(const char *format, va_list args)
 {
   char line[4096];
 
   vsnprintf(line, sizeof line, format, args);
-  for (char *p = line; *p; p++) {
-    if ((unsigned char)*p < 0x20 || *p == 0x7f)
-      *p = '?';
-  }
   /* stdout may hold lines that belong before this one; on a terminal they should appear there. */
   fflush(stdout);
-  fprintf(stderr, "vmtrace: %s\n", line);
+  fputs("vmtrace: ", stderr);
+  plain_puts(stderr, line);
+  putc('\n', stderr);
 }
 
 void complain(const char *format, ...)

@@ -6,8 +6,8 @@
 
 #include <stdarg.h>
 
-/* Writes "vmtrace: " and the message as exactly one line: control characters in it (a file name may hold any) appear
- * as '?'.  A message of more than 4 KiB is cut. */
+/* Writes "vmtrace: " and the message as exactly one line: names in it appear as plain_text.h says.  A message of more
+ * than 4 KiB is cut. */
 void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void complain_args(const char *format, va_list args) __attribute__((format(printf, 1, 0)));
 

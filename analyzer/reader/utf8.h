@@ -1,5 +1,5 @@
 /*
- * Which bytes may appear in JSON text as they are: names of files and threads hold any.
+ * UTF-8 in bytes that may be anything: names of files and threads.
  */
 #ifndef VMTRACE_UTF8_H
 #define VMTRACE_UTF8_H

@@ -3,7 +3,8 @@
  */
 #include "report/emit.h"
 
-#include "report/utf8.h"
+#include "reader/plain_text.h"
+#include "reader/utf8.h"
 
 void emit_init(struct emit *e, FILE *out)
 {
@@ -133,18 +134,14 @@ void emit_json_string(struct emit *e, const uint8_t *text, size_t n)
   emit_char(e, '"');
 }
 
-void emit_clean(struct emit *e, const uint8_t *text, size_t n)
+void emit_plain(struct emit *e, const uint8_t *text, size_t n)
 {
   while (n) {
-    size_t len = utf8_length(text, n);
+    const char *shown;
+    size_t length, here = plain_next((const char *)text, n, &shown, &length);
 
-    if (len == 0 || (len == 1 && (*text < 0x20 || *text == 0x7f))) {
-      emit_char(e, '?');
-      len = 1;
-    } else {
-      emit_bytes(e, (const char *)text, len);
-    }
-    text += len;
-    n -= len;
+    emit_bytes(e, shown, length);
+    text += here;
+    n -= here;
   }
 }

@@ -63,7 +63,7 @@ void emit_pad(struct emit *e, size_t mark, unsigned width);
 /* A JSON string with its quotes.  Bytes that are no UTF-8 become U+FFFD, and so does NUL, which many readers refuse. */
 void emit_json_string(struct emit *e, const uint8_t *text, size_t n);
 
-/* Text in which bytes that could disturb a terminal appear as '?'. */
-void emit_clean(struct emit *e, const uint8_t *text, size_t n);
+/* A name for people: plain_text.h. */
+void emit_plain(struct emit *e, const uint8_t *text, size_t n);
 
 #endif

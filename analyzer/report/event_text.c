@@ -77,7 +77,7 @@ static void thread(const struct event_line *line, const struct event_field *fiel
 
 static void text(const struct event_line *line, const struct event_field *field)
 {
-  emit_clean(line->emit, field->bytes, field->byte_count);
+  emit_plain(line->emit, field->bytes, field->byte_count);
 }
 
 static void frames(const struct event_line *line, const struct event_field *field)

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "reader/plain_text.h"
 #include "reader/xalloc.h"
 
 /* Where the column of the report's choice is alike, these decide. */
@@ -91,23 +92,28 @@ struct heap_line *heap_sites(const struct heap_report *r, size_t *count)
   return in_order(r, lines, kept);
 }
 
-static void put_clean(FILE *out, const char *text, char instead_of_semicolon)
+static void put_name(FILE *out, const char *text, char instead_of_semicolon)
 {
-  for (; *text; text++) {
-    unsigned char c = (unsigned char)*text;
+  for (size_t n = strlen(text); n;) {
+    const char *shown;
+    size_t length, here = plain_next(text, n, &shown, &length);
 
-    putc(c < ' ' || c == 0x7f ? '?' : c == ';' ? instead_of_semicolon : c, out);
+    if (*shown == ';')
+      shown = &instead_of_semicolon;
+    fwrite(shown, 1, length, out);
+    text += here;
+    n -= here;
   }
 }
 
 void heap_frame_name(FILE *out, const struct symbol *f, char instead_of_semicolon)
 {
   if (f->function) {
-    put_clean(out, f->function, instead_of_semicolon);
+    put_name(out, f->function, instead_of_semicolon);
     return;
   }
   if (f->module) {
-    put_clean(out, f->module, instead_of_semicolon);
+    put_name(out, f->module, instead_of_semicolon);
     putc('+', out);
   }
   fprintf(out, "0x%" PRIx64, f->address);
@@ -122,13 +128,13 @@ void heap_frame_print(FILE *out, const struct symbol *f)
     return;
   if (f->file) {
     fputs(" (", out);
-    put_clean(out, slash ? slash + 1 : f->file, ';');
+    plain_puts(out, slash ? slash + 1 : f->file);
     if (f->line)
       fprintf(out, ":%u", f->line);
     putc(')', out);
   }
   if (f->module) {
     fputs(" in ", out);
-    put_clean(out, f->module, ';');
+    plain_puts(out, f->module);
   }
 }

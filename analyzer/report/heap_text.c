@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "reader/complain.h"
+#include "reader/plain_text.h"
 #include "report/heap_report.h"
 #include "report/quantity.h"
 
@@ -68,18 +69,12 @@ static const char *count(char *buf, int64_t n)
   return heap_cell(buf, HEAP_ALLOCATIONS, n, false);
 }
 
-static void print_clean(FILE *out, const char *text, size_t most)
-{
-  for (size_t i = 0; i < most && text[i]; i++)
-    putc((unsigned char)text[i] < ' ' || text[i] == 0x7f ? '?' : text[i], out);
-}
-
 static void print_name(FILE *out, const struct heap_process *p)
 {
   const char *name = p->header.cmdline_len && p->header.cmdline[0] ? p->header.cmdline : p->header.exe;
 
   fprintf(out, "%d ", p->header.pid);
-  print_clean(out, name, name == p->header.cmdline ? sizeof p->header.cmdline : sizeof p->header.exe);
+  plain_puts(out, name);
 }
 
 static void print_process(FILE *out, const struct heap_process *p, const char *what)
@@ -107,7 +102,7 @@ static void print_notes(FILE *out, const struct heap_process *p)
     fprintf(out, "  allocations recorded without a call stack: %s\n", count(text, (int64_t)p->without_stack));
   if (p->own_malloc.path) {
     fputs("  the program calls the malloc of ", out);
-    print_clean(out, p->own_malloc.path, SIZE_MAX);
+    plain_puts(out, p->own_malloc.path);
     fprintf(out, ": what that serves is not seen\n  (%s)\n", own_malloc_advice(&p->own_malloc));
   }
   if (p->lost)

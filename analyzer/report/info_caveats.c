@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <jansson.h>
 
+#include "reader/plain_text.h"
 #include "report/info_report.h"
 #include "report/quantity.h"
 
@@ -61,7 +62,7 @@ void info_untraced_text(FILE *out, const struct digest *d)
 
   for (size_t i = 0; i < list->count && i < SHOWN; i++) {
     fprintf(out, "%-14s%s", i ? "" : "not traced", digest_untraced_words(list->all[i].reason));
-    info_put_clean(out, list->all[i].text, list->all[i].length);
+    plain_put(out, list->all[i].text, list->all[i].length);
     fputc('\n', out);
   }
   put_rest(out, list);

@@ -6,33 +6,27 @@
 #include <jansson.h>
 #include <string.h>
 
+#include "reader/plain_text.h"
 #include "report/info_report.h"
 #include "report/quantity.h"
 
 #define SHOWN 10 /* errors of which the text has the stacks; JSON has all that were kept */
 
-/* Names come from files that may be damaged. */
-static void put_clean(FILE *out, const char *text)
-{
-  for (; *text; text++)
-    fputc((unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text, out);
-}
-
 static void put_frame(void *out, const struct symbol *frame)
 {
   fputs("                  ", out);
   if (frame->function)
-    put_clean(out, frame->function);
+    plain_puts(out, frame->function);
   else
     fprintf(out, "0x%" PRIx64, frame->address);
   if (frame->file) {
     fputs(" (", out);
-    put_clean(out, frame->file);
+    plain_puts(out, frame->file);
     fprintf(out, ":%u)", frame->line);
   }
   if (frame->module) {
     fputs(" in ", out);
-    put_clean(out, frame->module);
+    plain_puts(out, frame->module);
   }
   fputc('\n', out);
 }

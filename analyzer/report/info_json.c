@@ -8,9 +8,9 @@
 #include <string.h>
 
 #include "model/successor.h"
+#include "reader/utf8.h"
 #include "reader/xalloc.h"
 #include "report/info_report.h"
-#include "report/utf8.h"
 
 /* A string value of any bytes: what is no UTF-8 becomes U+FFFD. */
 json_t *info_text_value(const char *text, size_t n)

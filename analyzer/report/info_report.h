@@ -22,8 +22,7 @@ void info_nondet_text(FILE *out, const struct digest *d);
 void info_untraced_text(FILE *out, const struct digest *d);
 void info_caveats_json(struct json_t *object, const struct digest *d);
 
-/* Text of any bytes: for a terminal, and as a value. */
-void info_put_clean(FILE *out, const char *text, size_t n);
+/* Text of any bytes as a value. */
 struct json_t *info_text_value(const char *text, size_t n);
 
 /* Their parts about misuse of the heap: nothing when there was none, and an array. */

@@ -7,9 +7,10 @@
 #include <time.h>
 
 #include "model/successor.h"
+#include "reader/plain_text.h"
+#include "reader/utf8.h"
 #include "report/info_report.h"
 #include "report/quantity.h"
-#include "report/utf8.h"
 
 #define MARKS_SHOWN 20 /* the others are in JSON, and in `vmtrace dump --op=mark` */
 
@@ -18,26 +19,20 @@ static void label(FILE *out, const char *name)
   fprintf(out, "%-14s", name);
 }
 
-/* Names may hold bytes that a terminal would obey. */
-void info_put_clean(FILE *out, const char *text, size_t n)
+/* Each ends with a NUL. */
+static void put_arguments(FILE *out, const struct vt_file_header *h)
 {
-  const uint8_t *p = (const uint8_t *)text, *end = p + n;
-
-  while (p < end) {
-    size_t len = utf8_length(p, (size_t)(end - p));
-
-    if (len > 1 || (len == 1 && *p >= 0x20 && *p != 0x7f))
-      fwrite(p, 1, len, out);
-    else
-      fputc(*p ? '?' : ' ', out); /* zero bytes end arguments */
-    p += len ? len : 1;
+  for (size_t at = 0, n; at < h->cmdline_len; at += n + 1) {
+    n = strnlen(h->cmdline + at, h->cmdline_len - at);
+    fputs(at ? " " : "", out);
+    plain_put(out, h->cmdline + at, n);
   }
 }
 
 static void line(FILE *out, const char *name, const char *text)
 {
   label(out, name);
-  info_put_clean(out, text, strlen(text));
+  plain_put(out, text, strlen(text));
   fputc('\n', out);
 }
 
@@ -60,13 +55,13 @@ static void became(FILE *out, const struct digest *d)
 
   fputs("exec: ", out);
   if (d->exec_path)
-    info_put_clean(out, d->exec_path, d->exec_length);
+    plain_put(out, d->exec_path, d->exec_length);
   else
     fputs("another program", out);
   fputs(" took the process over", out);
   if (successor_find(reader_path(d->reader), d->header, next, sizeof next)) {
     fputs(": see ", out);
-    info_put_clean(out, next, strlen(next));
+    plain_put(out, next, strlen(next));
   } else {
     fputs("; its trace, if it has one, is not beside this one", out);
   }
@@ -146,7 +141,7 @@ static void marks(FILE *out, const struct digest *d)
     const struct mark *mark = &d->marks.all[i];
 
     label(out, name);
-    info_put_clean(out, mark->name, mark->length);
+    plain_put(out, mark->name, mark->length);
     fprintf(out, ", after %s\n",
             quantity_time(text, mark->time_ns > d->header->start_ns ? mark->time_ns - d->header->start_ns : 0));
     name = "";
@@ -216,11 +211,11 @@ void info_text(FILE *out, const struct digest *d)
   line(out, "trace", reader_path(d->reader));
   label(out, "process");
   fprintf(out, "%d, child of %d, on ", h->pid, h->ppid);
-  info_put_clean(out, h->host, strlen(h->host));
+  plain_put(out, h->host, strlen(h->host));
   fputc('\n', out);
   line(out, "program", h->exe);
   label(out, "command line");
-  info_put_clean(out, h->cmdline, h->cmdline_len ? h->cmdline_len - 1 : 0);
+  put_arguments(out, h);
   fputc('\n', out);
   when(out, d);
   ended(out, d);

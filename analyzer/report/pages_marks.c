@@ -4,27 +4,11 @@
  */
 #include <inttypes.h>
 
+#include "reader/plain_text.h"
 #include "report/pages_parts.h"
 #include "report/quantity.h"
-#include "report/utf8.h"
 
 #define SHOWN 20 /* of one process; the others are in JSON */
-
-/* Bytes that a terminal would obey appear as '?'. */
-static void put_clean(FILE *out, const char *text, size_t n)
-{
-  const uint8_t *p = (const uint8_t *)text, *end = p + n;
-
-  while (p < end) {
-    size_t length = utf8_length(p, (size_t)(end - p));
-
-    if (length > 1 || (length == 1 && *p >= 0x20 && *p != 0x7f))
-      fwrite(p, 1, length, out);
-    else
-      putc('?', out);
-    p += length ? length : 1;
-  }
-}
 
 static void put_process(FILE *out, const struct picture *p)
 {
@@ -35,7 +19,7 @@ static void put_process(FILE *out, const struct picture *p)
 
     fprintf(out, "  %-8" PRId32 "  %12s  ", p->pid,
             quantity_time(text, mark->time_ns > p->start_ns ? mark->time_ns - p->start_ns : 0));
-    put_clean(out, mark->name, mark->length);
+    plain_put(out, mark->name, mark->length);
     putc('\n', out);
   }
   if (p->marks.count > SHOWN)

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "reader/plain_text.h"
 #include "reader/xalloc.h"
 #include "report/pages_parts.h"
 #include "vmtrace/format.h"
@@ -344,7 +345,7 @@ static int add_run(void *context, const struct page_run *run)
 
 static void put_heading(struct table *t)
 {
-  char cell[CELL_MAX];
+  char cell[CELL_MAX], name[31];
 
   put_cell(t, COLUMN_ADDRESS, "address");
   put_cell(t, COLUMN_PAGES, "pages");
@@ -352,7 +353,8 @@ static void put_heading(struct table *t)
   if (t->process_columns < t->set->count)
     put_cell(t, COLUMN_FRAMES, "frames");
   for (size_t i = 0; t->process_columns == t->set->count && i < t->set->count; i++) {
-    snprintf(cell, sizeof cell, "%d %.30s", t->set->pictures[i]->pid, t->set->pictures[i]->name);
+    snprintf(cell, sizeof cell, "%d %s", t->set->pictures[i]->pid,
+             plain_copy(name, sizeof name, t->set->pictures[i]->name, SIZE_MAX));
     put_cell(t, COLUMN_FRAMES + (int)i, cell);
   }
   if (t->out)

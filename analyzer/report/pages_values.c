@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "reader/plain_text.h"
 #include "report/pages_parts.h"
 
 #define TIMES_MAX 12
@@ -53,12 +54,13 @@ static void value_rows(FILE *out, const struct page_set *set, uint64_t addr, uin
                        int *name_width)
 {
   uint64_t columns = (set->end_ns - set->start_ns + step - 1) / step;
-  char buf[PAGES_VALUE_MAX > 64 ? PAGES_VALUE_MAX : 64];
+  char buf[PAGES_VALUE_MAX > 64 ? PAGES_VALUE_MAX : 64], name[41];
 
   for (size_t i = 0; i < set->count; i++) {
     if (!has_value(set, i, addr))
       continue;
-    snprintf(buf, sizeof buf, "%d %.40s", set->pictures[i]->pid, set->pictures[i]->name);
+    snprintf(buf, sizeof buf, "%d %s", set->pictures[i]->pid,
+             plain_copy(name, sizeof name, set->pictures[i]->name, SIZE_MAX));
     if (out)
       fprintf(out, "  %-*s", *name_width, buf);
     else if ((int)strlen(buf) > *name_width)

@@ -3,10 +3,12 @@
  */
 #include "report/progress.h"
 
+#include <stdint.h>
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "reader/plain_text.h"
 #include "reader/terminal.h"
 
 #define FIRST_NS UINT64_C(1000000000)
@@ -27,6 +29,7 @@ void progress_begin(struct progress *p, const char *what)
 
 void progress_step(struct progress *p, double done)
 {
+  char what[61];
   uint64_t now;
 
   if (!p->terminal)
@@ -34,7 +37,7 @@ void progress_step(struct progress *p, double done)
   now = now_ns();
   if (now < p->next_ns)
     return;
-  fprintf(stderr, "\rreading %.60s: %3.0f%%", p->what, done * 100);
+  fprintf(stderr, "\rreading %s: %3.0f%%", plain_copy(what, sizeof what, p->what, SIZE_MAX), done * 100);
   p->shown = true;
   p->next_ns = now + AGAIN_NS;
 }

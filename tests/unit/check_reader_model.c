@@ -264,7 +264,14 @@ START_TEST(emit_strings)
        "\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80"},
       {"\xff\xc0\x80\xed\xa0\x80\xe2\x82", /* no UTF-8, overlong, a surrogate, cut */
        "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"",
-       "????????"},
+       "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"},
+      {"\xc2\x9b"
+       "31m\xe2\x80\xae"
+       "gpj\xe2\x80\x8b.\xe2\x80\xa8\xf3\xa0\x80\xa1", /* CSI, an override, no width, a line, a tag */
+       "\"\xc2\x9b"
+       "31m\xe2\x80\xae"
+       "gpj\xe2\x80\x8b.\xe2\x80\xa8\xf3\xa0\x80\xa1\"",
+       "?31m?gpj?.??"},
   };
   static struct emit e;
   char *text = NULL;
@@ -277,7 +284,7 @@ START_TEST(emit_strings)
     emitted(&e, &f, &text, &size);
     ck_assert_str_eq(text, cases[i].json);
     free(text);
-    emit_clean(&e, (const uint8_t *)cases[i].text, strlen(cases[i].text));
+    emit_plain(&e, (const uint8_t *)cases[i].text, strlen(cases[i].text));
     emitted(&e, &f, &text, &size);
     ck_assert_str_eq(text, cases[i].clean);
     free(text);
