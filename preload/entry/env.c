@@ -140,11 +140,13 @@ static ssize_t copy_entries(char *const *env, char **list, size_t room, bool *pr
       return (ssize_t)n;
     is_parent = entry_has_name(&peek, entry, parent_name);
     is_preload = entry_has_name(&peek, entry, "LD_PRELOAD");
-    if (is_parent < 0 || is_preload < 0 || (list && n == room))
+    if (is_parent < 0 || is_preload < 0)
       return -1;
     *preloads = *preloads || is_preload;
     if (is_parent)
       continue;
+    if (list && n == room) /* another thread has added one since they were counted */
+      return -1;
     if (list)
       list[n] = (char *)entry;
     n++;

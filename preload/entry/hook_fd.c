@@ -15,6 +15,7 @@
 #include "entry/next_libc.h"
 #include "entry/own_fds.h"
 #include "entry/process.h"
+#include "entry/sampler_life.h"
 #include "trace/trace.h"
 
 static int as_libc(long result)
@@ -27,10 +28,14 @@ static int as_libc(long result)
 
 EXPORT int close(int fd)
 {
+  int result;
+
   hook_thread();
   if (unlikely(own_fds_has(fd)))
     return as_libc(-EBADF);
-  return next_libc.close(fd);
+  result = next_libc.close(fd);
+  sampler_life_closed(fd);
+  return result;
 }
 
 /*

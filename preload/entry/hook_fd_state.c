@@ -22,8 +22,10 @@ HOT int stat_of(int fd, struct stat *st)
   int result;
 
   hook_thread();
-  result = unlikely(own_fds_has(fd)) ? -EBADF
-                                     : (int)sys_call_raw(SYS_newfstatat, fd, (long)"", (long)st, AT_EMPTY_PATH, 0, 0);
+  /* AT_FDCWD would be the working directory to newfstatat. */
+  result = unlikely(fd < 0 || own_fds_has(fd))
+               ? -EBADF
+               : (int)sys_call_raw(SYS_newfstatat, fd, (long)"", (long)st, AT_EMPTY_PATH, 0, 0);
   if (result >= 0)
     return result;
   errno = -result;

@@ -77,30 +77,49 @@ OPEN_2_HOOK(__open64_2)
 OPENAT_2_HOOK(__openat_2)
 OPENAT_2_HOOK(__openat64_2)
 
+/* These allocate. Where nothing is to be done they jump, so that no frame of this library is in the call stack. */
+#if defined(__clang__)
+#define JUMPS
+#else
+#define JUMPS __attribute__((optimize("optimize-sibling-calls")))
+#endif
+
 #define FOPEN_HOOK(name)                                                                                               \
-  EXPORT FILE *name(const char *path, const char *mode)                                                                \
+  static COLD FILE *look_##name(const char *path, const char *mode)                                                    \
   {                                                                                                                    \
-    FILE *file;                                                                                                        \
+    FILE *file = next_libc.name(path, mode);                                                                           \
                                                                                                                        \
-    hook_thread();                                                                                                     \
-    file = next_libc.name(path, mode);                                                                                 \
     if (file)                                                                                                          \
       look_at_threads(AT_FDCWD, path, -1);                                                                             \
     return file;                                                                                                       \
+  }                                                                                                                    \
+                                                                                                                       \
+  EXPORT JUMPS FILE *name(const char *path, const char *mode)                                                          \
+  {                                                                                                                    \
+    hook_thread();                                                                                                     \
+    if (unlikely(look_is_possible_unread(path)))                                                                       \
+      return look_##name(path, mode);                                                                                  \
+    return next_libc.name(path, mode);                                                                                 \
   }
 
 FOPEN_HOOK(fopen)
 FOPEN_HOOK(fopen64)
 
-EXPORT DIR *opendir(const char *path)
+static COLD DIR *look_opendir(const char *path)
 {
-  DIR *dir;
+  DIR *dir = next_libc.opendir(path);
 
-  hook_thread();
-  dir = next_libc.opendir(path);
   if (dir)
     look_at_threads(AT_FDCWD, path, dirfd(dir));
   return dir;
+}
+
+EXPORT JUMPS DIR *opendir(const char *path)
+{
+  hook_thread();
+  if (unlikely(look_is_possible_unread(path)))
+    return look_opendir(path);
+  return next_libc.opendir(path);
 }
 
 /* Opens and reads at once.  Of the list, entries that are descriptors of the library are taken out. */

@@ -107,8 +107,13 @@ bool look_at_threads_slow(int dir, const char *path, int fd)
   if (look == LOOK_LIST)
     sampler_life_away(LIST_NS, fd);
   else
-    sampler_life_away(STATE_NS, -1);
+    sampler_life_away_until_closed(STATE_NS, fd);
   return true;
+}
+
+bool look_is_possible_unread(const char *path)
+{
+  return peek_string_length(path, PATH_MAX) >= 0 && look_is_possible(path);
 }
 
 bool look_at_unread(int dir, const char *path)

@@ -29,7 +29,8 @@ static inline bool look_at_threads(int dir, const char *path, int fd)
 {
   return look_is_possible(path) && look_at_threads_slow(dir, path, fd);
 }
-/* The same for one that nobody has read yet. */
+/* The same questions for a path that nobody has read yet. */
+bool look_is_possible_unread(const char *path);
 bool look_at_unread(int dir, const char *path);
 
 #endif

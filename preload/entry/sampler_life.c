@@ -77,6 +77,7 @@ void sampler_life_forget(void)
   life.wanted = life.sampling = false;
   life.pauses = 0;
   life.back_at = 0;
+  __atomic_store_n(&sampler_life_file, -1, __ATOMIC_RELAXED);
   trace_call_at(UINT64_MAX);
 }
 
@@ -159,6 +160,45 @@ void sampler_life_away(uint64_t for_ns, int directory)
   if (directory >= 0)
     remember_listing(directory);
   trace_call_at(life.back_at);
+  masked_lock_release(&lock_pause, mask);
+  errno = error;
+}
+
+int sampler_life_file = -1;
+static uint64_t file_back_at; /* under lock_pause: when it is to be back if that file is never closed */
+
+void sampler_life_away_until_closed(uint64_t for_ns, int fd)
+{
+  uint64_t mask;
+
+  sampler_life_away(for_ns, -1);
+  if (fd < 0)
+    return;
+  mask = masked_lock_take(&lock_pause);
+  file_back_at = life.back_at;
+  __atomic_store_n(&sampler_life_file, fd, __ATOMIC_RELAXED);
+  masked_lock_release(&lock_pause, mask);
+}
+
+/* Nothing else has sent it away for longer since. */
+static bool is_away_for_file(void)
+{
+  return life.back_at && life.back_at == file_back_at && !is_listing_open();
+}
+
+COLD void sampler_life_closed_slow(int fd)
+{
+  int error = errno;
+  uint64_t mask;
+
+  if (process_is_borrowed())
+    return;
+  mask = masked_lock_take(&lock_pause);
+  if (sampler_life_file == fd) {
+    __atomic_store_n(&sampler_life_file, -1, __ATOMIC_RELAXED);
+    if (is_away_for_file())
+      helper_start_locked(true);
+  }
   masked_lock_release(&lock_pause, mask);
   errno = error;
 }

@@ -33,6 +33,22 @@ bool sampler_life_suspend_privileged(void);
  * descriptor is a listing of the threads.  Keeps errno. */
 void sampler_life_away(uint64_t for_ns, int directory);
 
+/*
+ * The same where the program looks into a file: when it closes that descriptor (sampler_life_closed), the helper is
+ * back at once.  A program that is idle but for such looks, as a server that watches its own size, may have no other
+ * event.
+ */
+void sampler_life_away_until_closed(uint64_t for_ns, int fd);
+void sampler_life_closed_slow(int fd);
+extern int sampler_life_file __attribute__((visibility("hidden"))); /* atomic; -1: none is open */
+
+/* The program has closed fd.  Keeps errno. */
+static inline void sampler_life_closed(int fd)
+{
+  if (fd >= 0 && fd == __atomic_load_n(&sampler_life_file, __ATOMIC_RELAXED))
+    sampler_life_closed_slow(fd);
+}
+
 /* At the end of a hook that was told so by the guard: the helper comes back, if it is time. */
 void sampler_life_attend(struct thread *t);
 
