@@ -131,7 +131,7 @@ run_mode() {
       [ "${traces:-0}" = 0 ] || verdict=traced
     elif [ "${traces:-0}" = 0 ]; then
       verdict=no-trace
-    elif [ "$verdict" = same ] && [ "$lost" != 0 ]; then
+    elif [ "$verdict" = same ] && [ "$lost" != 0 ] && [ "$(header "$row" lost)" != allowed ]; then
       verdict=lost
     elif [ "$verdict" = same ] && [ "$cut" != 0 ]; then
       verdict=incomplete

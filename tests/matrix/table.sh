@@ -14,7 +14,7 @@ lines() {
   for row in "$here"/rows/*.sh; do
     name=${row##*/[0-9][0-9]_} name=${name%.sh}
     [ -e "$results/$name.result" ] || continue
-    awk -v format="$1" -v name="$name" -v load="$(header "$row" load)" -v compared="$(header "$row" compared)" '
+    awk -v format="$1" -v name="$name" -v what="$(header "$row" load)" -v compared="$(header "$row" compared)" '
       function cell(mode) {
         if (!(mode in verdict)) return "-"
         if (verdict[mode] != "same") return format == "markdown" ? "**" verdict[mode] "**" : verdict[mode]
@@ -29,7 +29,7 @@ lines() {
       { verdict[$1] = $2; cpu[$1] = $3; rss[$1] = $5; traces[$1] = $6; events[$1] = $7 }
       END {
         split("pin glibc jemalloc mimalloc tcmalloc", modes, " ")
-        line = format == "markdown" ? "| " version " | " load " | " compared : name
+        line = format == "markdown" ? "| " version " | " what " | " compared : name
         line = line " | " grouped(traces["pin"]) " | " grouped(events["pin"])
         for (i = 1; i <= 5; i++) line = line " | " cell(modes[i])
         print line (format == "markdown" ? " |" : "")
