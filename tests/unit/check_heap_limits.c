@@ -219,6 +219,8 @@ START_TEST(used_up_regions_go_on)
   uint64_t all, p[2][3];
   int ends[2];
 
+  if (LAYOUT_SHRINK) /* a sanitizer's layout has no room for that many threads */
+    return;
   ck_assert_int_eq(pipe(ends), 0);
   heap_set_nondet(note_nondet);
   for (int run = 0; run < 2; run++) {
