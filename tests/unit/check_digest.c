@@ -182,7 +182,8 @@ START_TEST(info_tells_of_marks)
 {
   char *text = info_of(make_marks("marks.vmt", 0));
 
-  ck_assert_ptr_nonnull(strstr(text, "marks         one, after 100 ms\n              t?wo\xef\xbf\xbd, after 200 ms\n"));
+  ck_assert_ptr_nonnull(
+      strstr(text, "marks         one, after 100 ms\n              t?wo\xef\xbf\xbd, after 200 ms\n"));
   ck_assert_ptr_null(strstr(text, " more\n"));
   free(text);
   text = info_of(make_marks("more.vmt", 1000));
