@@ -45,9 +45,11 @@ struct trace_writer {
   uint64_t chunk_offset;
   uint32_t chunk_size;
   uint32_t chunk_number;
-  uint64_t lost;              /* atomic: events of the stream that were lost because tracing has stopped */
+  uint64_t lost;              /* atomic: events that were lost because tracing has stopped; never counted back, because
+                                 others add it to the header meanwhile */
   uint64_t told;              /* atomic: of them, those that the header counts */
   uint64_t *loss;             /* lost as a LEB of 8 bytes, in the LOSS record at the end of the stage; NULL: none yet */
+  uint64_t lost_before;       /* lost, when the stream began: the count of one that had the same place goes on */
   uint64_t skipped;           /* events lost before the next chunk: records left half-way (trace_writer_recover) */
   uint32_t magic;             /* 0 after the wipe */
   bool coded;                 /* the codec has been in use: it is no longer what it was in fresh memory */

@@ -95,7 +95,7 @@ static void count_lost(struct trace_writer *w)
   uint64_t lost = __atomic_add_fetch(&w->lost, 1, __ATOMIC_RELAXED);
 
   if (w->loss)
-    __atomic_store_n(w->loss, leb_of_word(lost), __ATOMIC_RELAXED);
+    __atomic_store_n(w->loss, leb_of_word(lost - w->lost_before), __ATOMIC_RELAXED);
   if (lost - __atomic_load_n(&w->told, __ATOMIC_RELAXED) >= LOST_BATCH)
     report_lost(w);
 }
@@ -226,7 +226,8 @@ static void writer_begin(struct trace_writer *w)
   w->pace = 0;
   w->small = false;
   w->chunk_number = 0;
-  w->lost = w->told = w->skipped = 0;
+  w->lost_before = __atomic_load_n(&w->lost, __ATOMIC_RELAXED);
+  w->skipped = 0;
   error = stage_open(w);
   if (error)
     trace_stop(error);
@@ -255,8 +256,6 @@ struct trace_writer *trace_writer_open(uint32_t parent, uint32_t ordinal, int ti
     trace_stop(-ENOMEM);
   else if (w->thread != VT_NO_THREAD)
     writer_begin(w);
-  else
-    w->lost = w->told = 0;
   w = w ? w : trace_writer_counting();
   TRACE(w, THREAD, parent, ordinal, (uint64_t)tid, role);
   trace_clock_due(w); /* what comes next may come much later */
