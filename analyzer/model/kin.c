@@ -23,7 +23,7 @@ static bool same_id(const uint8_t a[16], const uint8_t b[16])
   return id_known(a) && memcmp(a, b, 16) == 0;
 }
 
-/* A process image that was executed has none of its predecessor's memory, whoever its ids name as its parent. */
+/* An image that exec made has none of its predecessor's memory, even if its ids name that one as its parent. */
 static bool is_fresh(const struct picture *p, const struct picture *before)
 {
   return p->origin == VT_ORIGIN_IMAGE || (p->origin == VT_ORIGIN_UNKNOWN && before->pid == p->pid);

@@ -1,5 +1,5 @@
 /*
- * The rules by which a page gets its verdict, see verdict.h.  Called by
+ * The rules that give a page its verdict, see verdict.h.  Called by
  * model/page_set.c for every run of pages, so that processes are compared with
  * those that last longest and not each with each.
  */
@@ -107,7 +107,8 @@ static void shares_add(struct shares *shares, const struct share *share)
     *kept = *share;
 }
 
-/* By what sightings are told apart when the longest-lasting are looked for: standing, exclusive, and by which end. */
+/* Sightings are counted apart by standing, by exclusiveness and by their end when the longest-lasting are looked for.
+ */
 enum { LASTING_STANDING = 1, LASTING_EXCLUSIVE = 2, LASTING_LOOK = 4, LASTING_WAYS = 8 };
 
 static uint32_t chain_of(uint32_t *chain, uint32_t process)

@@ -251,7 +251,7 @@ static void check_names(void)
     option_name_check(early_environment + at, names, VT_OPT_COUNT + 1);
 }
 
-/* What `vmtrace run` gave; anything else leaves zero, without a word: nobody sets it by hand. */
+/* What `vmtrace run` gave; anything else leaves zero. No message says so, because nobody sets it by hand. */
 static void parse_run_id(const char *s, uint8_t id[16])
 {
   if (!s || strlen(s) != 32)

@@ -54,7 +54,7 @@ struct peek {
   uint64_t pages[PEEK_PAGES]; /* addresses of pages that can be read; 0: none */
 };
 
-/* Mappings went away, or may not be read any more: whoever asked before asks again.  Any thread. */
+/* Mappings went away, or may not be read any more: what was known of them is asked again.  Any thread. */
 void peek_mappings_changed(void);
 
 /* Whether the word at addr, a multiple of 8 outside the range, can be read. */

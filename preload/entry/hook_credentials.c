@@ -1,5 +1,5 @@
 /*
- * Hooks on the calls by which a process gives up privileges.  The helper has
+ * Hooks on the calls that give up privileges of a process.  The helper has
  * those of the thread that made it, and files that it opened with them.  It ends before the call, and another one,
  * which can open what the program still can, comes after it.  So there is no moment at which the program could get
  * from the helper what it gave up.

@@ -1,5 +1,5 @@
 /*
- * Hooks on the calls by which a program finds out how many threads it has:
+ * Hooks on the calls that tell a program how many threads it has:
  * those that open, list and stat files of /proc.  They change nothing but that the helper is gone when the program
  * sees the result.
  *

@@ -11,7 +11,7 @@
 static const char *const heaps[] = {"VMTRACE_HEAP=pin", "VMTRACE_HEAP=next"};
 
 static const struct {
-  const char *name, *library;
+  const char *name, *soname;
 } allocators[] = {{"libc", NULL},
                   {"jemalloc", "libjemalloc.so.2"},
                   {"tcmalloc", "libtcmalloc_minimal.so.4"},
@@ -21,7 +21,7 @@ static const struct {
 /* Blocks go to the heap that has them, whatever the function is called. */
 START_TEST(names_are_mixed)
 {
-  const char *name = allocators[_i / 4].name, *library = allocators[_i / 4].library, *path = NULL;
+  const char *name = allocators[_i / 4].name, *library = allocators[_i / 4].soname, *path = NULL;
   const char *out = _i & 2 ? "VMTRACE_OUT=off" : NULL;
   struct e2e_spec spec = {.argv = E2E_ARGV(e2e_prog("mixed_names"), name)};
   struct e2e_result without, with;
