@@ -76,22 +76,12 @@ static void add_error(struct heap_errors *h, const struct event *e)
 
 void heap_errors_event(struct heap_errors *h, const struct event *e)
 {
-  switch (e->type) {
-  case VT_R_STACK_NODE:
+  if (e->type == VT_R_STACK_NODE)
     add_node(h, e);
-    break;
-  case VT_R_MODULE:
-  case VT_R_MODULE_FILE:
-  case VT_R_MODULE_GONE:
-    if (!modules_event(&h->modules, e))
-      h->failed = true;
-    break;
-  case VT_R_HEAP_ERROR:
+  else if (e->type == VT_R_HEAP_ERROR)
     add_error(h, e);
-    break;
-  default:
-    break;
-  }
+  else if (vt_record_class(e->type) == VT_CLASS_MODULE && !modules_event(&h->modules, e))
+    h->failed = true;
 }
 
 unsigned heap_errors_frames(struct heap_errors *h, uint32_t stack, heap_errors_frame_fn fn, void *arg)

@@ -16,15 +16,11 @@
 /* Everything that is no allocation. */
 static void take_other(struct heap_process *p, const struct event *e)
 {
+  if (vt_record_class(e->type) == VT_CLASS_MODULE && !modules_event(&p->modules, e))
+    p->counts.failed = true;
   switch (e->type) {
   case VT_R_STACK_NODE:
     stack_nodes_add(&p->nodes, e);
-    break;
-  case VT_R_MODULE:
-  case VT_R_MODULE_FILE:
-  case VT_R_MODULE_GONE:
-    if (!modules_event(&p->modules, e))
-      p->counts.failed = true;
     break;
   case VT_R_UNTRACED:
     if (!own_malloc_event(&p->own_malloc, &p->header, e))

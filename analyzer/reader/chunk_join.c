@@ -138,11 +138,8 @@ static bool apply(struct chunk_join *j, struct source *s, unsigned type, const u
     if (vt_get_leb(payload, s->end, &v))
       s->stack = (uint32_t)v;
     return false;
-  case VT_R_ALLOC:
-  case VT_R_REALLOC:
-    j->allocs++;
-    return true;
   default:
+    j->allocs += (vt_record_traits(type) & VT_T_NUMBERED) != 0;
     return true;
   }
 }

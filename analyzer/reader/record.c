@@ -1,6 +1,6 @@
 /*
  * The table of general records and the decoding of one payload.  Knows
- * nothing of chunks or streams.  Called by stream.c and lineage.c.
+ * nothing of chunks or streams.  Called by stream.c.
  */
 #include "reader/record.h"
 
@@ -8,46 +8,46 @@
 
 #include "vmtrace/codec.h"
 
-/* Counts the fields, so that the table in format.h stays the only place that lists them. */
-static void shape_count(struct record_shape *shape)
+/* The names taken apart, so that the table in format.h stays the only place that lists them. */
+static void shape_complete(struct record_shape *shape, uint32_t type)
 {
-  const char *end = shape->names + strlen(shape->names);
+  uint32_t first = VT_T_FIRST_OF(vt_record_traits(type));
+  const char *p = shape->names;
 
-  shape->tail = end > shape->names && end[-1] == '*';
-  shape->fields = shape->names[0] != '\0';
-  for (const char *p = shape->names; p < end; p++)
-    shape->fields += *p == ' ';
-  shape->fields -= shape->tail;
+  for (unsigned i = 0; *p; i++) {
+    size_t length = strcspn(p, " *");
+
+    shape->field[i] = (struct record_field){p, (uint8_t)length, shape->kinds[i]};
+    shape->tail = p[length] == '*';
+    shape->fields += !shape->tail;
+    p += length + shape->tail;
+    p += *p == ' ';
+  }
+  shape->at_least = (uint8_t)(first ? first : shape->fields);
 }
 
 const struct record_shape *record_shape(uint32_t type)
 {
   static struct record_shape shapes[VT_R_LIMIT] = {
-#define X(name, number, op_name, field_names, traits) [number] = {.op = op_name, .names = field_names},
+#define X(name, number, op_name, field_names, field_kinds, class, traits)                                              \
+  [number] = {.op = op_name, .names = field_names, .kinds = field_kinds},
       VT_RECORDS(X)
 #undef X
   };
-  static const struct record_shape unknown = {.names = "", .tail = true};
-  static bool counted;
+  static const struct record_shape unknown = {
+      .names = "", .kinds = "", .tail = true, .field = {{.name = "", .kind = VT_FIELD_TEXT}}};
+  static bool complete;
 
-  if (!counted) {
+  if (!complete) {
     for (unsigned i = 0; i < VT_R_LIMIT; i++) {
       if (shapes[i].op)
-        shape_count(&shapes[i]);
+        shape_complete(&shapes[i], i);
       else
         shapes[i] = unknown;
     }
-    counted = true;
+    complete = true;
   }
   return type < VT_R_LIMIT ? &shapes[type] : &unknown;
-}
-
-/* Records that were given more fields later on: in older files those are not there, and read as 0. */
-static unsigned fields_at_least(uint32_t type, const struct record_shape *shape)
-{
-  uint32_t first = vt_record_traits(type) >> 8;
-
-  return first ? first : shape->fields;
 }
 
 bool record_parse(struct event *event, uint32_t type, const uint8_t *payload, size_t len)
@@ -57,7 +57,7 @@ bool record_parse(struct event *event, uint32_t type, const uint8_t *payload, si
 
   for (unsigned i = 0; i < shape->fields; i++) {
     event->field[i] = 0;
-    if (p == end && i >= fields_at_least(type, shape))
+    if (p == end && i >= shape->at_least)
       continue;
     p = vt_get_leb(p, end, &event->field[i]);
     if (!p)

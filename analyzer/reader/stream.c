@@ -195,9 +195,11 @@ static void event_of_loss(struct stream *s)
 static enum stream_step general_apply(struct stream *s)
 {
   struct event *e = &s->event;
+  uint32_t traits = vt_record_traits(e->type);
 
   e->seq = s->allocs;
-  e->stack = vt_record_traits(e->type) & VT_T_STACK ? s->stack : 0;
+  e->stack = traits & VT_T_STACK ? s->stack : 0;
+  s->allocs += (traits & VT_T_NUMBERED) != 0;
   switch (e->type) {
   case VT_R_TIME:
     clock_set(s, s->clock + e->field[0]); /* a sum that wraps is damage and moves nothing */
@@ -205,10 +207,6 @@ static enum stream_step general_apply(struct stream *s)
   case VT_R_ALLOC:
     if (!e->field[2])
       e->field[2] = STREAM_ALIGN;
-    s->allocs++;
-    return STREAM_EVENT;
-  case VT_R_REALLOC:
-    s->allocs++;
     return STREAM_EVENT;
   case VT_R_STACK:
     s->stack = (uint32_t)e->field[0];

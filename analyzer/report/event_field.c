@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "reader/record.h"
 #include "report/event_line.h"
 #include "vmtrace/codec.h"
 
@@ -21,14 +22,13 @@ struct shapes {
   struct shape shape[VT_FIELDS_MAX + 3];
 };
 
-static const struct {
-  const char *name;
-  enum field_style style;
-} styles[] = {
-    {"addr", FIELD_ADDRESS},  {"old", FIELD_ADDRESS},   {"pc", FIELD_ADDRESS},    {"ip", FIELD_ADDRESS},
-    {"pfn", FIELD_ADDRESS},   {"bits", FIELD_ADDRESS},  {"block", FIELD_ADDRESS}, {"fd", FIELD_SIGNED},
-    {"status", FIELD_SIGNED}, {"parent", FIELD_THREAD}, {"prot", FIELD_BITS},     {"flags", FIELD_BITS},
-    {"state", FIELD_BITS},    {"dev", FIELD_BITS},      {"pfns", FIELD_FRAMES},
+static const uint8_t styles[] = {
+    [VT_FIELD_ADDRESS] = FIELD_ADDRESS, [VT_FIELD_BYTES] = FIELD_NUMBER,   [VT_FIELD_NUMBER] = FIELD_NUMBER,
+    [VT_FIELD_TIME] = FIELD_NUMBER,     [VT_FIELD_SIGNED] = FIELD_SIGNED,  [VT_FIELD_BITS] = FIELD_BITS,
+    [VT_FIELD_CODE] = FIELD_NUMBER,     [VT_FIELD_PROCESS] = FIELD_NUMBER, [VT_FIELD_TID] = FIELD_NUMBER,
+    [VT_FIELD_STREAM] = FIELD_THREAD,   [VT_FIELD_STACK] = FIELD_NUMBER,   [VT_FIELD_FRAME] = FIELD_ADDRESS,
+    [VT_FIELD_RAW] = FIELD_ADDRESS,     [VT_FIELD_TEXT] = FIELD_TEXT,      [VT_FIELD_MODULE] = FIELD_TEXT,
+    [VT_FIELD_FRAMES] = FIELD_FRAMES,
 };
 
 /* The events of the heap say more than their records: the sizes of blocks that end. */
@@ -44,19 +44,6 @@ static const struct shapes heap_shapes[] = {
                       {SHAPE("addr", FIELD_ADDRESS, 1), SHAPE("size", FIELD_NUMBER, 2), SHAPE("old", FIELD_ADDRESS, 0),
                        SHAPE("old_size", FIELD_NUMBER, SOURCE_OLD_SIZE)}},
 };
-
-static enum field_style style_of(uint32_t type, const char *name, size_t length, bool tail)
-{
-  if (type == VT_R_THREAD_JOIN) /* elsewhere child is a process */
-    return FIELD_THREAD;
-  if (type == VT_R_STACK_NODE && length == 6) /* parent is a call stack */
-    return FIELD_NUMBER;
-  for (size_t i = 0; i < sizeof styles / sizeof *styles; i++) {
-    if (strlen(styles[i].name) == length && !memcmp(styles[i].name, name, length))
-      return styles[i].style;
-  }
-  return tail ? FIELD_TEXT : FIELD_NUMBER;
-}
 
 static bool is_address(const struct shape *shape)
 {
@@ -76,24 +63,19 @@ static void address_first(struct shapes *shapes)
   }
 }
 
-/* From the names in the table of records. */
+/* From the table of records.  A module's name is two things in one. */
 static void shapes_make(uint32_t type, struct shapes *shapes)
 {
-  const char *p = reader_field_names(type);
+  const struct record_shape *record = record_shape(type);
   unsigned n = 0;
 
-  while (*p && n <= VT_FIELDS_MAX) {
-    size_t length = strcspn(p, " *");
-    bool tail = p[length] == '*';
+  for (; n < (unsigned)record->fields + record->tail; n++) {
+    const struct record_field *field = &record->field[n];
 
-    shapes->shape[n] =
-        (struct shape){p, (uint8_t)length, (uint8_t)style_of(type, p, length, tail), (uint8_t)(tail ? SOURCE_TAIL : n)};
-    n++;
-    p += length + tail;
-    p += *p == ' ';
+    shapes->shape[n] = (struct shape){field->name, field->length, styles[(unsigned char)field->kind],
+                                      (uint8_t)(n < record->fields ? n : SOURCE_TAIL)};
   }
-  /* A module's name is two things in one. */
-  if (type == VT_R_MODULE) {
+  if (n && record->field[n - 1].kind == VT_FIELD_MODULE) {
     shapes->shape[n - 1].source = SOURCE_PATH;
     shapes->shape[n++] = (struct shape)SHAPE("path", FIELD_TEXT, SOURCE_PATH);
     shapes->shape[n++] = (struct shape)SHAPE("build_id", FIELD_TEXT, SOURCE_BUILD_ID);

@@ -164,64 +164,115 @@ static inline uint32_t vt_chunk_check(const struct vt_chunk_header *h)
 enum vt_kind { VT_K_GENERAL = 0, VT_K_ALLOC = 1, VT_K_FREE = 2, VT_K_ALLOC_STACK = 3 };
 
 /*
- * General records: X(NAME, number, "op name", "field names", traits).  A record is
- * one byte (number << 2), the payload's length as a LEB128 number, then the
- * payload: the named fields, each a LEB128 number, in order.  A name ending
- * in '*' is the tail: all remaining bytes.  Later versions may append fields
- * to records that have no tail (VT_T_FIRST), and else only define a new number; readers skip numbers they do
- * not know.  What each field means is in FORMAT.md.
+ * General records: X(NAME, number, "op name", "field names", "kinds", CLASS, traits).  A record is one byte (number <<
+ * 2), the payload's length as a LEB128 number, then the payload: the named fields, each a LEB128 number, in order.  A
+ * name ending in '*' is the tail: all remaining bytes.  kinds has one letter for each name (enum vt_field_kind).  Later
+ * versions may append fields to records that have no tail (VT_T_FIRST), and else only define a new number; readers skip
+ * numbers they do not know.  What each field means is in FORMAT.md.
+ *
+ * This table is the only place that lists records by what they are: whoever needs a set of them asks for a class or a
+ * trait.
  */
-#define VT_T_PROGRAM 1u /* the program did it; without: the tracer's own account */
-#define VT_T_STACK 2u   /* its call stack is the one of the latest STACK record */
+#define VT_RECORDS(X)                                                                                                  \
+  X(TIME, 1, "time", "delta_ns", "d", CLOCK, 0)                                                                        \
+  X(ALLOC, 2, "alloc", "addr size align", "abn", BLOCK, VT_T_CALL | VT_T_NUMBERED)                                     \
+  X(FREE, 3, "free", "addr", "a", BLOCK, VT_T_PROGRAM)                                                                 \
+  X(REALLOC, 4, "realloc", "old addr size", "aab", BLOCK, VT_T_CALL | VT_T_NUMBERED)                                   \
+  X(MMAP, 5, "mmap", "addr size prot flags fd offset", "abxxib", MAPPING, VT_T_CALL)                                   \
+  X(MUNMAP, 6, "munmap", "addr size", "ab", MAPPING, VT_T_CALL)                                                        \
+  X(MREMAP, 7, "mremap", "old old_size addr size flags", "ababx", MAPPING, VT_T_CALL)                                  \
+  X(MPROTECT, 8, "mprotect", "addr size prot", "abx", MAPPING, VT_T_CALL)                                              \
+  X(MADVISE, 9, "madvise", "addr size advice", "abe", MAPPING, VT_T_CALL)                                              \
+  X(BRK, 10, "brk", "old addr", "aa", MAPPING, VT_T_CALL)                                                              \
+  X(SHMAT, 11, "shmat", "addr size shmid", "abn", MAPPING, VT_T_CALL)                                                  \
+  X(SHMDT, 12, "shmdt", "addr", "a", MAPPING, VT_T_CALL)                                                               \
+  X(MODULE, 13, "module", "addr size name*", "abm", MODULE, VT_T_PROGRAM)                                              \
+  X(MODULE_GONE, 14, "module_gone", "addr size", "ab", MODULE, VT_T_PROGRAM)                                           \
+  X(THREAD, 15, "thread", "parent ordinal tid role", "tnqe", THREAD, VT_T_PROGRAM)                                     \
+  X(THREAD_END, 16, "thread_end", "tid", "q", THREAD, VT_T_PROGRAM)                                                    \
+  X(THREAD_NAME, 17, "thread_name", "tid name*", "qs", THREAD, VT_T_PROGRAM)                                           \
+  X(THREAD_JOIN, 18, "thread_join", "child", "t", THREAD, VT_T_PROGRAM)                                                \
+  X(FORK, 19, "fork", "child", "p", PROCESS, VT_T_PROGRAM | VT_T_INSTANT)                                              \
+  X(EXEC, 20, "exec", "path*", "s", PROCESS, VT_T_PROGRAM)                                                             \
+  X(EXEC_FAILED, 21, "exec_failed", "errno", "e", PROCESS, VT_T_PROGRAM)                                               \
+  X(SPAWN, 22, "spawn", "child path*", "ps", PROCESS, VT_T_PROGRAM)                                                    \
+  X(EXIT, 23, "exit", "status how", "ie", PROCESS, VT_T_PROGRAM)                                                       \
+  X(SIGNAL, 24, "signal", "signo", "e", PROCESS, VT_T_PROGRAM)                                                         \
+  X(LOSS, 25, "loss", "reason events", "en", LOSS, 0)                                                                  \
+  X(NONDET, 26, "nondet", "reason addr event", "ean", LOSS, VT_T_FIRST(2u))                                            \
+  X(HEAP_ERROR, 27, "heap_error", "kind addr block stack alloc_stack free_stack", "eaakkk", ERROR,                     \
+    VT_T_PROGRAM | VT_T_FIRST(2u))                                                                                     \
+  X(SAMPLE, 28, "sample", "reason flags number", "exn", SAMPLE, 0)                                                     \
+  X(PAGES, 29, "pages", "addr count state pfn", "anxf", SAMPLE, 0)                                                     \
+  X(PFNS, 30, "pfns", "addr count state pfns*", "anxg", SAMPLE, 0)                                                     \
+  X(SAMPLE_END, 31, "sample_end", "number pages cost_ns", "nnd", SAMPLE, 0)                                            \
+  X(VMA, 32, "vma", "addr size flags dev inode offset path*", "abxxnbs", SAMPLE, 0)                                    \
+  X(VMA_GONE, 33, "vma_gone", "addr size", "ab", SAMPLE, 0)                                                            \
+  X(VALUE, 34, "value", "addr type bits", "aer", VALUE, 0)                                                             \
+  X(STACK, 35, "stack", "id", "k", STACK, 0)                                                                           \
+  X(STACK_NODE, 36, "stack_node", "id parent pc", "kka", STACK, 0)                                                     \
+  X(FAULT, 37, "fault", "addr pfn ip tid kind time", "afaqed", FAULT, VT_T_PROGRAM)                                    \
+  X(MARK, 38, "mark", "name*", "s", MARK, VT_T_PROGRAM | VT_T_INSTANT)                                                 \
+  X(UNTRACED, 39, "untraced", "reason text*", "es", LOSS, 0)                                                           \
+  X(RESIDENT, 40, "resident", "rss tracer tables", "nnn", SAMPLE, 0)                                                   \
+  X(MODULE_FILE, 41, "module_file", "addr size mtime_ns dev inode name*", "abdxns", MODULE, 0)
+
+/* What a record is about. */
+#define VT_CLASSES(X)                                                                                                  \
+  X(UNKNOWN, "unknown") /* numbers of later versions */                                                                \
+  X(CLOCK, "clock")                                                                                                    \
+  X(BLOCK, "block")     /* of the heap */                                                                              \
+  X(MAPPING, "mapping") /* calls that change mappings */                                                               \
+  X(MODULE, "module")                                                                                                  \
+  X(THREAD, "thread")                                                                                                  \
+  X(PROCESS, "process")                                                                                                \
+  X(STACK, "stack")   /* names of call stacks */                                                                       \
+  X(SAMPLE, "sample") /* the sampler's picture of pages and mappings */                                                \
+  X(VALUE, "value")                                                                                                    \
+  X(FAULT, "fault")                                                                                                    \
+  X(MARK, "mark")                                                                                                      \
+  X(ERROR, "error") /* misuse of the heap */                                                                           \
+  X(LOSS, "loss")   /* what the trace lacks or cannot vouch for */
+
+enum vt_record_class {
+#define X(name, word) VT_CLASS_##name,
+  VT_CLASSES(X)
+#undef X
+      VT_CLASS_LIMIT
+};
+
+/* Traits of a record. */
+#define VT_T_PROGRAM 1u  /* the program did it; without: the tracer's own account */
+#define VT_T_STACK 2u    /* its call stack is the one of the latest STACK record */
+#define VT_T_NUMBERED 4u /* an allocation event: it has the stream's next number */
+#define VT_T_INSTANT 8u  /* its time is exact for all threads of the process */
 /* It had n fields at first: the others are missing in older files, and read as 0. */
 #define VT_T_FIRST(n) ((n) << 8)
+#define VT_T_FIRST_OF(traits) ((traits) >> 8) /* 0: all of them */
 #define VT_T_CALL (VT_T_PROGRAM | VT_T_STACK)
 
-#define VT_RECORDS(X)                                                                                                  \
-  X(TIME, 1, "time", "delta_ns", 0)                                                                                    \
-  X(ALLOC, 2, "alloc", "addr size align", VT_T_CALL)                                                                   \
-  X(FREE, 3, "free", "addr", VT_T_PROGRAM)                                                                             \
-  X(REALLOC, 4, "realloc", "old addr size", VT_T_CALL)                                                                 \
-  X(MMAP, 5, "mmap", "addr size prot flags fd offset", VT_T_CALL)                                                      \
-  X(MUNMAP, 6, "munmap", "addr size", VT_T_CALL)                                                                       \
-  X(MREMAP, 7, "mremap", "old old_size addr size flags", VT_T_CALL)                                                    \
-  X(MPROTECT, 8, "mprotect", "addr size prot", VT_T_CALL)                                                              \
-  X(MADVISE, 9, "madvise", "addr size advice", VT_T_CALL)                                                              \
-  X(BRK, 10, "brk", "old addr", VT_T_CALL)                                                                             \
-  X(SHMAT, 11, "shmat", "addr size shmid", VT_T_CALL)                                                                  \
-  X(SHMDT, 12, "shmdt", "addr", VT_T_CALL)                                                                             \
-  X(MODULE, 13, "module", "addr size name*", VT_T_PROGRAM)                                                             \
-  X(MODULE_GONE, 14, "module_gone", "addr size", VT_T_PROGRAM)                                                         \
-  X(THREAD, 15, "thread", "parent ordinal tid role", VT_T_PROGRAM)                                                     \
-  X(THREAD_END, 16, "thread_end", "tid", VT_T_PROGRAM)                                                                 \
-  X(THREAD_NAME, 17, "thread_name", "tid name*", VT_T_PROGRAM)                                                         \
-  X(THREAD_JOIN, 18, "thread_join", "child", VT_T_PROGRAM)                                                             \
-  X(FORK, 19, "fork", "child", VT_T_PROGRAM)                                                                           \
-  X(EXEC, 20, "exec", "path*", VT_T_PROGRAM)                                                                           \
-  X(EXEC_FAILED, 21, "exec_failed", "errno", VT_T_PROGRAM)                                                             \
-  X(SPAWN, 22, "spawn", "child path*", VT_T_PROGRAM)                                                                   \
-  X(EXIT, 23, "exit", "status how", VT_T_PROGRAM)                                                                      \
-  X(SIGNAL, 24, "signal", "signo", VT_T_PROGRAM)                                                                       \
-  X(LOSS, 25, "loss", "reason events", 0)                                                                              \
-  X(NONDET, 26, "nondet", "reason addr event", VT_T_FIRST(2u))                                                         \
-  X(HEAP_ERROR, 27, "heap_error", "kind addr block stack alloc_stack free_stack", VT_T_PROGRAM | VT_T_FIRST(2u))       \
-  X(SAMPLE, 28, "sample", "reason flags number", 0)                                                                    \
-  X(PAGES, 29, "pages", "addr count state pfn", 0)                                                                     \
-  X(PFNS, 30, "pfns", "addr count state pfns*", 0)                                                                     \
-  X(SAMPLE_END, 31, "sample_end", "number pages cost_ns", 0)                                                           \
-  X(VMA, 32, "vma", "addr size flags dev inode offset path*", 0)                                                       \
-  X(VMA_GONE, 33, "vma_gone", "addr size", 0)                                                                          \
-  X(VALUE, 34, "value", "addr type bits", 0)                                                                           \
-  X(STACK, 35, "stack", "id", 0)                                                                                       \
-  X(STACK_NODE, 36, "stack_node", "id parent pc", 0)                                                                   \
-  X(FAULT, 37, "fault", "addr pfn ip tid kind time", VT_T_PROGRAM)                                                     \
-  X(MARK, 38, "mark", "name*", VT_T_PROGRAM)                                                                           \
-  X(UNTRACED, 39, "untraced", "reason text*", 0)                                                                       \
-  X(RESIDENT, 40, "resident", "rss tracer tables", 0)                                                                  \
-  X(MODULE_FILE, 41, "module_file", "addr size mtime_ns dev inode name*", 0)
+/* What a field holds. */
+enum vt_field_kind {
+  VT_FIELD_ADDRESS = 'a',
+  VT_FIELD_BYTES = 'b', /* a size or an offset */
+  VT_FIELD_NUMBER = 'n',
+  VT_FIELD_TIME = 'd',    /* nanoseconds */
+  VT_FIELD_SIGNED = 'i',  /* 32 bits, two's complement */
+  VT_FIELD_BITS = 'x',    /* flags */
+  VT_FIELD_CODE = 'e',    /* of an enumeration */
+  VT_FIELD_PROCESS = 'p', /* pid */
+  VT_FIELD_TID = 'q',
+  VT_FIELD_STREAM = 't', /* number of a stream, or VT_NO_THREAD */
+  VT_FIELD_STACK = 'k',  /* id of a call stack */
+  VT_FIELD_FRAME = 'f',  /* number of a page frame */
+  VT_FIELD_RAW = 'r',    /* the bits of a value */
+  VT_FIELD_TEXT = 's',   /* tails: any bytes */
+  VT_FIELD_MODULE = 'm', /* a path, a zero byte, a build id */
+  VT_FIELD_FRAMES = 'g'  /* LEB128 numbers, zigzag of the difference from the frame before */
+};
 
 enum vt_record_type {
-#define X(name, number, op, fields, traits) VT_R_##name = number,
+#define X(name, number, op, fields, kinds, class, traits) VT_R_##name = number,
   VT_RECORDS(X)
 #undef X
       VT_R_LIMIT = 64 /* numbers are below this */
@@ -231,13 +282,26 @@ enum vt_record_type {
 static inline uint32_t vt_record_traits(uint32_t type)
 {
   switch (type) {
-#define X(name, number, op, fields, traits)                                                                            \
+#define X(name, number, op, fields, kinds, class, traits)                                                              \
   case number:                                                                                                         \
     return traits;
     VT_RECORDS(X)
 #undef X
   default:
     return 0;
+  }
+}
+
+static inline enum vt_record_class vt_record_class(uint32_t type)
+{
+  switch (type) {
+#define X(name, number, op, fields, kinds, class, traits)                                                              \
+  case number:                                                                                                         \
+    return VT_CLASS_##class;
+    VT_RECORDS(X)
+#undef X
+  default:
+    return VT_CLASS_UNKNOWN;
   }
 }
 

@@ -133,12 +133,10 @@ static void write_event(struct trace_writer *w, uint32_t stack, uint32_t type, u
     trace_clock_due(w);
     trace_realloc(w, f[0], f[1], f[2], stack);
     break;
-  case VT_R_MARK:
-  case VT_R_FORK:
-    trace_instant(w, (enum vt_record_type)type, n, f, tail, tail_len);
-    break;
   default:
-    if (vt_record_traits(type) & VT_T_STACK)
+    if (vt_record_traits(type) & VT_T_INSTANT)
+      trace_instant(w, (enum vt_record_type)type, n, f, tail, tail_len);
+    else if (vt_record_traits(type) & VT_T_STACK)
       trace_record_stack(w, (enum vt_record_type)type, n, f, stack);
     else
       trace_record(w, (enum vt_record_type)type, n, f, tail, tail_len);

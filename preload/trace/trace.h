@@ -129,11 +129,11 @@ void trace_free_slow(struct trace_writer *w, uint64_t addr);
 void trace_alloc_aligned(struct trace_writer *w, uint64_t addr, uint64_t size, uint64_t align, uint32_t stack);
 void trace_realloc(struct trace_writer *w, uint64_t old, uint64_t addr, uint64_t size, uint32_t stack);
 
-/* Any general record but VT_R_ALLOC and VT_R_REALLOC, at the present time.  tail may be NULL with 0. */
+/* Any general record but those with VT_T_NUMBERED, at the present time.  tail may be NULL with 0. */
 void trace_record(struct trace_writer *w, enum vt_record_type type, unsigned n, const uint64_t *fields,
                   const void *tail, size_t tail_len);
-/* The same for VT_R_MARK and VT_R_FORK: in the order of events the instant is one for all threads.  Signals are blocked
- * meanwhile. */
+/* The same for records with VT_T_INSTANT: in the order of events the instant is one for all threads.  Signals are
+ * blocked meanwhile. */
 void trace_instant(struct trace_writer *w, enum vt_record_type type, unsigned n, const uint64_t *fields,
                    const void *tail, size_t tail_len);
 /* The same for an event of the program's that has a call stack (a mapping). */

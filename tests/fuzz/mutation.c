@@ -129,7 +129,7 @@ static void claims(struct image *image, uint64_t *random)
       put_leb(&end, odd_number(random));
     for (size_t tail = pick(random, 8); tail; tail--)
       *end++ = (uint8_t)next(random);
-    image->bytes[at++] = (uint8_t)((1 + pick(random, 55)) << 2);
+    image->bytes[at++] = (uint8_t)((1 + pick(random, VT_R_LIMIT - 1)) << 2);
     image->bytes[at++] = (uint8_t)(end - payload);
     memcpy(image->bytes + at, payload, (size_t)(end - payload));
     at += (size_t)(end - payload);

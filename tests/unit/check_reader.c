@@ -75,7 +75,7 @@ static const struct {
   uint32_t number;
   const char *op, *names;
 } kinds[] = {
-#define X(name, number, op, names, traits) {number, op, names},
+#define X(name, number, op, names, kinds, class, traits) {number, op, names},
     VT_RECORDS(X)
 #undef X
 };

@@ -354,7 +354,7 @@ START_TEST(lines_of_all_events)
     ck_assert_str_eq(json_string_value(json_object_get(o, "thread")), reader_lineage(line.reader, event->thread));
     ck_assert_uint_eq((uint64_t)json_integer_value(json_object_get(o, "seq")), event->seq);
     ck_assert_uint_eq((uint64_t)json_integer_value(json_object_get(o, "time_ns")), event->time_ns);
-    if (event->type >= VT_R_ALLOC && event->type <= VT_R_MUNMAP) {
+    if (vt_record_class(event->type) == VT_CLASS_BLOCK || event->type == VT_R_MMAP) {
       ck_assert(json_is_string(json_object_get(o, "addr")));
       ck_assert(json_is_integer(json_object_get(o, "size")));
     }
