@@ -18,8 +18,8 @@
 #include <unistd.h>
 
 #include "cmd/command.h"
+#include "pack/pack_file.h"
 #include "reader/file_place.h"
-#include "reader/repack.h"
 #include "reader/xalloc.h"
 #include "report/progress.h"
 
@@ -180,18 +180,18 @@ static int pack_into(struct fresh *fresh, const struct file_place *trace, const 
 {
   const char *target = wish->output ? wish->output : path;
   struct progress progress;
-  enum repack_result result;
+  enum pack_file_result result;
   struct stat st;
 
   progress_begin(&progress, path);
-  result = repack_file(trace->fd, path, fresh->fd, target, wish->level, step, &progress);
+  result = pack_file(trace->fd, path, fresh->fd, target, wish->level, step, &progress);
   progress_end(&progress);
-  if (result == REPACK_ALREADY) {
+  if (result == PACK_FILE_ALREADY) {
     if (!wish->quietly)
       command_error(0, "%s: is packed already", path);
     return 0;
   }
-  if (result != REPACK_DONE || fstat(fresh->fd, &st) < 0)
+  if (result != PACK_FILE_DONE || fstat(fresh->fd, &st) < 0)
     return -1;
   if ((wish->output ? place_beside(fresh, name, &trace->st, target) : place_over(fresh, trace, path)) < 0)
     return -1;

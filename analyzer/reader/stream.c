@@ -8,7 +8,7 @@
 
 #include <stdlib.h>
 
-#include "reader/columns.h"
+#include "pack/columns.h"
 #include "reader/record.h"
 #include "reader/xalloc.h"
 

@@ -21,7 +21,7 @@
 #include "capture.h"
 #include "exercise.h"
 #include "mutation.h"
-#include "reader/repack.h"
+#include "pack/pack_file.h"
 #include "trace_maker.h"
 
 #define JOBS_MAX 64
@@ -77,7 +77,7 @@ static const char *pack(const char *path)
   const char *packed = temp_path("packed.vmt");
   int fd = open(packed, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600), trace = open(path, O_RDONLY | O_CLOEXEC);
 
-  if (fd < 0 || trace < 0 || repack_file(trace, path, fd, packed, 1, no_step, NULL) != REPACK_DONE)
+  if (fd < 0 || trace < 0 || pack_file(trace, path, fd, packed, 1, no_step, NULL) != PACK_FILE_DONE)
     die(packed);
   close(fd);
   close(trace);

@@ -10,7 +10,7 @@
 #include <zstd.h>
 
 #include "must.h"
-#include "reader/columns.h"
+#include "pack/columns.h"
 #include "trace_shape.h"
 #include "unit.h"
 #include "vmtrace/codec.h"

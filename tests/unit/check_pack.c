@@ -10,9 +10,9 @@
 
 #include "capture.h"
 #include "must.h"
-#include "reader/pack_check.h"
+#include "pack/pack_check.h"
+#include "pack/pack_file.h"
 #include "reader/reader.h"
-#include "reader/repack.h"
 #include "trace_maker.h"
 #include "trace_shape.h"
 #include "unit.h"
@@ -31,14 +31,14 @@ static off_t size_of(const char *path)
   return st.st_size;
 }
 
-static enum repack_result pack(const char *path, const char *packed)
+static enum pack_file_result pack(const char *path, const char *packed)
 {
   int trace = open(path, O_RDONLY), fd = open(packed, O_RDWR | O_CREAT | O_TRUNC, 0644);
-  enum repack_result result;
+  enum pack_file_result result;
 
   ck_assert_int_ge(trace, 0);
   ck_assert_int_ge(fd, 0);
-  result = repack_file(trace, path, fd, packed, 3, no_step, NULL);
+  result = pack_file(trace, path, fd, packed, 3, no_step, NULL);
   close(fd);
   close(trace);
   return result;
@@ -68,7 +68,7 @@ static const char *packed_same(const char *path)
 {
   const char *packed = temp_path("packed.vmt");
 
-  ck_assert_int_eq(pack(path, packed), REPACK_DONE);
+  ck_assert_int_eq(pack(path, packed), PACK_FILE_DONE);
   ck_assert(holds_same(path, packed, false));
   return packed;
 }
@@ -166,13 +166,13 @@ START_TEST(differences_are_found)
   struct maker_shape shape = {.seed = 1, .threads = 1, .events = 1000, .grain = 16};
 
   maker_random(path, &shape);
-  ck_assert_int_eq(pack(path, packed), REPACK_DONE);
+  ck_assert_int_eq(pack(path, packed), PACK_FILE_DONE);
   shape.seed = 2;
   maker_random(other, &shape);
   ck_assert(!holds_same(other, packed, _i));
   for (unsigned a = 0; a < 6; a++) {
     for (unsigned b = 0; b < 6; b++) {
-      ck_assert_int_eq(pack(made_small(path, a), packed), REPACK_DONE);
+      ck_assert_int_eq(pack(made_small(path, a), packed), PACK_FILE_DONE);
       ck_assert_int_eq(holds_same(made_small(other, b), packed, _i), a == b);
     }
   }
@@ -183,7 +183,7 @@ START_TEST(packed_already)
 {
   const char *packed = packed_same(shape_trace(&shapes[4]));
 
-  ck_assert_int_eq(pack(packed, temp_path("again.vmt")), REPACK_ALREADY);
+  ck_assert_int_eq(pack(packed, temp_path("again.vmt")), PACK_FILE_ALREADY);
   ck_assert_int_eq(size_of(temp_path("again.vmt")), 0);
 }
 END_TEST
@@ -210,7 +210,7 @@ START_TEST(damage_is_refused)
   else
     ck_assert_int_eq(truncate(path, size_of(path) - 70000), 0);
   capture_begin(STDERR_FILENO);
-  ck_assert_int_eq(pack(path, packed), REPACK_FAILED);
+  ck_assert_int_eq(pack(path, packed), PACK_FILE_FAILED);
   text = capture_end();
   ck_assert_ptr_nonnull(strstr(text, "it is left as it is"));
   free(text);

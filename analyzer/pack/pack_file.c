@@ -2,17 +2,17 @@
  * Packs a trace into a new file, which pack_check.c reads back at the same
  * time.  Decides about no file names and removes nothing: that is cmd/pack_trace.c's, who calls this.
  */
-#include "reader/repack.h"
+#include "pack/pack_file.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "reader/chunk_join.h"
-#include "reader/columns.h"
+#include "pack/chunk_join.h"
+#include "pack/columns.h"
+#include "pack/pack_check.h"
 #include "reader/complain.h"
-#include "reader/pack_check.h"
 #include "reader/xalloc.h"
 
 /* Large chunks compress better, but each stream that is read holds one unpacked: with many streams they are small. */
@@ -23,7 +23,7 @@
 /* What cannot be compressed is longer than its records by zstd's frame, and must still fit into a chunk. */
 _Static_assert(CHUNK_RAW + CHUNK_RAW / 128 + VT_CHUNK_ALIGN < VT_CHUNK_MAX, "what cannot be packed fits into a chunk");
 
-struct repack {
+struct pack_file {
   const struct trace_file *file;
   int fd;
   const char *name; /* of the new file */
@@ -36,7 +36,7 @@ struct repack {
   uint8_t *data;   /* room for a chunk as it is in the trace */
 };
 
-static int write_at(const struct repack *r, const void *bytes, size_t n, uint64_t offset)
+static int write_at(const struct pack_file *r, const void *bytes, size_t n, uint64_t offset)
 {
   for (size_t done = 0; done < n;) {
     ssize_t wrote = pwrite(r->fd, (const char *)bytes + done, n - done, (off_t)(offset + done));
@@ -55,7 +55,7 @@ static int write_at(const struct repack *r, const void *bytes, size_t n, uint64_
 /* A large chunk is complete: the sink of chunk_join. */
 static int write_chunk(void *arg, const struct vt_chunk_header *header, const uint8_t *raw, size_t raw_size)
 {
-  struct repack *r = arg;
+  struct pack_file *r = arg;
   struct vt_chunk_header h = *header;
   struct chunk_place place = {.offset = r->offset, .thread = h.thread, .number = h.number, .start_ns = h.start_ns};
   size_t n = sizeof h;
@@ -80,14 +80,14 @@ static int write_chunk(void *arg, const struct vt_chunk_header *header, const ui
   return 0;
 }
 
-static int damaged(const struct repack *r, uint64_t offset)
+static int damaged(const struct pack_file *r, uint64_t offset)
 {
   complain("%s: damaged at offset %llu: it is left as it is, because what cannot be read would be lost by packing",
            r->file->path, (unsigned long long)offset);
   return -1;
 }
 
-static int pack_place(struct repack *r, const struct chunk_place *place)
+static int pack_place(struct pack_file *r, const struct chunk_place *place)
 {
   struct vt_chunk_header h;
   size_t n = place->size - sizeof h;
@@ -105,7 +105,7 @@ static int pack_place(struct repack *r, const struct chunk_place *place)
   }
 }
 
-static int pack_chunks(struct repack *r, repack_step *step, void *arg)
+static int pack_chunks(struct pack_file *r, pack_file_step *step, void *arg)
 {
   const struct chunk_place *chunks = r->file->chunks;
 
@@ -124,7 +124,7 @@ static int pack_chunks(struct repack *r, repack_step *step, void *arg)
 }
 
 /* The header last, and its magic number at the very end: a file that is not complete is no trace. */
-static int write_header(struct repack *r)
+static int write_header(struct pack_file *r)
 {
   struct vt_file_header *h = (void *)r->data;
   uint32_t size = r->file->header.header_size;
@@ -152,7 +152,7 @@ static size_t count_streams(const struct trace_file *file)
   return n;
 }
 
-static void repack_init(struct repack *r)
+static void pack_file_init(struct pack_file *r)
 {
   size_t most = count_streams(r->file) > MANY_STREAMS ? CHUNK_RAW_MANY : CHUNK_RAW;
 
@@ -162,7 +162,7 @@ static void repack_init(struct repack *r)
   chunk_join_init(&r->join, most, write_chunk, r);
 }
 
-static void repack_release(struct repack *r)
+static void pack_file_release(struct pack_file *r)
 {
   chunk_join_release(&r->join);
   columns_free(r->columns);
@@ -171,7 +171,7 @@ static void repack_release(struct repack *r)
 }
 
 /* The chunks of the new file, read back. */
-static int pack_checked(struct repack *r, const char *path, repack_step *step, void *arg)
+static int pack_checked(struct pack_file *r, const char *path, pack_file_step *step, void *arg)
 {
   int result;
 
@@ -190,33 +190,33 @@ static bool is_damaged(const struct trace_file *file)
   return file->damage.cut || file->damage.bad_chunks || file->damage.bad_records;
 }
 
-static enum repack_result repack_whole(struct repack *r, const char *path, repack_step *step, void *arg)
+static enum pack_file_result pack_file_whole(struct pack_file *r, const char *path, pack_file_step *step, void *arg)
 {
-  enum repack_result result = REPACK_FAILED;
+  enum pack_file_result result = PACK_FILE_FAILED;
 
-  repack_init(r);
+  pack_file_init(r);
   if (pack_checked(r, path, step, arg) == 0 && write_header(r) == 0)
-    result = REPACK_DONE;
-  repack_release(r);
+    result = PACK_FILE_DONE;
+  pack_file_release(r);
   return result;
 }
 
-enum repack_result repack_file(int trace, const char *path, int fd, const char *name, int level, repack_step *step,
-                               void *arg)
+enum pack_file_result pack_file(int trace, const char *path, int fd, const char *name, int level, pack_file_step *step,
+                                void *arg)
 {
   struct trace_file file;
-  struct repack r = {.file = &file, .fd = fd, .name = name, .level = level};
-  enum repack_result result = REPACK_FAILED;
+  struct pack_file r = {.file = &file, .fd = fd, .name = name, .level = level};
+  enum pack_file_result result = PACK_FILE_FAILED;
 
   if (trace_file_use(&file, path, trace) < 0)
-    return REPACK_FAILED;
+    return PACK_FILE_FAILED;
   r.offset = file.header.header_size;
   if (file.header.flags & VT_F_PACKED)
-    result = REPACK_ALREADY;
+    result = PACK_FILE_ALREADY;
   else if (is_damaged(&file))
     damaged(&r, file.damage.first_offset ? file.damage.first_offset : file.size);
   else
-    result = repack_whole(&r, path, step, arg);
+    result = pack_file_whole(&r, path, step, arg);
   trace_file_close(&file);
   return result;
 }

@@ -1,8 +1,8 @@
 /*
  * Joins the chunks of a stream.  Reads no file and does not compress.  Called
- * by repack.c.
+ * by pack_file.c.
  */
-#include "reader/chunk_join.h"
+#include "pack/chunk_join.h"
 
 #include <stdlib.h>
 

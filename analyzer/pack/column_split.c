@@ -4,7 +4,7 @@
  */
 #include <stdlib.h>
 
-#include "reader/column_set.h"
+#include "pack/column_set.h"
 #include "reader/xalloc.h"
 #include "vmtrace/codec.h"
 
@@ -73,16 +73,16 @@ static inline void put_halves(struct split *s, enum column_id low, enum column_i
 /* The block at unit is freed; its class, or BINS. */
 static unsigned split_free(struct split *s, uint64_t unit)
 {
-  struct forecast *f = &s->set->forecast;
+  struct predictor *f = &s->set->predictor;
   uint64_t prev = f->prev;
   uint32_t birth;
   unsigned code = FREE_LATEST, class;
 
-  while (code < FREE_DISTANCE && forecast_free_guess(f, code) != unit)
+  while (code < FREE_DISTANCE && predictor_free_guess(f, code) != unit)
     code++;
   if (code == FREE_DISTANCE) {
-    birth = forecast_where(f, unit);
-    if ((forecast_born(f, birth) & BORN_UNIT) == unit && birth)
+    birth = predictor_where(f, unit);
+    if ((predictor_born(f, birth) & BORN_UNIT) == unit && birth)
       put_number(s, COL_FREE_DISTANCE, vt_zigzag((int32_t)(birth - f->freed)));
     else
       code = FREE_ADDRESS;
@@ -90,32 +90,32 @@ static unsigned split_free(struct split *s, uint64_t unit)
   if (code == FREE_ADDRESS)
     put_halves(s, COL_FREE_LOW, COL_FREE_HIGH, vt_zigzag((int64_t)(unit - prev)));
   put_byte(s, COL_FREE_CODE, code);
-  forecast_freed(f, unit, &class);
+  predictor_freed(f, unit, &class);
   return class;
 }
 
 static void split_alloc(struct split *s, uint64_t unit, uint64_t size)
 {
-  struct forecast *f = &s->set->forecast;
-  unsigned class = forecast_class(size), code = ALLOC_REUSE;
+  struct predictor *f = &s->set->predictor;
+  unsigned class = predictor_class(size), code = ALLOC_REUSE;
 
-  while (code < ALLOC_DELTA && forecast_alloc_guess(f, class, code) != unit)
+  while (code < ALLOC_DELTA && predictor_alloc_guess(f, class, code) != unit)
     code++;
   if (code == ALLOC_DELTA)
     put_number(s, COL_ALLOC, vt_zigzag((int64_t)(unit - f->bins[class].last)));
   put_byte(s, COL_ALLOC_CODE, code);
-  forecast_allocated(f, unit, class, code);
+  predictor_allocated(f, unit, class, code);
 }
 
 static void split_stack(struct split *s, uint32_t stack, uint32_t size)
 {
-  struct forecast *f = &s->set->forecast;
+  struct predictor *f = &s->set->predictor;
   unsigned code = STACK_DELTA;
   uint32_t guess;
 
-  if (forecast_two(f)->stack == stack)
+  if (predictor_two(f)->stack == stack)
     code = STACK_AFTER_TWO;
-  else if (forecast_one(f)->stack == stack)
+  else if (predictor_one(f)->stack == stack)
     code = STACK_AFTER_ONE;
   else if (f->newest == stack)
     code = STACK_NEWEST;
@@ -123,13 +123,13 @@ static void split_stack(struct split *s, uint32_t stack, uint32_t size)
     put_number(s, COL_STACK, vt_zigzag((int64_t)stack - (int64_t)f->stack));
   if (code == STACK_NEWEST)
     f->newest = 0;
-  guess = code == STACK_AFTER_TWO ? forecast_two(f)->size : *forecast_size(f, stack);
+  guess = code == STACK_AFTER_TWO ? predictor_two(f)->size : *predictor_size(f, stack);
   if (guess != size) {
     put_byte(s, COL_SIZE_LOW, size);
     put_byte(s, COL_SIZE_HIGH, size >> 8);
   }
   put_byte(s, COL_STACK_CODE, 2 * code + (guess != size));
-  forecast_stack(f, stack, size);
+  predictor_stack(f, stack, size);
 }
 
 /* A hot record; false when writing it again would give other bytes. */
@@ -146,7 +146,7 @@ static bool split_hot(struct split *s)
   if ((word & 3) == VT_K_FREE) {
     put_byte(s, COL_OP, OP_FREE);
     unit = vt_unpack_free(&s->codec, word);
-    forecast_reusable(&s->set->forecast, unit, split_free(s, unit));
+    predictor_reusable(&s->set->predictor, unit, split_free(s, unit));
     return true;
   }
   if ((word & 3) == VT_K_ALLOC_STACK) {
@@ -170,12 +170,12 @@ static bool split_hot(struct split *s)
 /* Whether addr can be told in units, folded. */
 static bool has_unit(const struct split *s, uint64_t addr)
 {
-  return addr < VT_FOLD_END && !(addr & ((UINT64_C(1) << s->set->forecast.shift) - 1));
+  return addr < VT_FOLD_END && !(addr & ((UINT64_C(1) << s->set->predictor.shift) - 1));
 }
 
 static void split_realloc(struct split *s, const uint64_t *field)
 {
-  struct forecast *f = &s->set->forecast;
+  struct predictor *f = &s->set->predictor;
   uint64_t old = vt_fold(field[0]) >> f->shift, unit = vt_fold(field[1]) >> f->shift;
   unsigned class;
 
@@ -184,17 +184,17 @@ static void split_realloc(struct split *s, const uint64_t *field)
   class = split_free(s, old);
   if (old == unit) {
     put_byte(s, COL_ALLOC_CODE, ALLOC_IN_PLACE);
-    forecast_allocated(f, unit, forecast_class(field[2]), ALLOC_IN_PLACE);
+    predictor_allocated(f, unit, predictor_class(field[2]), ALLOC_IN_PLACE);
   } else {
     split_alloc(s, unit, field[2]);
-    forecast_reusable(f, old, class);
+    predictor_reusable(f, old, class);
   }
 }
 
 static void split_node(struct split *s, const uint64_t *field)
 {
   struct node_state *node = &s->set->node;
-  uint64_t *next = &node->next_pc[forecast_hash(node->pc, 12)];
+  uint64_t *next = &node->next_pc[predictor_hash(node->pc, 12)];
 
   put_byte(s, COL_OP, OP_NODE);
   put_number(s, COL_NODE, vt_zigzag((int64_t)(field[0] - node->id - 1)));
@@ -203,7 +203,7 @@ static void split_node(struct split *s, const uint64_t *field)
   if (*next != field[2])
     put_number(s, COL_NODE_PC, vt_zigzag((int64_t)(field[2] - node->pc)));
   *next = node->pc = field[2];
-  node->id = s->set->forecast.newest = (uint32_t)field[0];
+  node->id = s->set->predictor.newest = (uint32_t)field[0];
 }
 
 /* The n fields of the record of len bytes at p, if they are all that is in it and packed as codec.h packs them. */

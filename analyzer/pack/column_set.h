@@ -5,7 +5,7 @@
 #ifndef VMTRACE_COLUMN_SET_H
 #define VMTRACE_COLUMN_SET_H
 
-#include "reader/forecast.h"
+#include "pack/predictor.h"
 
 /* In the order in which they lie in a packed chunk; what they hold is in FORMAT.md. */
 enum column_id {
@@ -51,7 +51,7 @@ struct node_state {
 
 struct column_set {
   struct column column[COLUMNS];
-  struct forecast forecast;
+  struct predictor predictor;
   struct node_state node;
   uint64_t stack_id; /* of the latest STACK record */
 };

@@ -1,9 +1,9 @@
 /*
  * Comparing a packed trace with its original.  See pack_check.h.  Shares no
  * memory with who packs but the list of chunks, and decodes both files as any reader
- * does.  Called by repack.c.
+ * does.  Called by pack_file.c.
  */
-#include "reader/pack_check.h"
+#include "pack/pack_check.h"
 
 #include <pthread.h>
 #include <stdlib.h>

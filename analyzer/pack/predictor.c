@@ -3,7 +3,7 @@
  * time, too, and a process with 10,000 threads has 10,000 small chunks.
  * Called by column_split.c and column_join.c.
  */
-#include "reader/forecast.h"
+#include "pack/predictor.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +15,7 @@ struct table_sizes {
   size_t born, where, follows, two, one, sizes;
 };
 
-static struct table_sizes sizes_of(const struct forecast *f, unsigned bits)
+static struct table_sizes sizes_of(const struct predictor *f, unsigned bits)
 {
   size_t n = (size_t)1 << bits;
 
@@ -34,27 +34,27 @@ static size_t sum(const struct table_sizes *s)
   return s->born + s->where + s->follows + s->two + s->one + s->sizes;
 }
 
-void forecast_init(struct forecast *f)
+void predictor_init(struct predictor *f)
 {
-  struct table_sizes most = sizes_of(f, FORECAST_BITS_MAX);
+  struct table_sizes most = sizes_of(f, PREDICTOR_BITS_MAX);
 
   f->memory = xmalloc(sum(&most));
 }
 
-void forecast_release(struct forecast *f)
+void predictor_release(struct predictor *f)
 {
   free(f->memory);
   f->memory = NULL;
 }
 
-void forecast_start(struct forecast *f, uint32_t raw_size, unsigned shift)
+void predictor_start(struct predictor *f, uint32_t raw_size, unsigned shift)
 {
   void *memory = f->memory;
-  unsigned bits = FORECAST_BITS_MIN;
+  unsigned bits = PREDICTOR_BITS_MIN;
   struct table_sizes s;
   char *at = memory;
 
-  while (bits < FORECAST_BITS_MAX && raw_size > (UINT32_C(8) << bits))
+  while (bits < PREDICTOR_BITS_MAX && raw_size > (UINT32_C(8) << bits))
     bits++;
   s = sizes_of(f, bits);
   memset(f, 0, sizeof *f);

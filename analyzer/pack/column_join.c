@@ -3,8 +3,8 @@
  * reading packed traces.  Trusts nothing: columns that end too early, too late or
  * yield too much are damage.  Called by columns.c.
  */
-#include "reader/column_set.h"
-#include "reader/columns.h"
+#include "pack/column_set.h"
+#include "pack/columns.h"
 #include "vmtrace/codec.h"
 
 struct join {
@@ -65,65 +65,65 @@ static inline void put_general(struct join *j, enum vt_record_type type, unsigne
 
 static inline uint64_t join_free(struct join *j, unsigned *class)
 {
-  struct forecast *f = &j->set->forecast;
+  struct predictor *f = &j->set->predictor;
   unsigned code = take_byte(j, COL_FREE_CODE);
   uint64_t unit;
 
   if (code < FREE_DISTANCE)
-    unit = forecast_free_guess(f, code);
+    unit = predictor_free_guess(f, code);
   else if (code == FREE_DISTANCE)
-    unit = forecast_born(f, f->freed + (uint32_t)vt_unzigzag(take_number(j, COL_FREE_DISTANCE))) & BORN_UNIT;
+    unit = predictor_born(f, f->freed + (uint32_t)vt_unzigzag(take_number(j, COL_FREE_DISTANCE))) & BORN_UNIT;
   else
     unit = f->prev + (uint64_t)vt_unzigzag(take_halves(j, COL_FREE_LOW, COL_FREE_HIGH));
-  forecast_freed(f, unit, class);
+  predictor_freed(f, unit, class);
   return unit;
 }
 
 /* Of a block that is not in place. */
 static inline uint64_t join_alloc(struct join *j, uint64_t size, unsigned code)
 {
-  struct forecast *f = &j->set->forecast;
-  unsigned class = forecast_class(size);
+  struct predictor *f = &j->set->predictor;
+  unsigned class = predictor_class(size);
   uint64_t unit;
 
   if (code < ALLOC_DELTA)
-    unit = forecast_alloc_guess(f, class, code);
+    unit = predictor_alloc_guess(f, class, code);
   else
     unit = f->bins[class].last + (uint64_t)vt_unzigzag(take_number(j, COL_ALLOC));
-  forecast_allocated(f, unit, class, code);
+  predictor_allocated(f, unit, class, code);
   return unit;
 }
 
 static inline uint32_t join_stack(struct join *j, uint32_t *size)
 {
-  struct forecast *f = &j->set->forecast;
+  struct predictor *f = &j->set->predictor;
   unsigned code = take_byte(j, COL_STACK_CODE);
   uint32_t stack;
 
   switch (code >> 1) {
   case STACK_AFTER_TWO:
-    stack = forecast_two(f)->stack;
-    *size = forecast_two(f)->size;
+    stack = predictor_two(f)->stack;
+    *size = predictor_two(f)->size;
     break;
   case STACK_AFTER_ONE:
-    stack = forecast_one(f)->stack;
-    *size = *forecast_size(f, stack);
+    stack = predictor_one(f)->stack;
+    *size = *predictor_size(f, stack);
     break;
   case STACK_NEWEST:
     stack = f->newest;
     f->newest = 0;
-    *size = *forecast_size(f, stack);
+    *size = *predictor_size(f, stack);
     break;
   default:
     stack = f->stack + (uint32_t)vt_unzigzag(take_number(j, COL_STACK));
-    *size = *forecast_size(f, stack);
+    *size = *predictor_size(f, stack);
     break;
   }
   if (code & 1) {
     *size = take_byte(j, COL_SIZE_LOW);
     *size |= (uint32_t)(take_byte(j, COL_SIZE_HIGH) & 15) << 8;
   }
-  forecast_stack(f, stack, *size);
+  predictor_stack(f, stack, *size);
   return stack;
 }
 
@@ -145,7 +145,7 @@ static inline void join_hot_free(struct join *j)
   unsigned class, len;
   uint64_t unit = join_free(j, &class), word;
 
-  forecast_reusable(&j->set->forecast, unit, class);
+  predictor_reusable(&j->set->predictor, unit, class);
   word = vt_pack_free(&j->codec, unit, &len);
   memcpy(j->out, &word, sizeof word);
   j->out += len;
@@ -153,17 +153,17 @@ static inline void join_hot_free(struct join *j)
 
 static void join_realloc(struct join *j)
 {
-  struct forecast *f = &j->set->forecast;
+  struct predictor *f = &j->set->predictor;
   uint64_t size = take_number(j, COL_REALLOC_SIZE);
   unsigned class, code;
   uint64_t old = join_free(j, &class), unit = old;
 
   code = take_byte(j, COL_ALLOC_CODE);
   if (code == ALLOC_IN_PLACE) {
-    forecast_allocated(f, unit, forecast_class(size), ALLOC_IN_PLACE);
+    predictor_allocated(f, unit, predictor_class(size), ALLOC_IN_PLACE);
   } else {
     unit = join_alloc(j, size, code);
-    forecast_reusable(f, old, class);
+    predictor_reusable(f, old, class);
   }
   put_general(j, VT_R_REALLOC, 3, (uint64_t[]){vt_unfold(old << f->shift), vt_unfold(unit << f->shift), size});
 }
@@ -171,7 +171,7 @@ static void join_realloc(struct join *j)
 static void join_node(struct join *j)
 {
   struct node_state *node = &j->set->node;
-  uint64_t *next = &node->next_pc[forecast_hash(node->pc, 12)], field[3];
+  uint64_t *next = &node->next_pc[predictor_hash(node->pc, 12)], field[3];
 
   field[0] = node->id + 1 + (uint64_t)vt_unzigzag(take_number(j, COL_NODE));
   field[1] = field[0] - 1 - (uint64_t)vt_unzigzag(take_number(j, COL_NODE));
@@ -179,7 +179,7 @@ static void join_node(struct join *j)
   if (take_byte(j, COL_NODE_CODE))
     field[2] = node->pc + (uint64_t)vt_unzigzag(take_number(j, COL_NODE_PC));
   *next = node->pc = field[2];
-  node->id = j->set->forecast.newest = (uint32_t)field[0];
+  node->id = j->set->predictor.newest = (uint32_t)field[0];
   put_general(j, VT_R_STACK_NODE, 3, field);
 }
 

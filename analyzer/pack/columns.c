@@ -3,14 +3,14 @@
  * compressed where that makes it shorter.  What records are is known in
  * column_split.c and column_join.c.  Called by stream.c and pack_file.c.
  */
-#include "reader/columns.h"
+#include "pack/columns.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <zstd.h>
 #include <zstd_errors.h>
 
-#include "reader/column_set.h"
+#include "pack/column_set.h"
 #include "reader/xalloc.h"
 #include "vmtrace/codec.h"
 
@@ -39,7 +39,7 @@ struct columns *columns_new(unsigned shift)
   c->unpacker = ZSTD_createDCtx();
   if (!c->unpacker)
     xalloc_failed();
-  forecast_init(&c->set.forecast);
+  predictor_init(&c->set.predictor);
   return c;
 }
 
@@ -58,7 +58,7 @@ void columns_free(struct columns *c)
   for (unsigned i = 0; i < COLUMNS; i++)
     free(c->own[i].data);
   free(c->joined);
-  forecast_release(&c->set.forecast);
+  predictor_release(&c->set.predictor);
   ZSTD_freeCCtx(c->packer);
   ZSTD_freeDCtx(c->unpacker);
   free(c);
@@ -73,7 +73,7 @@ size_t columns_bound(size_t raw_size)
 
 static void set_start(struct columns *c, size_t raw_size)
 {
-  forecast_start(&c->set.forecast, (uint32_t)raw_size, c->shift);
+  predictor_start(&c->set.predictor, (uint32_t)raw_size, c->shift);
   memset(&c->set.node, 0, sizeof c->set.node);
   c->set.stack_id = 0;
 }

@@ -8,15 +8,15 @@
  * units.  Nothing here can fail: all indices are masked, and wrong guesses
  * are only longer.
  */
-#ifndef VMTRACE_FORECAST_H
-#define VMTRACE_FORECAST_H
+#ifndef VMTRACE_PREDICTOR_H
+#define VMTRACE_PREDICTOR_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#define FORECAST_BITS_MIN 6u
-#define FORECAST_BITS_MAX 17u
+#define PREDICTOR_BITS_MIN 6u
+#define PREDICTOR_BITS_MAX 17u
 
 /* Codes of the column FREE_CODE: the guesses in their order, then the two that a number follows. */
 enum {
@@ -47,45 +47,45 @@ enum {
 #define BIN_DEPTH 64u
 #define BINS 74u /* size classes from 1 on, the last for all above 32 KiB */
 
-struct forecast_bin {
+struct predictor_bin {
   uint64_t free[BIN_DEPTH]; /* a stack of freed blocks, the deepest forgotten when it is full */
   uint64_t last;
   uint32_t count;
 };
 
-struct forecast_pair {
+struct predictor_pair {
   uint32_t stack, size;
 };
 
-struct forecast {
+struct predictor {
   unsigned bits, shift;
   uint32_t births; /* allocations so far */
   uint32_t freed;  /* birth of the block freed last */
   uint64_t freed_unit;
   uint64_t prev; /* unit of the latest hot or realloc record */
   uint32_t stack, stack_before, newest;
-  uint64_t *born;                  /* per birth: unit, and its class above bit 56 */
-  uint32_t *where;                 /* per unit: its latest birth */
-  uint64_t *follows;               /* per unit freed: the one freed next */
-  struct forecast_pair *two, *one; /* per call stacks: what came next */
-  uint16_t *sizes;                 /* per call stack: its latest size */
-  struct forecast_bin bins[BINS];
+  uint64_t *born;                   /* per birth: unit, and its class above bit 56 */
+  uint32_t *where;                  /* per unit: its latest birth */
+  uint64_t *follows;                /* per unit freed: the one freed next */
+  struct predictor_pair *two, *one; /* per call stacks: what came next */
+  uint16_t *sizes;                  /* per call stack: its latest size */
+  struct predictor_bin bins[BINS];
   void *memory;
 };
 
-void forecast_init(struct forecast *f);
-void forecast_release(struct forecast *f);
+void predictor_init(struct predictor *f);
+void predictor_release(struct predictor *f);
 
 /* Forgets everything, for a chunk of raw_size bytes whose addresses are in units of 1 << shift. */
-void forecast_start(struct forecast *f, uint32_t raw_size, unsigned shift);
+void predictor_start(struct predictor *f, uint32_t raw_size, unsigned shift);
 
-static inline uint32_t forecast_hash(uint64_t v, unsigned bits)
+static inline uint32_t predictor_hash(uint64_t v, unsigned bits)
 {
   return (uint32_t)(v * UINT64_C(0x9e3779b97f4a7c15) >> (64 - bits));
 }
 
 /* Multiples of 16 up to 256 (of no size: as 1 byte), then eight per doubling up to 32 KiB. */
-static inline unsigned forecast_class(uint64_t size)
+static inline unsigned predictor_class(uint64_t size)
 {
   unsigned bits;
 
@@ -97,7 +97,7 @@ static inline unsigned forecast_class(uint64_t size)
   return 17 + (bits - 8) * 8 + (((unsigned)size - 1) >> (bits - 3) & 7);
 }
 
-static inline uint32_t forecast_class_units(const struct forecast *f, unsigned class)
+static inline uint32_t predictor_class_units(const struct predictor *f, unsigned class)
 {
   uint32_t bytes = class <= 16 ? class * 16 : (9 + (class - 17) % 8) * (UINT32_C(32) << (class - 17) / 8);
 
@@ -106,44 +106,44 @@ static inline uint32_t forecast_class_units(const struct forecast *f, unsigned c
 
 #define BORN_UNIT ((UINT64_C(1) << 56) - 1)
 
-static inline uint64_t forecast_born(const struct forecast *f, uint32_t birth)
+static inline uint64_t predictor_born(const struct predictor *f, uint32_t birth)
 {
   return f->born[birth & ((2u << f->bits) - 1)];
 }
 
-static inline uint64_t *forecast_follows(const struct forecast *f)
+static inline uint64_t *predictor_follows(const struct predictor *f)
 {
-  return &f->follows[forecast_hash(f->freed_unit, f->bits - 2)];
+  return &f->follows[predictor_hash(f->freed_unit, f->bits - 2)];
 }
 
-/* The birth that is remembered of unit; the caller checks it by forecast_born. */
-static inline uint32_t forecast_where(const struct forecast *f, uint64_t unit)
+/* The birth that is remembered of unit; the caller checks it by predictor_born. */
+static inline uint32_t predictor_where(const struct predictor *f, uint64_t unit)
 {
-  return f->where[forecast_hash(unit, f->bits)];
+  return f->where[predictor_hash(unit, f->bits)];
 }
 
-static inline uint64_t forecast_free_guess(const struct forecast *f, unsigned code)
+static inline uint64_t predictor_free_guess(const struct predictor *f, unsigned code)
 {
   switch (code) {
   case FREE_LATEST:
-    return forecast_born(f, f->births) & BORN_UNIT;
+    return predictor_born(f, f->births) & BORN_UNIT;
   case FREE_FOLLOWS:
-    return *forecast_follows(f);
+    return *predictor_follows(f);
   case FREE_YOUNGER:
-    return forecast_born(f, f->freed + 1) & BORN_UNIT;
+    return predictor_born(f, f->freed + 1) & BORN_UNIT;
   default:
-    return forecast_born(f, f->freed - 1) & BORN_UNIT;
+    return predictor_born(f, f->freed - 1) & BORN_UNIT;
   }
 }
 
 /* unit is freed: its block is the next of its class to be used again, if it is one that is known (*class, else BINS).
  */
-static inline void forecast_freed(struct forecast *f, uint64_t unit, unsigned *class)
+static inline void predictor_freed(struct predictor *f, uint64_t unit, unsigned *class)
 {
-  uint32_t birth = forecast_where(f, unit);
-  uint64_t born = forecast_born(f, birth);
+  uint32_t birth = predictor_where(f, unit);
+  uint64_t born = predictor_born(f, birth);
 
-  *forecast_follows(f) = unit;
+  *predictor_follows(f) = unit;
   f->freed_unit = unit;
   f->prev = unit;
   *class = BINS;
@@ -153,9 +153,9 @@ static inline void forecast_freed(struct forecast *f, uint64_t unit, unsigned *c
   *class = (unsigned)(born >> 56);
 }
 
-static inline void forecast_reusable(struct forecast *f, uint64_t unit, unsigned class)
+static inline void predictor_reusable(struct predictor *f, uint64_t unit, unsigned class)
 {
-  struct forecast_bin *bin = &f->bins[class];
+  struct predictor_bin *bin = &f->bins[class];
 
   if (class == BINS)
     return;
@@ -167,19 +167,19 @@ static inline void forecast_reusable(struct forecast *f, uint64_t unit, unsigned
 }
 
 /* The guess for ALLOC_REUSE or ALLOC_NEXT; UINT64_MAX: there is none. */
-static inline uint64_t forecast_alloc_guess(const struct forecast *f, unsigned class, unsigned code)
+static inline uint64_t predictor_alloc_guess(const struct predictor *f, unsigned class, unsigned code)
 {
-  const struct forecast_bin *bin = &f->bins[class];
+  const struct predictor_bin *bin = &f->bins[class];
 
   if (code == ALLOC_REUSE)
     return bin->count ? bin->free[bin->count - 1] : UINT64_MAX;
-  return bin->last + forecast_class_units(f, class);
+  return bin->last + predictor_class_units(f, class);
 }
 
 /* A block of that class was allocated at unit, by the guess that code names. */
-static inline void forecast_allocated(struct forecast *f, uint64_t unit, unsigned class, unsigned code)
+static inline void predictor_allocated(struct predictor *f, uint64_t unit, unsigned class, unsigned code)
 {
-  struct forecast_bin *bin = &f->bins[class];
+  struct predictor_bin *bin = &f->bins[class];
 
   if (code == ALLOC_REUSE && bin->count)
     bin->count--;
@@ -189,32 +189,32 @@ static inline void forecast_allocated(struct forecast *f, uint64_t unit, unsigne
   f->prev = unit;
   f->births++;
   f->born[f->births & ((2u << f->bits) - 1)] = (unit & BORN_UNIT) | (uint64_t) class << 56;
-  f->where[forecast_hash(unit, f->bits)] = f->births;
+  f->where[predictor_hash(unit, f->bits)] = f->births;
 }
 
-static inline struct forecast_pair *forecast_two(const struct forecast *f)
+static inline struct predictor_pair *predictor_two(const struct predictor *f)
 {
-  return &f->two[forecast_hash(f->stack | (uint64_t)f->stack_before << 32, f->bits - 2)];
+  return &f->two[predictor_hash(f->stack | (uint64_t)f->stack_before << 32, f->bits - 2)];
 }
 
-static inline struct forecast_pair *forecast_one(const struct forecast *f)
+static inline struct predictor_pair *predictor_one(const struct predictor *f)
 {
-  return &f->one[forecast_hash(f->stack, f->bits - 4)];
+  return &f->one[predictor_hash(f->stack, f->bits - 4)];
 }
 
-static inline uint16_t *forecast_size(const struct forecast *f, uint32_t stack)
+static inline uint16_t *predictor_size(const struct predictor *f, uint32_t stack)
 {
-  return &f->sizes[forecast_hash(stack, f->bits - 2)];
+  return &f->sizes[predictor_hash(stack, f->bits - 2)];
 }
 
 /* A hot alloc of that size came with that call stack. */
-static inline void forecast_stack(struct forecast *f, uint32_t stack, uint32_t size)
+static inline void predictor_stack(struct predictor *f, uint32_t stack, uint32_t size)
 {
-  struct forecast_pair pair = {stack, size};
+  struct predictor_pair pair = {stack, size};
 
-  *forecast_two(f) = pair;
-  *forecast_one(f) = pair;
-  *forecast_size(f, stack) = (uint16_t)size;
+  *predictor_two(f) = pair;
+  *predictor_one(f) = pair;
+  *predictor_size(f, stack) = (uint16_t)size;
   f->stack_before = f->stack;
   f->stack = stack;
 }
