@@ -1,7 +1,7 @@
 /*
  * A packed chunk as bytes: the list of its columns' lengths, then each column,
  * compressed where that makes it shorter.  What records are is known in
- * column_split.c and column_join.c.  Called by stream.c and pack_file.c.
+ * column_split.c and column_join.c.  Called by pack_file.c, and by the reader through unpack.h.
  */
 #include "pack/columns.h"
 
@@ -211,4 +211,26 @@ bool columns_unpack(struct columns *c, uint32_t form, const uint8_t *packed, siz
   default:
     return false;
   }
+}
+
+static void *unpack_begin(unsigned shift)
+{
+  return columns_new(shift);
+}
+
+static void unpack_end(void *state)
+{
+  columns_free(state);
+}
+
+static bool unpack_chunk(void *state, uint32_t form, const uint8_t *packed, size_t n, uint8_t *raw, size_t raw_size)
+{
+  return columns_unpack(state, form, packed, n, raw, raw_size);
+}
+
+void columns_serve_reader(void)
+{
+  static const struct unpack operations = {.begin = unpack_begin, .end = unpack_end, .chunk = unpack_chunk};
+
+  unpack_with(&operations);
 }

@@ -13,9 +13,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "reader/unpack.h"
+
 struct columns;
 
-#define COLUMNS_PAD 16 /* bytes behind the records that unpacking may write to */
+#define COLUMNS_PAD UNPACK_PAD
 
 /* For chunks whose addresses are in units of 1 << shift.  One serves any number of chunks. */
 struct columns *columns_new(unsigned shift);
@@ -32,5 +34,8 @@ size_t columns_pack(struct columns *c, const uint8_t *raw, size_t raw_size, int 
 
 /* Unpacks n bytes of that form to raw, of raw_size + COLUMNS_PAD bytes.  False when they are not what was packed. */
 bool columns_unpack(struct columns *c, uint32_t form, const uint8_t *packed, size_t n, uint8_t *raw, size_t raw_size);
+
+/* From now on the reader can read packed traces: see unpack.h. */
+void columns_serve_reader(void);
 
 #endif

@@ -2,17 +2,17 @@
  * Opens the chunks of a stream one after the other and decodes what
  * stream_hot leaves.  A window is held only between a chunk's first record
  * and its last, so that many streams cost memory only while they run side by side.
- * Called by reader.c and lineage.c; order between streams is not known here.
+ * Called by merge.c and track.c; order between streams is not known here.
  */
 #include "reader/stream.h"
 
 #include <stdlib.h>
 
-#include "pack/columns.h"
 #include "reader/record.h"
+#include "reader/unpack.h"
 #include "reader/xalloc.h"
 
-#define WINDOW_PAD COLUMNS_PAD /* zeros behind the contents: they read as the end of the data */
+#define WINDOW_PAD UNPACK_PAD /* zeros behind the contents: they read as the end of the data */
 
 /* No payload is longer, with some room for fields that later versions add: what claims to be is damage, wherever the
  * window stands. */
@@ -20,7 +20,8 @@
 
 void stream_shared_release(struct stream_shared *shared)
 {
-  columns_free(shared->unpacker);
+  if (shared->unpacker)
+    unpack_operations()->end(shared->unpacker);
   free(shared->scratch);
   shared->unpacker = NULL;
   shared->scratch = NULL;
@@ -42,17 +43,21 @@ static void window_drop(struct stream *s)
   s->cur = s->end = s->fast_end = s->clock_at = NULL;
 }
 
-/* Unpacks the whole chunk to out (chunk.raw_size and COLUMNS_PAD bytes of room). */
+/* Unpacks the whole chunk to out (chunk.raw_size and UNPACK_PAD bytes of room). */
 static bool unpack_whole(struct stream *s, uint8_t *out)
 {
   struct stream_shared *shared = s->shared;
-  uint8_t *packed = xmalloc(s->chunk.packed);
+  const struct unpack *unpack = unpack_operations();
+  uint8_t *packed;
   bool whole = false;
 
+  if (!unpack)
+    return false;
+  packed = xmalloc(s->chunk.packed);
   if (!shared->unpacker)
-    shared->unpacker = columns_new(s->shift);
+    shared->unpacker = unpack->begin(s->shift);
   if (trace_file_read(shared->file, packed, s->chunk.packed, s->offset + sizeof s->chunk) == s->chunk.packed)
-    whole = columns_unpack(shared->unpacker, s->chunk.form, packed, s->chunk.packed, out, s->chunk.raw_size);
+    whole = unpack->chunk(shared->unpacker, s->chunk.form, packed, s->chunk.packed, out, s->chunk.raw_size);
   free(packed);
   return whole;
 }
@@ -71,7 +76,7 @@ static size_t load(struct stream *s, uint8_t *out, size_t want, uint32_t from)
   if (want == s->chunk.raw_size)
     return unpack_whole(s, out) ? want : 0;
   if (!shared->scratch)
-    shared->scratch = xmalloc(VT_CHUNK_MAX + COLUMNS_PAD);
+    shared->scratch = xmalloc(VT_CHUNK_MAX + UNPACK_PAD);
   if (!unpack_whole(s, shared->scratch))
     return 0;
   memcpy(out, shared->scratch + from, want);

@@ -13,8 +13,6 @@
 #include "reader/trace_file.h"
 #include "vmtrace/codec.h"
 
-struct columns;
-
 #define STREAM_ALIGN 16 /* the usual alignment: what malloc gives */
 
 /* What the streams of one file share. */
@@ -23,7 +21,7 @@ struct stream_shared {
   struct reader_damage *damage; /* NULL: damage is not counted */
   size_t window_max;            /* bytes of a window, at most */
   size_t window_max_packed;     /* the same for packed chunks, which are best unpacked whole */
-  struct columns *unpacker;     /* packed chunks: made when first needed */
+  void *unpacker;               /* packed chunks: made by unpack.h's begin when first needed */
   uint8_t *scratch;             /* a chunk unpacked that is larger than a window */
   uint64_t done;                /* bytes of the chunks that were read to their end */
 };

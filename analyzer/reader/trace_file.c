@@ -14,6 +14,7 @@
 
 #include "reader/complain.h"
 #include "reader/file_place.h"
+#include "reader/unpack.h"
 #include "reader/xalloc.h"
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the format's structures are read as they lie in the file");
@@ -97,6 +98,10 @@ static int header_read(struct trace_file *file)
   }
   if (h->version == 0 || !header_holds(h)) {
     complain("%s: its header is damaged: nothing of this trace can be read; copy it again", file->path);
+    return -1;
+  }
+  if (h->flags & VT_F_PACKED && !unpack_operations()) {
+    complain("%s: packed, and this program cannot unpack traces", file->path);
     return -1;
   }
   header_terminate(h);

@@ -11,6 +11,7 @@
 #include "model/call_tree.h"
 #include "model/digest.h"
 #include "model/page_set.h"
+#include "pack/columns.h"
 #include "report/event_line.h"
 #include "report/heap_report.h"
 #include "report/info_report.h"
@@ -133,6 +134,7 @@ static void heap(const char *path)
 
 void exercise(const char *path)
 {
+  columns_serve_reader();
   heap(path);
   info(path);
   dump(path);

@@ -21,6 +21,7 @@
 #include "capture.h"
 #include "exercise.h"
 #include "mutation.h"
+#include "pack/columns.h"
 #include "pack/pack_file.h"
 #include "trace_maker.h"
 
@@ -192,6 +193,7 @@ int main(int argc, char **argv)
   unsigned n = 0;
   int option;
 
+  columns_serve_reader();
   while ((option = getopt(argc, argv, "n:s:j:")) != -1) {
     if (option == 'n')
       o.count = strtoull(optarg, NULL, 0);

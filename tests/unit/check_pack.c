@@ -10,6 +10,7 @@
 
 #include "capture.h"
 #include "must.h"
+#include "pack/columns.h"
 #include "pack/pack_check.h"
 #include "pack/pack_file.h"
 #include "reader/reader.h"
@@ -282,6 +283,7 @@ int main(void)
   Suite *suite = suite_create("pack");
   TCase *files = unit_case(suite, "files", 120);
 
+  columns_serve_reader();
   tcase_add_loop_test(files, programs, 0, SHAPES);
   tcase_add_test(files, all_kinds);
   tcase_add_test(files, lost_events);

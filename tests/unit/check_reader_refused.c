@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "capture.h"
+#include "reader/unpack.h"
 #include "reader_assert.h"
 #include "trace_maker.h"
 #include "unit.h"
@@ -92,6 +93,17 @@ START_TEST(header_numbers)
 }
 END_TEST
 
+/* Nobody has handed over the operations that unpack: better no report than one of a trace without events. */
+START_TEST(packed_without_an_unpacker)
+{
+  struct vt_file_header h = good_header();
+
+  h.flags |= VT_F_PACKED;
+  unpack_with(NULL);
+  reader_assert_refused(file_with("packed", &h, sizeof h), "cannot unpack");
+}
+END_TEST
+
 START_TEST(strings_without_an_end)
 {
   struct vt_file_header h = good_header();
@@ -120,6 +132,7 @@ int main(void)
   tcase_add_test(tcase, other_files);
   tcase_add_test(tcase, fifo_is_refused_at_once);
   tcase_add_test(tcase, header_numbers);
+  tcase_add_test(tcase, packed_without_an_unpacker);
   tcase_add_test(tcase, strings_without_an_end);
   return unit_main(suite);
 }

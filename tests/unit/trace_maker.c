@@ -11,6 +11,8 @@
 #include <unistd.h>
 #include <zstd.h>
 
+#include "pack/columns.h"
+
 static void die(const char *what)
 {
   fprintf(stderr, "trace_maker: %s: %s\n", what, strerror(errno));
@@ -253,8 +255,10 @@ void maker_finish(struct trace_maker *m)
     m->header.end_ns = latest;
   if (!m->header.claimed)
     m->header.claimed = m->size;
-  if (m->packed)
+  if (m->packed) {
     m->header.flags |= VT_F_PACKED;
+    columns_serve_reader();
+  }
   write_at(m, zeros, sizeof zeros, 0);
   write_at(m, &m->header, sizeof m->header, 0);
   close(m->fd);
