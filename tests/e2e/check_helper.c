@@ -118,9 +118,9 @@ START_TEST(privileges_are_given_up)
 }
 END_TEST
 
-static const char *const cages[][2] = {{"kill", "churn"}, {"kill", "threads"}, {"kill", "fork"},
-                                       {"kill", "twice"}, {"kill", "sync"},    {"error", "threads"},
-                                       {"error", "fork"}, {"error", "sync"},   {"trap", "threads"}};
+static const char *const cages[][2] = {{"kill", "churn"}, {"kill", "threads"}, {"kill", "fork"},     {"kill", "twice"},
+                                       {"kill", "wider"}, {"kill", "sync"},    {"error", "threads"}, {"error", "fork"},
+                                       {"error", "sync"}, {"trap", "threads"}};
 
 /* A filter that lets pass what the program itself calls: the library calls nothing else, and says why it stops. */
 START_TEST(filters_see_the_program_alone)

@@ -13,7 +13,8 @@
 #ifndef VMTRACE_E2E_H
 #define VMTRACE_E2E_H
 
-#include <check.h>
+#include "chosen.h"
+
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>

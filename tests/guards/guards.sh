@@ -1,11 +1,14 @@
 #!/usr/bin/env bash
-# tests/guards/guards.sh BUILD [PATTERN]: shows that the tests fail when what they guard is gone.
-# Each tests/guards/*.patch (PATTERN, a shell pattern, picks some by name) takes one guard out of the library or the
+# tests/guards/guards.sh BUILD [PATTERN...]: shows that the tests fail when what they guard is gone.
+# Each tests/guards/*.patch (PATTERNs, of the shell, pick some by name) takes one guard out of the library or the
 # analyzer; its first line names the test that must then fail: `test: PROGRAM/CASE/FUNCTION [VARIABLE=VALUE...]`.
-# Works in a copy of the tree in BUILD/guards, in which every test named passes before anything is taken out.
-# One line per guard; exits 1 when a patch does not apply or build, or when its test passes.  Called by make guards.
+# Works in a copy of the tree in BUILD/guards, in which every test named passes before anything is taken out.  What one
+# patch changed is built anew, and of the tests that function alone runs.
+# One line per guard, with its seconds; exits 1 when a patch does not apply or build, or when its test passes.
+# Called by make guards.
 set -uo pipefail
-build=$1 pattern=${2:-*}
+build=$1
+shift
 top=$PWD copy=$build/guards/tree logs=$build/guards/log
 # What was given to the make that called this is not for the makes below.
 unset MAKEFLAGS MAKELEVEL MFLAGS
@@ -29,6 +32,15 @@ synchronise() {
   done
 }
 
+# restore PATCH: the files that it changed as they are in the tree.
+restore() {
+  local file
+  sed -n 's|^+++ b/||p' "$1" | while IFS= read -r file; do
+    rm -f "$copy/$file.rej" "$copy/$file.orig"
+    cp "$file" "$copy/$file"
+  done
+}
+
 # The parts of a patch's first line.
 parse() {
   local line word
@@ -38,13 +50,10 @@ parse() {
   for word in ${BASH_REMATCH[4]}; do variables+=("$word"); done
 }
 
-build_copy() {
-  make -C "$copy" -s -j"$(nproc)" all >"$1" 2>&1
-}
-
-# run LOG: the test that parse found, in the copy.
+# run LOG: builds the copy, then runs the test that parse found.
 run() {
-  timeout 1800 env CK_TIMEOUT_MULTIPLIER=1 CK_RUN_CASE="$case" "${variables[@]}" make -C "$copy" -s check T="$program" >"$1" 2>&1
+  timeout 1800 env CK_TIMEOUT_MULTIPLIER=1 CK_RUN_CASE="$case" TEST_ONLY="$function" "${variables[@]}" \
+    make -C "$copy" -s -j"$(nproc)" check T="$program" >"$1" 2>&1
 }
 
 # Whether the function failed, by a log of run.
@@ -56,8 +65,9 @@ has_run() {
   grep -qaE '^[0-9]+%: Checks: [1-9]' "$1"
 }
 
+# say WORD NAME WHAT: a line, with the seconds since the guard's turn began.
 say() {
-  printf '%-4s  %-34s %s\n' "$@"
+  printf '%-4s  %-30s %s  (%d s)\n' "$@" $((SECONDS - began))
 }
 
 fail() {
@@ -65,10 +75,10 @@ fail() {
   say FAIL "$@"
 }
 
-# The test as it is, once for all guards that name its case: fine or FAIL, and its log.
+# The test as it is, once for all guards that name it: fine or FAIL, and its log.
 declare -A untouched
 try_untouched() {
-  key="$program/$case ${variables[*]}"
+  key="$program/$case/$function ${variables[*]}"
   untouched_log=$logs/untouched-${key//[^a-zA-Z0-9]/-}.log
   [ "${untouched[$key]:-}" ] && return
   if run "$untouched_log" && has_run "$untouched_log"; then
@@ -78,21 +88,23 @@ try_untouched() {
   fi
 }
 
-# The outcome of one guard's removal; the copy has the patch applied.
+# judge NAME: the outcome of one guard's removal; the copy has the patch applied.
 judge() {
   local name=$1 log=$logs/$1.log
-  if ! build_copy "$log"; then
-    fail "$name" "the tree does not build without it: $log"
-  elif run "$log" || ! has_failed "$log"; then
+  if run "$log"; then
     fail "$name" "$program/$function does not notice: $log"
-  else
+  elif has_failed "$log"; then
     ((passed++))
     say ok "$name" "$program/$function fails without it"
+  elif has_run "$log"; then
+    fail "$name" "$program/$function ran and did not fail: $log"
+  else
+    fail "$name" "the tree does not build without it: $log"
   fi
 }
 
 guard() {
-  local patch=$1 name
+  local patch=$1 name began=$SECONDS
   name=$(basename "$patch" .patch)
   if ! parse "$patch"; then
     fail "$name" "its first line does not name a test"
@@ -100,29 +112,29 @@ guard() {
   fi
   try_untouched
   if [ "${untouched[$key]}" = FAIL ]; then
-    fail "$name" "$program/$case fails with everything in place: $untouched_log"
+    fail "$name" "$program/$function fails with everything in place: $untouched_log"
     return
   elif grep -qa "^skip: .*/$function:" "$untouched_log"; then
     ((skipped++))
     say skip "$name" "$program/$function does not run here"
     return
   fi
-  if ! patch -d "$copy" -p1 -s -f --no-backup-if-mismatch <"$patch" >"$logs/$name.log" 2>&1; then
+  if ! patch -d "$copy" -p1 -s -f --fuzz=0 --no-backup-if-mismatch <"$patch" >"$logs/$name.log" 2>&1; then
     fail "$name" "the patch does not apply: $logs/$name.log"
   else
     judge "$name"
   fi
-  synchronise
+  restore "$patch"
 }
 
 command -v patch >/dev/null || { echo "guards: needs patch (Debian: apt-get install patch)" >&2; exit 2; }
 synchronise
-build_copy "$logs/build.log" || { cat "$logs/build.log"; exit 1; }
-for patch in tests/guards/$pattern.patch; do
-  [ -f "$patch" ] || { echo "guards: no $patch" >&2; exit 2; }
-  guard "$patch"
+for pattern in "${@:-*}"; do
+  for patch in tests/guards/$pattern.patch; do
+    [ -f "$patch" ] || { echo "guards: no $patch" >&2; exit 2; }
+    guard "$patch"
+  done
 done
-find "$copy" -name '*.rej' -delete
 [ "$skipped" = 0 ] || echo "$skipped skipped"
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]

@@ -3,7 +3,8 @@
  *
  *   ACTION  kill: another call ends the process; error: it fails with EPERM; trap: SIGSYS
  *   WORK    churn: allocates and frees; threads: in several threads, too; fork: in a child, too; twice: under a second
- *           filter; sync: the filter holds for a thread that is there already; fork-off: getpid is not let pass
+ *           filter; wider: the second one lets all calls pass; sync: the filter holds for a thread that is there
+ *           already; fork-off: getpid is not let pass
  */
 #include <errno.h>
 #include <linux/audit.h>
@@ -56,6 +57,8 @@ static void install(const char *action, const char *work, unsigned flags)
     other = SECCOMP_RET_KILL_PROCESS;
   else if (!strcmp(action, "trap"))
     other = SECCOMP_RET_TRAP;
+  if (!strcmp(work, "all"))
+    other = SECCOMP_RET_ALLOW;
   length = 0;
   code[length++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
   LET_PASS(plain);
@@ -63,7 +66,7 @@ static void install(const char *action, const char *work, unsigned flags)
     LET_PASS(for_threads);
   if (!strncmp(work, "fork", 4))
     LET_PASS(for_forks);
-  if (!strcmp(work, "twice"))
+  if (!strcmp(work, "twice") || !strcmp(work, "wider"))
     LET_PASS(also);
   code[length++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, other);
   program.len = (unsigned short)length;
@@ -150,6 +153,8 @@ int main(int argc, char **argv)
   install(action, work, sync ? SECCOMP_FILTER_FLAG_TSYNC : 0);
   if (!strcmp(work, "twice"))
     install(action, "churn", 0);
+  if (!strcmp(work, "wider"))
+    install(action, "all", 0);
   printf("after: %lu\n", churn(100000));
   if (!strcmp(work, "threads"))
     in_threads();

@@ -1,7 +1,7 @@
 /*
  * Starts a program as a service manager may: `service PROGRAM ARGS`, under a
- * seccomp filter that ends a process for calls which services do not make, none of which is in systemd's
- * @system-service.
+ * seccomp filter that ends a process for calls which services do not make: process_vm_readv, and some that are not in
+ * systemd's @system-service.
  */
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -11,9 +11,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-static const unsigned numbers[] = {SYS_mincore,    SYS_perf_event_open, SYS_ptrace, SYS_bpf,
-                                   SYS_mount,      SYS_pivot_root,      SYS_acct,   SYS_chroot,
-                                   SYS_pkey_alloc, SYS_pkey_mprotect};
+static const unsigned numbers[] = {
+    SYS_mincore, SYS_perf_event_open, SYS_ptrace,     SYS_bpf,           SYS_mount,           SYS_pivot_root,
+    SYS_acct,    SYS_chroot,          SYS_pkey_alloc, SYS_pkey_mprotect, SYS_process_vm_readv};
 
 int main(int argc, char **argv)
 {

@@ -4,7 +4,7 @@
 #ifndef TESTS_UNIT_H
 #define TESTS_UNIT_H
 
-#include <check.h>
+#include "chosen.h"
 
 /* Runs the suite, as CK_VERBOSITY says, and returns what main() returns. */
 int unit_main(Suite *suite);
