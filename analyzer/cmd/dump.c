@@ -17,8 +17,8 @@ struct dump_options {
   struct command_common common;
   double from, to; /* seconds since the start of a trace */
   const char *thread;
-  bool some_ops;
-  bool ops[VT_R_LIMIT];
+  bool some_ops;        /* --op was given: */
+  bool ops[VT_R_LIMIT]; /* whether records of that type are wanted */
 };
 
 struct dump {
@@ -101,6 +101,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     options->thread = arg;
     return 0;
   case ARGP_KEY_SUCCESS:
+    for (uint32_t type = 0; type < VT_R_LIMIT && !options->some_ops; type++)
+      options->ops[type] = reader_op_name(type) != NULL;
     if (options->from > options->to)
       argp_error(state, "--from is after --to: there is nothing in between");
     return 0;
@@ -140,8 +142,7 @@ static bool is_wanted(const struct dump *d, const struct event *e)
 {
   const struct dump_options *o = d->options;
 
-  return e->type < VT_R_LIMIT && reader_op_name(e->type) && (!o->some_ops || o->ops[e->type]) &&
-         e->time_ns >= d->from_ns && e->time_ns <= d->to_ns &&
+  return e->type < VT_R_LIMIT && o->ops[e->type] && e->time_ns >= d->from_ns && e->time_ns <= d->to_ns &&
          (!o->thread || !strcmp(o->thread, reader_lineage(d->reader, e->thread)));
 }
 
@@ -154,7 +155,7 @@ static uint64_t at_seconds(uint64_t start_ns, double seconds)
 
 static void dump_events(struct dump *d, struct progress *progress)
 {
-  void (*line_of)(const struct event_line *, const struct event *) =
+  void (*line_of)(struct event_line *, const struct event *) =
       d->options->common.format == FORMAT_JSON ? event_line_json : event_line_text;
   struct event_line line = {.emit = &d->emit, .reader = d->reader, .start_ns = reader_header(d->reader)->start_ns};
   const struct event *e;

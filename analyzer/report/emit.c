@@ -5,6 +5,7 @@
 
 #include "reader/plain_text.h"
 #include "reader/utf8.h"
+#include "report/digits.h"
 
 void emit_init(struct emit *e, FILE *out)
 {
@@ -25,66 +26,24 @@ void emit_text(struct emit *e, const char *text)
   emit_bytes(e, text, strlen(text));
 }
 
-/* Two digits at a time, from the end; returns where they begin. */
-static char *digits_before(char *end, uint64_t v)
-{
-  static const char pairs[] = "00010203040506070809101112131415161718192021222324252627282930313233343536373839"
-                              "40414243444546474849505152535455565758596061626364656667686970717273747576777879"
-                              "8081828384858687888990919293949596979899";
-
-  while (v >= 100) {
-    end -= 2;
-    memcpy(end, pairs + v % 100 * 2, 2);
-    v /= 100;
-  }
-  if (v >= 10) {
-    end -= 2;
-    memcpy(end, pairs + v * 2, 2);
-  } else {
-    *--end = (char)('0' + v);
-  }
-  return end;
-}
-
 void emit_u64(struct emit *e, uint64_t v)
 {
-  char digits[20];
-  char *begin = digits_before(digits + sizeof digits, v);
-
-  emit_bytes(e, begin, (size_t)(digits + sizeof digits - begin));
+  emit_end(e, digits_decimal(emit_begin(e, DIGITS_ROOM), v));
 }
 
 void emit_i64(struct emit *e, int64_t v)
 {
-  if (v < 0)
-    emit_char(e, '-');
-  emit_u64(e, v < 0 ? -(uint64_t)v : (uint64_t)v);
+  emit_end(e, digits_signed(emit_begin(e, DIGITS_ROOM), v));
 }
 
 void emit_hex(struct emit *e, uint64_t v)
 {
-  unsigned n = v ? (67u - (unsigned)__builtin_clzll(v)) / 4 : 1;
-  char *p;
-
-  emit_room(e, EMIT_SLACK);
-  p = e->buffer + e->used;
-  p[0] = '0';
-  p[1] = 'x';
-  for (unsigned i = n; i > 0; i--) {
-    p[i + 1] = "0123456789abcdef"[v & 15];
-    v >>= 4;
-  }
-  e->used += n + 2;
+  emit_end(e, digits_hex(emit_begin(e, DIGITS_ROOM), v));
 }
 
 void emit_u64_width(struct emit *e, uint64_t v, unsigned width, char fill)
 {
-  char digits[EMIT_SLACK];
-  char *end = digits + sizeof digits, *begin = digits_before(end, v);
-
-  while (end - begin < (ptrdiff_t)width && begin > digits)
-    *--begin = fill;
-  emit_bytes(e, begin, (size_t)(end - begin));
+  emit_end(e, digits_right(emit_begin(e, DIGITS_ROOM), v, width, fill));
 }
 
 size_t emit_mark(struct emit *e)

@@ -12,13 +12,13 @@
 #include <string.h>
 
 #define EMIT_BUFFER 65536
-#define EMIT_SLACK 64 /* what emit_room asks for at least: any number fits */
+#define EMIT_SLACK 64 /* bytes behind the buffer, for who writes more than counts */
 
 struct emit {
   FILE *out;
   bool failed; /* a write did not succeed; further output is dropped */
   size_t used;
-  char buffer[EMIT_BUFFER];
+  char buffer[EMIT_BUFFER + EMIT_SLACK];
 };
 
 void emit_init(struct emit *e, FILE *out);
@@ -29,6 +29,18 @@ static inline void emit_room(struct emit *e, size_t n)
 {
   if (e->used + n > EMIT_BUFFER)
     emit_flush(e);
+}
+
+/* The same, and where these bytes go; EMIT_SLACK bytes more may be overwritten.  emit_end says where they end. */
+static inline char *emit_begin(struct emit *e, size_t n)
+{
+  emit_room(e, n);
+  return e->buffer + e->used;
+}
+
+static inline void emit_end(struct emit *e, const char *end)
+{
+  e->used = (size_t)(end - e->buffer);
 }
 
 static inline void emit_char(struct emit *e, char c)
@@ -53,7 +65,7 @@ void emit_u64(struct emit *e, uint64_t v);
 void emit_i64(struct emit *e, int64_t v);
 void emit_hex(struct emit *e, uint64_t v); /* with 0x */
 
-/* Right-aligned in width columns (at most EMIT_SLACK), filled with fill. */
+/* Right-aligned in width columns (at most 16), filled with fill. */
 void emit_u64_width(struct emit *e, uint64_t v, unsigned width, char fill);
 
 /* Blanks up to column width, counted from position start of the buffer's line; at least one. */

@@ -1,48 +1,49 @@
 /*
- * Which fields an event has and how each is shown, by its name: tables, so that
- * all formats and all records agree.  Writes nothing itself.  Called by event_text.c and event_json.c.
+ * Which fields an event has and how each is shown, made from the table of
+ * records, so that all formats and all records agree; and the walk over them.
+ * Called by event_text.c and event_json.c.
  */
 #include <string.h>
 
 #include "reader/record.h"
+#include "report/digits.h"
 #include "report/event_line.h"
 #include "vmtrace/codec.h"
 
-/* What is known of a record's field before there is an event. */
-struct shape {
-  const char *name;
-  uint8_t length, style;
-  uint8_t source; /* index of the number; SOURCE_* */
-};
+#define LINE_ROOM 8192 /* a line up to its texts stays in one piece: lineages have 4 KiB at most */
+#define ADDRESS_WIDTH 16
 
 enum { SOURCE_OLD_SIZE = VT_FIELDS_MAX, SOURCE_TAIL, SOURCE_PATH, SOURCE_BUILD_ID };
 
-struct shapes {
-  unsigned count;
-  struct shape shape[VT_FIELDS_MAX + 3];
+/* A field before it is known in which format. */
+struct shape {
+  const char *name;
+  uint8_t length;
+  char kind; /* enum vt_field_kind */
+  uint8_t source, usual;
 };
 
-static const uint8_t styles[] = {
-    [VT_FIELD_ADDRESS] = FIELD_ADDRESS, [VT_FIELD_BYTES] = FIELD_NUMBER,   [VT_FIELD_NUMBER] = FIELD_NUMBER,
-    [VT_FIELD_TIME] = FIELD_NUMBER,     [VT_FIELD_SIGNED] = FIELD_SIGNED,  [VT_FIELD_BITS] = FIELD_BITS,
-    [VT_FIELD_CODE] = FIELD_NUMBER,     [VT_FIELD_PROCESS] = FIELD_NUMBER, [VT_FIELD_TID] = FIELD_NUMBER,
-    [VT_FIELD_STREAM] = FIELD_THREAD,   [VT_FIELD_STACK] = FIELD_NUMBER,   [VT_FIELD_FRAME] = FIELD_ADDRESS,
-    [VT_FIELD_RAW] = FIELD_ADDRESS,     [VT_FIELD_TEXT] = FIELD_TEXT,      [VT_FIELD_MODULE] = FIELD_TEXT,
-    [VT_FIELD_FRAMES] = FIELD_FRAMES,
+struct shapes {
+  unsigned count;
+  struct shape shape[EVENT_ITEMS_MAX];
 };
 
 /* The events of the heap say more than their records: the sizes of blocks that end. */
-#define SHAPE(name, style, source)                                                                                     \
+#define SHAPE(name, kind, source, usual)                                                                               \
   {                                                                                                                    \
-    name, sizeof(name) - 1, style, source                                                                              \
+    name, sizeof(name) - 1, kind, source, usual                                                                        \
   }
 static const struct shapes heap_shapes[] = {
     [VT_R_ALLOC] = {3,
-                    {SHAPE("addr", FIELD_ADDRESS, 0), SHAPE("size", FIELD_NUMBER, 1), SHAPE("align", FIELD_NUMBER, 2)}},
-    [VT_R_FREE] = {2, {SHAPE("addr", FIELD_ADDRESS, 0), SHAPE("size", FIELD_NUMBER, SOURCE_OLD_SIZE)}},
+                    {SHAPE("addr", VT_FIELD_ADDRESS, 0, USUAL_NEVER), SHAPE("size", VT_FIELD_BYTES, 1, USUAL_NEVER),
+                     SHAPE("align", VT_FIELD_NUMBER, 2, USUAL_ALIGN)}},
+    [VT_R_FREE] = {2,
+                   {SHAPE("addr", VT_FIELD_ADDRESS, 0, USUAL_NEVER),
+                    SHAPE("size", VT_FIELD_BYTES, SOURCE_OLD_SIZE, USUAL_ZERO)}},
     [VT_R_REALLOC] = {4,
-                      {SHAPE("addr", FIELD_ADDRESS, 1), SHAPE("size", FIELD_NUMBER, 2), SHAPE("old", FIELD_ADDRESS, 0),
-                       SHAPE("old_size", FIELD_NUMBER, SOURCE_OLD_SIZE)}},
+                      {SHAPE("addr", VT_FIELD_ADDRESS, 1, USUAL_NEVER), SHAPE("size", VT_FIELD_BYTES, 2, USUAL_NEVER),
+                       SHAPE("old", VT_FIELD_ADDRESS, 0, USUAL_NEVER),
+                       SHAPE("old_size", VT_FIELD_BYTES, SOURCE_OLD_SIZE, USUAL_ZERO)}},
 };
 
 static bool is_address(const struct shape *shape)
@@ -63,8 +64,9 @@ static void address_first(struct shapes *shapes)
   }
 }
 
-/* From the table of records.  A module's name is two things in one. */
-static void shapes_make(uint32_t type, struct shapes *shapes)
+/* From the table of records.  A module's name is two things in one: for people its path, which needs no other name, and
+ * its build id. */
+static void shapes_make(struct shapes *shapes, uint32_t type)
 {
   const struct record_shape *record = record_shape(type);
   unsigned n = 0;
@@ -72,32 +74,74 @@ static void shapes_make(uint32_t type, struct shapes *shapes)
   for (; n < (unsigned)record->fields + record->tail; n++) {
     const struct record_field *field = &record->field[n];
 
-    shapes->shape[n] = (struct shape){field->name, field->length, styles[(unsigned char)field->kind],
-                                      (uint8_t)(n < record->fields ? n : SOURCE_TAIL)};
+    shapes->shape[n] = (struct shape){field->name, field->length, field->kind,
+                                      (uint8_t)(n < record->fields ? n : SOURCE_TAIL), USUAL_NEVER};
   }
   if (n && record->field[n - 1].kind == VT_FIELD_MODULE) {
     shapes->shape[n - 1].source = SOURCE_PATH;
-    shapes->shape[n++] = (struct shape)SHAPE("path", FIELD_TEXT, SOURCE_PATH);
-    shapes->shape[n++] = (struct shape)SHAPE("build_id", FIELD_TEXT, SOURCE_BUILD_ID);
+    shapes->shape[n++] = (struct shape)SHAPE("path", VT_FIELD_TEXT, SOURCE_PATH, USUAL_ALWAYS);
+    shapes->shape[n++] = (struct shape)SHAPE("build_id", VT_FIELD_TEXT, SOURCE_BUILD_ID, USUAL_EMPTY);
   }
   shapes->count = n;
   address_first(shapes);
 }
 
-static const struct shapes *shapes_of(uint32_t type)
+static enum field_style style_of(char kind, bool json)
 {
-  static struct {
-    bool known;
-    struct shapes shapes;
-  } table[VT_R_LIMIT];
+  switch ((enum vt_field_kind)kind) {
+  case VT_FIELD_ADDRESS:
+  case VT_FIELD_FRAME:
+  case VT_FIELD_RAW:
+    return FIELD_HEX;
+  case VT_FIELD_BITS:
+    return json ? FIELD_NUMBER : FIELD_HEX;
+  case VT_FIELD_SIGNED:
+    return FIELD_SIGNED;
+  case VT_FIELD_STREAM:
+    return FIELD_THREAD;
+  case VT_FIELD_TEXT:
+  case VT_FIELD_MODULE:
+    return FIELD_TEXT;
+  case VT_FIELD_FRAMES:
+    return FIELD_FRAMES;
+  default:
+    return FIELD_NUMBER;
+  }
+}
+
+static struct event_item item_of(const struct shape *shape, bool first, const struct event_format *format)
+{
+  struct event_item item = {.style = (uint8_t)style_of(shape->kind, format->json), .source = shape->source};
+
+  item.quoted = format->json && item.style == FIELD_HEX;
+  item.usual = format->json ? USUAL_NEVER : shape->usual;
+  item.column = !format->json && first && is_address(shape);
+  if (!item.column)
+    item.before_length = (uint8_t)snprintf(item.before, sizeof item.before, "%s%.*s%s%s",
+                                           first && !format->json ? "" : format->name_before, shape->length,
+                                           shape->name, format->name_after, item.quoted ? "\"" : "");
+  return item;
+}
+
+static void layout_make(struct event_layout *layout, uint32_t type, const struct event_format *format)
+{
+  static const struct shape stack = SHAPE("stack", VT_FIELD_STACK, 0, USUAL_NEVER);
+  struct shapes shapes;
 
   if (type < sizeof heap_shapes / sizeof *heap_shapes && heap_shapes[type].count)
-    return &heap_shapes[type];
-  if (type < VT_R_LIMIT && !table[type].known) {
-    shapes_make(type, &table[type].shapes);
-    table[type].known = true;
+    shapes = heap_shapes[type];
+  else
+    shapes_make(&shapes, type);
+  layout->op_length = (uint8_t)snprintf(layout->op, sizeof layout->op, "%s%-*s%s", format->op_before,
+                                        (int)format->op_width, reader_op_name(type), format->op_after);
+  for (unsigned i = 0; i < shapes.count; i++) {
+    struct event_item item = item_of(&shapes.shape[i], i == 0, format);
+
+    if (item.usual != USUAL_ALWAYS)
+      layout->item[layout->count++] = item;
   }
-  return type < VT_R_LIMIT ? &table[type].shapes : &table[0].shapes;
+  layout->stack = item_of(&stack, false, format);
+  layout->made = true;
 }
 
 /* Where the path in a module's tail ends. */
@@ -108,51 +152,140 @@ static size_t path_length(const struct event *e)
   return zero ? (size_t)(zero - e->tail) : e->tail_len;
 }
 
-static void set_bytes(struct event_field *field, const struct event *e, unsigned source)
+/* The bytes that source means; how many. */
+static size_t bytes_of(const struct event *e, unsigned source, const uint8_t **bytes)
 {
   size_t length = source == SOURCE_TAIL ? e->tail_len : path_length(e);
 
-  field->bytes = e->tail;
-  field->byte_count = length;
+  *bytes = e->tail;
   if (source != SOURCE_BUILD_ID)
-    return;
-  field->byte_count = length < e->tail_len ? e->tail_len - length - 1 : 0;
-  field->bytes = e->tail_len ? e->tail + (e->tail_len - field->byte_count) : e->tail;
+    return length;
+  length = length < e->tail_len ? e->tail_len - length - 1 : 0;
+  *bytes = e->tail_len ? e->tail + (e->tail_len - length) : e->tail;
+  return length;
 }
 
-/* What goes without saying: the usual alignment, sizes that are not known, a path said before, no build id. */
-static bool is_usual(const struct event *e, const struct shape *shape, const struct event_field *field)
+static inline char *item_begin(struct emit *out, const struct event_item *item)
 {
-  if (e->type == VT_R_ALLOC)
-    return shape->source == 2 && field->value == 16;
-  if (shape->source == SOURCE_OLD_SIZE)
-    return !field->value;
-  if (e->type == VT_R_MODULE && shape->style == FIELD_TEXT)
-    return shape->source == SOURCE_BUILD_ID ? !field->byte_count : field->length == 4 && field->name[0] == 'p';
-  return false;
+  char *p = emit_begin(out, sizeof item->before + DIGITS_ROOM);
+
+  memcpy(p, item->before, sizeof item->before);
+  return p + item->before_length;
 }
 
-unsigned event_fields(const struct event_line *line, const struct event *e, struct event_field *fields)
+static void bytes_write(const struct event_line *line, const struct event *e, const struct event_item *item,
+                        const struct event_format *format)
 {
-  const struct shapes *shapes = shapes_of(e->type);
-  unsigned n = shapes->count;
+  const uint8_t *bytes;
+  size_t n = bytes_of(e, item->source, &bytes);
 
-  for (unsigned i = 0; i < n; i++) {
-    const struct shape *shape = &shapes->shape[i];
-    struct event_field *field = &fields[i];
+  emit_end(line->emit, item_begin(line->emit, item));
+  (item->style == FIELD_TEXT ? format->text : format->frames)(line->emit, bytes, n);
+}
 
-    *field = (struct event_field){.name = shape->name, .length = shape->length, .style = shape->style};
-    if (shape->source >= SOURCE_TAIL)
-      set_bytes(field, e, shape->source);
-    else if (shape->source == SOURCE_OLD_SIZE)
-      field->value = line->old_size;
-    else
-      field->value = shape->source < e->fields ? e->field[shape->source] : 0;
-    field->usual = is_usual(e, shape, field);
+/* A number; where its text begins.  What counts as a column has blanks behind it, which count when something follows.
+ */
+static inline const char *number_write(const struct event_line *line, uint64_t v, const struct event_item *item,
+                                       const struct event_format *format)
+{
+  struct emit *out = line->emit;
+  char *p = item_begin(out, item), *start = p;
+
+  switch (item->style) {
+  case FIELD_NUMBER:
+    p = digits_decimal(p, v);
+    break;
+  case FIELD_HEX:
+    p = digits_hex(p, v);
+    break;
+  case FIELD_SIGNED:
+    p = digits_signed(p, (int32_t)v);
+    break;
+  default:
+    emit_end(out, p);
+    format->thread(line, v);
+    return start;
   }
-  if (e->stack)
-    fields[n++] = (struct event_field){.name = "stack", .length = 5, .style = FIELD_NUMBER, .value = e->stack};
-  return n;
+  *p = '"';
+  emit_end(out, p + item->quoted);
+  return start;
+}
+
+static inline uint64_t value_of(const struct event_line *line, const struct event *e, unsigned source)
+{
+  if (source == SOURCE_OLD_SIZE)
+    return line->old_size;
+  return source < e->fields ? e->field[source] : 0;
+}
+
+static bool is_usual(const struct event *e, const struct event_item *item, uint64_t v)
+{
+  const uint8_t *bytes;
+
+  switch (item->usual) {
+  case USUAL_ALIGN:
+    return v == 16;
+  case USUAL_ZERO:
+    return !v;
+  case USUAL_EMPTY:
+    return !bytes_of(e, item->source, &bytes);
+  default:
+    return item->usual == USUAL_ALWAYS;
+  }
+}
+
+/* Blanks up to the column that follows an address which begins at start, at least one. */
+static void column_pad(struct emit *out, const char *start)
+{
+  char *p = emit_begin(out, DIGITS_ROOM);
+
+  memset(p, ' ', ADDRESS_WIDTH);
+  emit_end(out, p - start < ADDRESS_WIDTH ? start + ADDRESS_WIDTH : p + 1);
+}
+
+static void fields_write(const struct event_line *line, const struct event *e, const struct event_layout *layout,
+                         const struct event_format *format)
+{
+  const char *address = NULL; /* where a column begins that is not full yet */
+
+  for (const struct event_item *item = layout->item; item < layout->item + layout->count; item++) {
+    bool is_bytes = item->style >= FIELD_TEXT;
+    uint64_t v = is_bytes ? 0 : value_of(line, e, item->source);
+
+    if (item->usual && is_usual(e, item, v))
+      continue;
+    if (address)
+      column_pad(line->emit, address);
+    address = NULL;
+    if (is_bytes) {
+      bytes_write(line, e, item, format);
+    } else {
+      const char *start = number_write(line, v, item, format);
+
+      address = item->column ? start : NULL;
+    }
+  }
+  if (!e->stack)
+    return;
+  if (address)
+    column_pad(line->emit, address);
+  number_write(line, e->stack, &layout->stack, format);
+}
+
+void event_line_write(struct event_line *line, const struct event *e, const struct event_format *format)
+{
+  struct event_layout *layout = &format->layouts[e->type];
+
+  if (!layout->made)
+    layout_make(layout, e->type, format);
+  if (line->latest.format != format) {
+    memset(&line->latest, 0, sizeof line->latest);
+    line->latest.format = format;
+  }
+  emit_room(line->emit, LINE_ROOM);
+  format->begin(line, e, layout);
+  fields_write(line, e, layout, format);
+  emit_text(line->emit, format->end);
 }
 
 bool event_next_frame(const uint8_t **p, const uint8_t *end, uint64_t *frame)
@@ -165,17 +298,4 @@ bool event_next_frame(const uint8_t **p, const uint8_t *end, uint64_t *frame)
   *p = next;
   *frame += (uint64_t)vt_unzigzag(delta);
   return true;
-}
-
-void event_line_write(const struct event_line *line, const struct event *e, const struct event_format *format)
-{
-  struct event_field fields[EVENT_FIELDS_MAX];
-  unsigned count = event_fields(line, e, fields);
-
-  format->begin(line, e);
-  for (unsigned i = 0; i < count; i++) {
-    if (format->name(line, &fields[i], i, count))
-      format->value[fields[i].style](line, &fields[i]);
-  }
-  format->end(line);
 }

@@ -3,78 +3,82 @@
  * (man/vmtrace-dump.1).  Hand-written, because traces have millions of lines.
  * The operations of a format; called through event_line_write.
  */
+#include "report/digits.h"
 #include "report/event_line.h"
 
-static void begin(const struct event_line *line, const struct event *event)
+static void time_keep(struct event_line *line, uint64_t time_ns)
 {
-  struct emit *e = line->emit;
+  static const char key[] = ",\"time_ns\":";
 
-  emit_literal(e, "{\"op\":\"");
-  emit_text(e, reader_op_name(event->type));
-  emit_literal(e, "\",\"thread\":\"");
-  emit_text(e, reader_lineage(line->reader, event->thread));
-  emit_literal(e, "\",\"seq\":");
-  emit_u64(e, event->seq);
-  emit_literal(e, ",\"time_ns\":");
-  emit_u64(e, event->time_ns);
+  memcpy(line->latest.time, key, sizeof key - 1);
+  line->latest.time_ns = time_ns;
+  line->latest.time_length =
+      (uint32_t)(digits_decimal(line->latest.time + sizeof key - 1, time_ns) - line->latest.time);
 }
 
-static bool name(const struct event_line *line, const struct event_field *field, unsigned index, unsigned count)
+/* The lineage and the key behind it. */
+static void thread_write(struct emit *e, const char *lineage)
 {
-  struct emit *e = line->emit;
+  emit_text(e, lineage);
+  emit_literal(e, "\",\"seq\":");
+}
 
-  (void)index;
-  (void)count;
-  emit_room(e, field->length + 4u);
-  emit_literal(e, ",\"");
-  emit_bytes(e, field->name, field->length);
-  emit_literal(e, "\":");
+/* The same, kept; false when it is too long for that. */
+static bool thread_keep(struct event_line *line, uint32_t thread)
+{
+  const char *lineage = reader_lineage(line->reader, thread);
+
+  line->latest.thread = thread;
+  line->latest.thread_length = 0;
+  if (strlen(lineage) + sizeof "\",\"seq\":" > EVENT_LATEST_MAX)
+    return false;
+  line->latest.thread_length =
+      (uint32_t)snprintf(line->latest.thread_text, sizeof line->latest.thread_text, "%s\",\"seq\":", lineage);
   return true;
 }
 
-static void number(const struct event_line *line, const struct event_field *field)
+static void begin(struct event_line *line, const struct event *event, const struct event_layout *layout)
 {
-  emit_u64(line->emit, field->value);
+  struct emit *e = line->emit;
+  char *p = emit_begin(e, sizeof layout->op);
+
+  memcpy(p, layout->op, sizeof layout->op);
+  p += layout->op_length;
+  if ((line->latest.thread_length && line->latest.thread == event->thread) || thread_keep(line, event->thread)) {
+    memcpy(p, line->latest.thread_text, sizeof line->latest.thread_text);
+    p += line->latest.thread_length;
+  } else {
+    emit_end(e, p);
+    thread_write(e, reader_lineage(line->reader, event->thread));
+    p = emit_begin(e, 0);
+  }
+  p = digits_decimal(p, event->seq);
+  if (!line->latest.time_length || line->latest.time_ns != event->time_ns)
+    time_keep(line, event->time_ns);
+  memcpy(p, line->latest.time, sizeof line->latest.time);
+  emit_end(e, p + line->latest.time_length);
 }
 
-static void address(const struct event_line *line, const struct event_field *field)
-{
-  emit_char(line->emit, '"');
-  emit_hex(line->emit, field->value);
-  emit_char(line->emit, '"');
-}
-
-static void signed_number(const struct event_line *line, const struct event_field *field)
-{
-  emit_i64(line->emit, (int32_t)field->value);
-}
-
-static void thread(const struct event_line *line, const struct event_field *field)
+static void thread(const struct event_line *line, uint64_t stream)
 {
   const char *lineage;
 
-  if (field->value >= VT_NO_THREAD) {
+  if (stream >= VT_NO_THREAD) {
     emit_literal(line->emit, "null");
     return;
   }
-  lineage = reader_lineage(line->reader, (uint32_t)field->value);
+  lineage = reader_lineage(line->reader, (uint32_t)stream);
   emit_json_string(line->emit, (const uint8_t *)lineage, strlen(lineage));
 }
 
-static void text(const struct event_line *line, const struct event_field *field)
+static void frames(struct emit *e, const uint8_t *bytes, size_t n)
 {
-  emit_json_string(line->emit, field->bytes, field->byte_count);
-}
-
-static void frames(const struct event_line *line, const struct event_field *field)
-{
-  struct emit *e = line->emit;
-  const uint8_t *p = field->bytes;
+  const uint8_t *p = bytes;
   uint64_t frame = 0;
   const char *before = "\"";
 
   emit_char(e, '[');
-  while (event_next_frame(&p, field->bytes + field->byte_count, &frame)) {
+  while (event_next_frame(&p, bytes + n, &frame)) {
     emit_text(e, before);
     emit_hex(e, frame);
     emit_char(e, '"');
@@ -83,25 +87,22 @@ static void frames(const struct event_line *line, const struct event_field *fiel
   emit_char(e, ']');
 }
 
-static void end(const struct event_line *line)
+void event_line_json(struct event_line *line, const struct event *e)
 {
-  emit_literal(line->emit, "}\n");
-}
+  static struct event_layout layouts[VT_R_LIMIT];
+  static const struct event_format json = {
+      .layouts = layouts,
+      .op_before = "{\"op\":\"",
+      .op_after = "\",\"thread\":\"",
+      .name_before = ",\"",
+      .name_after = "\":",
+      .json = true,
+      .begin = begin,
+      .thread = thread,
+      .text = emit_json_string,
+      .frames = frames,
+      .end = "}\n",
+  };
 
-static const struct event_format json = {
-    .begin = begin,
-    .name = name,
-    .value = {[FIELD_NUMBER] = number,
-              [FIELD_ADDRESS] = address,
-              [FIELD_SIGNED] = signed_number,
-              [FIELD_THREAD] = thread,
-              [FIELD_BITS] = number,
-              [FIELD_TEXT] = text,
-              [FIELD_FRAMES] = frames},
-    .end = end,
-};
-
-void event_line_json(const struct event_line *line, const struct event *e)
-{
   event_line_write(line, e, &json);
 }

@@ -2,116 +2,99 @@
  * `vmtrace dump` for people: time, thread, number, op, then the fields, in
  * columns.  The operations of a format; called through event_line_write.
  */
+#include "report/digits.h"
 #include "report/event_line.h"
 
 #define THREAD_WIDTH 9
 #define OP_WIDTH 13
-#define ADDR_WIDTH 17
 
 /* Seconds since the start with nine decimals; events cannot be earlier, but damage can make them. */
-static void time_column(struct emit *e, uint64_t ns)
+static void time_keep(struct event_line *line, uint64_t time_ns)
 {
-  emit_u64_width(e, ns / 1000000000, 5, ' ');
-  emit_char(e, '.');
-  emit_u64_width(e, ns % 1000000000, 9, '0');
-  emit_literal(e, "  ");
+  uint64_t ns = time_ns > line->start_ns ? time_ns - line->start_ns : 0;
+  char *p = line->latest.time;
+
+  p = digits_right(p, ns / 1000000000, 5, ' ');
+  *p++ = '.';
+  p = digits_right(p, ns % 1000000000, 9, '0');
+  memcpy(p, "  ", 2);
+  line->latest.time_ns = time_ns;
+  line->latest.time_length = (uint32_t)(p + 2 - line->latest.time);
 }
 
-static void begin(const struct event_line *line, const struct event *event)
+/* The thread's column; false when its lineage is too long to be kept. */
+static bool thread_keep(struct event_line *line, uint32_t thread)
 {
-  struct emit *e = line->emit;
-  size_t mark;
+  const char *lineage = reader_lineage(line->reader, thread);
 
-  time_column(e, event->time_ns > line->start_ns ? event->time_ns - line->start_ns : 0);
-  mark = emit_mark(e);
-  emit_text(e, reader_lineage(line->reader, event->thread));
-  emit_pad(e, mark, THREAD_WIDTH);
-  emit_u64_width(e, event->seq, 9, ' ');
-  emit_literal(e, "  ");
-  mark = emit_mark(e);
-  emit_text(e, reader_op_name(event->type));
-  emit_pad(e, mark, OP_WIDTH);
-}
-
-/* An address that comes first has a column of its own, and needs no name. */
-static bool name(const struct event_line *line, const struct event_field *field, unsigned index, unsigned count)
-{
-  struct emit *e = line->emit;
-
-  if (field->usual)
+  line->latest.thread = thread;
+  line->latest.thread_length = 0;
+  if (strlen(lineage) >= EVENT_LATEST_MAX)
     return false;
-  if (index == 0 && field->style == FIELD_ADDRESS && field->length == 4) {
-    size_t mark = emit_mark(e);
-
-    emit_hex(e, field->value);
-    if (count > 1 && !(count == 2 && field[1].usual))
-      emit_pad(e, mark, ADDR_WIDTH - 1);
-    return false;
-  }
-  if (index)
-    emit_char(e, ' ');
-  emit_bytes(e, field->name, field->length);
-  emit_char(e, '=');
+  line->latest.thread_length =
+      (uint32_t)snprintf(line->latest.thread_text, sizeof line->latest.thread_text, "%-*s ", THREAD_WIDTH - 1, lineage);
   return true;
 }
 
-static void number(const struct event_line *line, const struct event_field *field)
+static void begin(struct event_line *line, const struct event *event, const struct event_layout *layout)
 {
-  emit_u64(line->emit, field->value);
+  struct emit *e = line->emit;
+  char *p;
+
+  if (!line->latest.time_length || line->latest.time_ns != event->time_ns)
+    time_keep(line, event->time_ns);
+  p = emit_begin(e, sizeof line->latest.time);
+  memcpy(p, line->latest.time, sizeof line->latest.time);
+  p += line->latest.time_length;
+  if ((line->latest.thread_length && line->latest.thread == event->thread) || thread_keep(line, event->thread)) {
+    memcpy(p, line->latest.thread_text, sizeof line->latest.thread_text);
+    p += line->latest.thread_length;
+  } else {
+    emit_end(e, p);
+    emit_text(e, reader_lineage(line->reader, event->thread));
+    emit_char(e, ' ');
+    p = emit_begin(e, 0);
+  }
+  p = digits_right(p, event->seq, 9, ' ');
+  memcpy(p, "  ", 2);
+  memcpy(p + 2, layout->op, sizeof layout->op);
+  emit_end(e, p + 2 + layout->op_length);
 }
 
-static void hexadecimal(const struct event_line *line, const struct event_field *field)
+static void thread(const struct event_line *line, uint64_t stream)
 {
-  emit_hex(line->emit, field->value);
+  emit_text(line->emit, stream >= VT_NO_THREAD ? "-" : reader_lineage(line->reader, (uint32_t)stream));
 }
 
-static void signed_number(const struct event_line *line, const struct event_field *field)
+static void frames(struct emit *e, const uint8_t *bytes, size_t n)
 {
-  emit_i64(line->emit, (int32_t)field->value);
-}
-
-static void thread(const struct event_line *line, const struct event_field *field)
-{
-  emit_text(line->emit, field->value >= VT_NO_THREAD ? "-" : reader_lineage(line->reader, (uint32_t)field->value));
-}
-
-static void text(const struct event_line *line, const struct event_field *field)
-{
-  emit_plain(line->emit, field->bytes, field->byte_count);
-}
-
-static void frames(const struct event_line *line, const struct event_field *field)
-{
-  const uint8_t *p = field->bytes;
+  const uint8_t *p = bytes;
   uint64_t frame = 0;
   const char *before = "";
 
-  while (event_next_frame(&p, field->bytes + field->byte_count, &frame)) {
-    emit_text(line->emit, before);
-    emit_hex(line->emit, frame);
+  while (event_next_frame(&p, bytes + n, &frame)) {
+    emit_text(e, before);
+    emit_hex(e, frame);
     before = ",";
   }
 }
 
-static void end(const struct event_line *line)
+void event_line_text(struct event_line *line, const struct event *e)
 {
-  emit_char(line->emit, '\n');
-}
+  static struct event_layout layouts[VT_R_LIMIT];
+  static const struct event_format plain = {
+      .layouts = layouts,
+      .op_before = "",
+      .op_after = "",
+      .op_width = OP_WIDTH,
+      .name_before = " ",
+      .name_after = "=",
+      .begin = begin,
+      .thread = thread,
+      .text = emit_plain,
+      .frames = frames,
+      .end = "\n",
+  };
 
-static const struct event_format plain = {
-    .begin = begin,
-    .name = name,
-    .value = {[FIELD_NUMBER] = number,
-              [FIELD_ADDRESS] = hexadecimal,
-              [FIELD_SIGNED] = signed_number,
-              [FIELD_THREAD] = thread,
-              [FIELD_BITS] = hexadecimal,
-              [FIELD_TEXT] = text,
-              [FIELD_FRAMES] = frames},
-    .end = end,
-};
-
-void event_line_text(const struct event_line *line, const struct event *e)
-{
   event_line_write(line, e, &plain);
 }

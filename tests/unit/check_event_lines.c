@@ -2,17 +2,20 @@
  * The lines of `vmtrace dump`, to the byte, in both formats.
  */
 #include <check.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "capture.h"
+#include "must.h"
 #include "reader_assert.h"
+#include "report/digits.h"
 #include "report/event_line.h"
 #include "trace_maker.h"
 #include "unit.h"
 
-static void line_is(const struct event_line *line, const struct event *event,
-                    void (*write)(const struct event_line *, const struct event *), const char *want)
+static void line_is(struct event_line *line, const struct event *event,
+                    void (*write)(struct event_line *, const struct event *), const char *want)
 {
   char *text = NULL;
   size_t size;
@@ -105,6 +108,82 @@ START_TEST(lines_are_exact)
 }
 END_TEST
 
+/* Appends one line by each format. */
+static void both_formats(struct event_line *line, const struct event *event)
+{
+  event_line_text(line, event);
+  event_line_json(line, event);
+}
+
+/* What is kept from the line before is that of the same thread and time. */
+START_TEST(lines_do_not_depend_on_those_before)
+{
+  const struct maker_shape shape = {.seed = 5, .threads = 5, .events = 20000, .grain = 3, .sampler = true};
+  const char *path = temp_path("many.vmt");
+  static struct emit kept, fresh;
+  struct event_line line = {.emit = &kept};
+  const struct event *event;
+  unsigned n = 0;
+
+  maker_random(path, &shape);
+  line.reader = reader_opened(path);
+  emit_init(&kept, NULL);
+  emit_init(&fresh, NULL);
+  while ((event = reader_next((struct reader *)line.reader))) {
+    struct event_line alone = {.emit = &fresh, .reader = line.reader};
+    void (*write)(struct event_line *, const struct event *) = n / 1000 % 3 == 0   ? event_line_text
+                                                               : n / 1000 % 3 == 1 ? event_line_json
+                                                                                   : both_formats;
+
+    if (!reader_op_name(event->type))
+      continue;
+    kept.used = fresh.used = 0;
+    write(&line, event);
+    write(&alone, event);
+    must(kept.used == fresh.used && !memcmp(kept.buffer, fresh.buffer, kept.used), "%.*s instead of %.*s",
+         (int)kept.used, kept.buffer, (int)fresh.used, fresh.buffer);
+    n++;
+  }
+  ck_assert_uint_gt(n, 10000);
+  reader_close((struct reader *)line.reader);
+}
+END_TEST
+
+static void numbers_are(uint64_t v)
+{
+  char want[64], got[DIGITS_ROOM + 1];
+
+  snprintf(want, sizeof want, "%" PRIu64, v);
+  *digits_decimal(got, v) = '\0';
+  must(!strcmp(got, want), "%s instead of %s", got, want);
+  snprintf(want, sizeof want, "%" PRId64, (int64_t)v);
+  *digits_signed(got, (int64_t)v) = '\0';
+  must(!strcmp(got, want), "%s instead of %s", got, want);
+  snprintf(want, sizeof want, "0x%" PRIx64, v);
+  *digits_hex(got, v) = '\0';
+  must(!strcmp(got, want), "%s instead of %s", got, want);
+  snprintf(want, sizeof want, "%9" PRIu64, v);
+  *digits_right(got, v, 9, ' ') = '\0';
+  must(!strcmp(got, want), "%s instead of %s", got, want);
+  snprintf(want, sizeof want, "%05" PRIu64, v);
+  *digits_right(got, v, 5, '0') = '\0';
+  must(!strcmp(got, want), "%s instead of %s", got, want);
+}
+
+/* Around each power of two and of ten. */
+START_TEST(numbers_as_printf_has_them)
+{
+  for (unsigned bit = 0; bit < 64; bit++) {
+    for (int64_t near = -3; near <= 3; near++)
+      numbers_are((UINT64_C(1) << bit) + (uint64_t)near);
+  }
+  for (uint64_t power = 1; power < UINT64_C(10000000000000000000); power *= 10) {
+    for (int64_t near = -3; near <= 3; near++)
+      numbers_are(power * 10 + (uint64_t)near);
+  }
+}
+END_TEST
+
 int main(void)
 {
   Suite *suite = suite_create("event_lines");
@@ -112,5 +191,7 @@ int main(void)
 
   temp_path("");
   tcase_add_loop_test(tests, lines_are_exact, 0, (int)(sizeof lines / sizeof *lines));
+  tcase_add_test(tests, lines_do_not_depend_on_those_before);
+  tcase_add_test(tests, numbers_as_printf_has_them);
   return unit_main(suite);
 }
