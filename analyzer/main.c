@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "cmd/command.h"
-#include "pack/columns.h"
+#include "cmd/usage_message.h"
 #include "reader/xalloc.h"
 
 const char *argp_program_version = "vmtrace " VMTRACE_VERSION;
@@ -74,7 +74,7 @@ static int help(const struct argp *argp, int argc, char **argv)
   const struct command *command;
 
   if (argc < 2)
-    return argp_parse(argp, 2, with_help, 0, NULL, NULL); /* prints and exits */
+    return usage_parse(argp, 2, with_help, 0, NULL); /* prints and exits */
   command = command_find(argv[1]);
   if (!command)
     return command_error(EXIT_USAGE, "there is no command '%s'; `vmtrace --help` lists them", argv[1]);
@@ -90,11 +90,10 @@ int main(int argc, char **argv)
   const struct command *command;
 
   xalloc_begin();
-  columns_serve_reader();
   argp_err_exit_status = EXIT_USAGE;
   if (argc > 0)
     argv[0] = name; /* messages name the program alike wherever it was found */
-  if (argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &command_at) || !command_at)
+  if (usage_parse(&argp, argc, argv, ARGP_IN_ORDER, &command_at) || !command_at)
     return EXIT_USAGE;
   argc -= command_at;
   argv += command_at;

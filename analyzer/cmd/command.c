@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "cmd/arguments.h"
+#include "cmd/usage_message.h"
 #include "reader/complain.h"
 
 const struct command *command_table(void)
@@ -91,7 +92,7 @@ const struct argp_child *command_formats(void)
 int command_parse(const struct argp *argp, int argc, char **argv, void *input)
 {
   argp_err_exit_status = EXIT_USAGE;
-  return argp_parse(argp, argc, argv, 0, NULL, input);
+  return usage_parse(argp, argc, argv, 0, input);
 }
 
 int command_error(int code, const char *format, ...)

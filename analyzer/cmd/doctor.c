@@ -11,6 +11,7 @@
 
 #include "cmd/command.h"
 #include "cmd/doctor_checks.h"
+#include "reader/plain_text.h"
 #include "reader/terminal.h"
 
 static const struct {
@@ -65,10 +66,15 @@ static void put_text(const struct finding *findings, bool usable, bool colour)
   for (size_t i = 0; i < CHECKS; i++) {
     const struct finding *f = &findings[i];
 
-    printf("%-17s %s%-8s%s %s\n", checks[i].name, colour ? colours[f->result] : "", result_names[f->result],
-           colour ? "\033[0m" : "", f->found);
-    if (*f->advice)
-      printf("%26s %s\n", "", f->advice);
+    printf("%-17s %s%-8s%s ", checks[i].name, colour ? colours[f->result] : "", result_names[f->result],
+           colour ? "\033[0m" : "");
+    plain_puts(stdout, f->found);
+    putchar('\n');
+    if (!*f->advice)
+      continue;
+    printf("%26s ", "");
+    plain_puts(stdout, f->advice);
+    putchar('\n');
   }
   printf("\n%s\n", usable ? "vmtrace works here." : "vmtrace does not work here: see what is missing above.");
 }

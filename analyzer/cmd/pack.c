@@ -1,10 +1,11 @@
 /*
  * `vmtrace pack`: traces compressed at rest.  Options and the line per trace;
- * the work is in cmd/pack_trace.c and pack/pack_file.c.
+ * the work is in cmd/pack_trace.c and reader/repack.c.
  */
 #include "cmd/arguments.h"
 #include "cmd/command.h"
 #include "cmd/pack_trace.h"
+#include "reader/plain_text.h"
 #include "report/quantity.h"
 
 struct pack_options {
@@ -56,9 +57,11 @@ static int pack_one(const char *path, const struct pack_wish *wish)
   struct pack_outcome outcome;
   int code = pack_trace(path, wish, &outcome);
 
-  if (outcome.packed)
-    printf("%s: %s, packed %s (%.1f%%)\n", wish->output ? wish->output : path, quantity_bytes(before, outcome.before),
-           quantity_bytes(after, outcome.after), 100 * (double)outcome.after / (double)outcome.before);
+  if (!outcome.packed)
+    return code;
+  plain_puts(stdout, wish->output ? wish->output : path);
+  printf(": %s, packed %s (%.1f%%)\n", quantity_bytes(before, outcome.before), quantity_bytes(after, outcome.after),
+         100 * (double)outcome.after / (double)outcome.before);
   return code;
 }
 

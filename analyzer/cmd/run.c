@@ -23,6 +23,7 @@
 #include "cmd/run_settings.h"
 #include "cmd/run_target.h"
 #include "cmd/run_traces.h"
+#include "cmd/usage_message.h"
 #include "reader/xalloc.h"
 #include "vmtrace/format.h"
 #include "vmtrace/options.h"
@@ -146,7 +147,7 @@ static void parse_options(int argc, char **argv, struct run_options *options)
   fill_options(table, texts);
   argp_err_exit_status = EXIT_USAGE;
   /* In order: what follows PROG is PROG's. */
-  argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, options);
+  usage_parse(&argp, argc, argv, ARGP_IN_ORDER, options);
   for (int i = 0; i < VT_OPT_COUNT; i++)
     free(texts[i]);
 }

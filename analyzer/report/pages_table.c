@@ -197,7 +197,9 @@ static void put_each_process(struct table *t, const struct row *row)
     if (!s)
       continue;
     frame_cell(s, 1, cell, sizeof cell);
-    fprintf(t->out, "    %d %s: %s\n", t->set->pictures[i]->pid, t->set->pictures[i]->name, cell);
+    fprintf(t->out, "    %d ", t->set->pictures[i]->pid);
+    plain_puts(t->out, t->set->pictures[i]->name);
+    fprintf(t->out, ": %s\n", cell);
   }
 }
 

@@ -127,6 +127,31 @@ foreign_memory() {
     preload/entry/{api,env,hook_exec,hook_spawn,hook_thread}.c
 }
 
+# Names that traces, files, the environment and arguments give are shown through the cleaner (reader/plain_text.h): no
+# statement that prints has one of them as it is.  complain() and usage_parse() clean what they are given; argp's own
+# printing and libc's perror() do not.
+raw_names() {
+  local file
+  git ls-files 'analyzer/*.c' | grep -v '/usage_message\.c$' | xargs grep -HnE '\b(argp_parse|perror|psignal|warnx?|errx?|error)\(' |
+    sed 's/$/  (use usage_parse or complain)/'
+  git ls-files 'analyzer/*.c' | while read -r file; do
+    awk -v file="$file" '
+      /^ *(\/\*|\*|#)/ { next }
+      { if (text == "") first = FNR; text = text " " $0 }
+      /[;{}]$/ {
+        said = text
+        gsub(/"([^"\\]|\\.)*"/, "\"\"", said)
+        while (sub(/(plain_[a-z]+|complain[a-z_]*|command_error|argp_error|xasprintf|snprintf)\([^()]*(\([^()]*(\([^()]*\)[^()]*)*\)[^()]*)*\)/, "", said)) ;
+        gsub(/if \([^()]*(\([^()]*\)[^()]*)*\)/, "", said)
+        gsub(/(checks\[i\]|c)(\.|->)(name|help)/, "", said)
+        if (said ~ /[^a-z_](fprintf|printf|fputs|puts|fwrite|dprintf)\(/ &&
+            said ~ /(->|\.)(path|exe|host|cwd|cmdline|tail|module|build_id|name|function|file|found|advice|output|mark|text)[^a-z_(]|[ (,](path|argv|arg|getenv)[^a-z_]/)
+          print file ":" first ": a name that did not go through the cleaner:" text
+        text = ""
+      }' "$file"
+  done
+}
+
 shell() {
   command -v shellcheck >/dev/null && [ ${#scripts[@]} -gt 0 ] && shellcheck "${scripts[@]}"
 }
@@ -140,6 +165,7 @@ rule "file names are unique" unique_names
 rule "every file opens with its job" openings
 rule "no #if inside a function" conditionals
 rule "the analyzer allocates through reader/xalloc.h" allocation
+rule "names are shown through the cleaner" raw_names
 rule "locks are those of the table" locks
 rule "nothing is left to do" unfinished
 rule "memory that is not the library's is read by way of base/peek.h" foreign_memory
