@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "cmd/command.h"
+#include "pack/columns.h"
 #include "cmd/usage_message.h"
 #include "reader/xalloc.h"
 
@@ -90,6 +91,7 @@ int main(int argc, char **argv)
   const struct command *command;
 
   xalloc_begin();
+  columns_serve_reader();
   argp_err_exit_status = EXIT_USAGE;
   if (argc > 0)
     argv[0] = name; /* messages name the program alike wherever it was found */

@@ -10,8 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include "reader/file_place.h"
 #include "reader/xalloc.h"
+#include "vmtrace/format.h"
 
 #define SUFFIX ".vmt"
 
@@ -53,13 +56,31 @@ bool argument_address(const char *text, const char **end, uint64_t *value)
   return !errno;
 }
 
+/* The flags of a trace, from its header; 0: it has none that could be read. */
+static uint64_t trace_flags(int fd)
+{
+  uint64_t flags = 0;
+
+  if (pread(fd, &flags, sizeof flags, offsetof(struct vt_file_header, flags)) != sizeof flags)
+    return 0;
+  return flags;
+}
+
 void argument_trace(const char *path)
 {
+  size_t least = XALLOC_SHARE_PLAIN, size = 0;
   struct stat st;
-  /* 64 bytes for each of its bytes; a packed byte may stand for hundreds. */
-  size_t share = stat(path, &st) == 0 && st.st_size > 0 ? (size_t)st.st_size * 64 : 0;
+  int fd = file_open_path(path, &st);
 
-  xalloc_allow(share > XALLOC_SHARE ? share : XALLOC_SHARE);
+  if (fd >= 0) {
+    size = st.st_size > 0 ? (size_t)st.st_size : 0;
+    if (trace_flags(fd) & VT_F_PACKED)
+      least = XALLOC_SHARE;
+    close(fd);
+  }
+  xalloc_allow_work(size);
+  size = size < SIZE_MAX / XALLOC_SHARE_FACTOR ? size * XALLOC_SHARE_FACTOR : SIZE_MAX / 2;
+  xalloc_allow(size > least ? size : least);
 }
 
 struct paths {

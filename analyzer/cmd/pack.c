@@ -1,6 +1,6 @@
 /*
  * `vmtrace pack`: traces compressed at rest.  Options and the line per trace;
- * the work is in cmd/pack_trace.c and reader/repack.c.
+ * the work is in cmd/pack_trace.c and pack/pack_file.c.
  */
 #include "cmd/arguments.h"
 #include "cmd/command.h"

@@ -100,6 +100,7 @@ static bool find_partner(const struct search *search, const struct range *const 
   uint64_t page = place->page + (frame - ranges[self]->start);
 
   found->share.found = false;
+  xalloc_work_count(count);
   for (size_t i = 0; i < count; i++) {
     const struct place *other = &search->places[ranges[i]->value];
     uint64_t other_page = other->page + (frame - ranges[i]->start);

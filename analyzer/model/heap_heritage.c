@@ -145,8 +145,8 @@ bool heap_heritage_give(const struct heap_heritage *h, struct heap_counts *count
     if (!give_stack(h, block->stack, nodes) || !blocks_add(&counts->blocks, &given))
       return false;
   }
-  for (size_t i = 0; i < h->counts.mappings.count; i++) {
-    struct heap_mapping given = h->counts.mappings.item[i];
+  for (struct heap_mappings_place at = {0}; heap_mappings_next(&h->counts.mappings, &at);) {
+    struct heap_mapping given = *at.mapping;
 
     if (!give_stack(h, given.stack, nodes))
       return false;

@@ -1,6 +1,6 @@
 /*
- * The program's own mappings, as a sorted array: a process has 65,530
- * mappings at most, and most programs make a handful.  Called by model/heap_process.c.
+ * The program's own mappings, as a sorted list: most programs make a handful, a few as many as the kernel allows.
+ * Called by model/heap_process.c.
  */
 #include "model/heap_mappings.h"
 
@@ -13,66 +13,144 @@
 
 void heap_mappings_release(struct heap_mappings *m)
 {
-  free(m->item);
+  for (size_t i = 0; i < m->count; i++)
+    free(m->piece[i]);
+  free(m->piece);
   *m = (struct heap_mappings){0};
 }
 
-/* The first one that ends behind addr. */
-static size_t find(const struct heap_mappings *m, uint64_t addr)
+bool heap_mappings_next(const struct heap_mappings *m, struct heap_mappings_place *place)
 {
+  if (place->piece < m->count && place->item == m->piece[place->piece]->count) {
+    place->piece++;
+    place->item = 0;
+  }
+  if (place->piece == m->count)
+    return false;
+  place->mapping = &m->piece[place->piece]->item[place->item++];
+  return true;
+}
+
+/* The first mapping that ends behind addr; at the end of the last piece when there is none. */
+static struct heap_mappings_place place_find(const struct heap_mappings *m, uint64_t addr)
+{
+  struct heap_mappings_place place = {0};
   size_t low = 0, high = m->count;
 
   while (low < high) {
     size_t middle = (low + high) / 2;
+    const struct heap_mappings_piece *piece = m->piece[middle];
 
-    if (m->item[middle].end <= addr)
+    if (piece->item[piece->count - 1].end <= addr)
       low = middle + 1;
     else
       high = middle;
   }
-  return low;
+  place.piece = low;
+  if (low == m->count)
+    return place;
+  for (high = m->piece[low]->count, low = 0; low < high;) {
+    size_t middle = (low + high) / 2;
+
+    if (m->piece[place.piece]->item[middle].end <= addr)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  place.item = low;
+  place.mapping = &m->piece[place.piece]->item[low];
+  return place;
 }
 
-/* Puts n in place of count ones from at on. */
-static bool replace(struct heap_mappings *m, size_t at, size_t count, const struct heap_mapping *by, size_t n)
+static void piece_insert(struct heap_mappings *m, size_t at)
 {
-  size_t rest = m->count - at - count;
+  m->piece = xgrow(m->piece, m->count, &m->room, sizeof *m->piece);
+  memmove(m->piece + at + 1, m->piece + at, (m->count - at) * sizeof *m->piece);
+  m->piece[at] = xcalloc(1, sizeof **m->piece);
+  m->count++;
+}
 
-  if (m->count - count + n > m->room) {
-    size_t room = (m->count + n) * 2;
-    struct heap_mapping *item = xreallocarray(m->item, room, sizeof *item);
+static void piece_remove(struct heap_mappings *m, size_t at)
+{
+  free(m->piece[at]);
+  m->count--;
+  memmove(m->piece + at, m->piece + at + 1, (m->count - at) * sizeof *m->piece);
+}
 
-    if (!item)
-      return false;
-    m->item = item;
-    m->room = room;
+/* Makes room for one at a place, which may thereby become another one. */
+static struct heap_mapping *place_insert(struct heap_mappings *m, struct heap_mappings_place place)
+{
+  struct heap_mappings_piece *piece;
+
+  /* Behind all others: at the end of the last piece, if it has room. */
+  if (place.piece == m->count && place.piece && m->piece[place.piece - 1]->count < HEAP_MAPPINGS_PIECE)
+    place = (struct heap_mappings_place){.piece = place.piece - 1, .item = m->piece[place.piece - 1]->count};
+  else if (place.piece == m->count)
+    piece_insert(m, place.piece);
+  piece = m->piece[place.piece];
+  if (piece->count == HEAP_MAPPINGS_PIECE) {
+    size_t half = HEAP_MAPPINGS_PIECE / 2;
+
+    piece_insert(m, place.piece + 1);
+    m->piece[place.piece + 1]->count = HEAP_MAPPINGS_PIECE - half;
+    memcpy(m->piece[place.piece + 1]->item, piece->item + half, (HEAP_MAPPINGS_PIECE - half) * sizeof *piece->item);
+    piece->count = half;
+    if (place.item > half) {
+      place.item -= half;
+      piece = m->piece[++place.piece];
+    }
   }
-  if (n != count && rest)
-    memmove(m->item + at + n, m->item + at + count, rest * sizeof *m->item);
-  if (n)
-    memcpy(m->item + at, by, n * sizeof *by);
-  m->count = m->count - count + n;
-  return true;
+  memmove(piece->item + place.item + 1, piece->item + place.item, (piece->count - place.item) * sizeof *piece->item);
+  piece->count++;
+  return &piece->item[place.item];
+}
+
+/* Takes out n mappings of one piece, which goes with its last. */
+static void piece_drop(struct heap_mappings *m, struct heap_mappings_place place, size_t n)
+{
+  struct heap_mappings_piece *piece = m->piece[place.piece];
+
+  memmove(piece->item + place.item, piece->item + place.item + n,
+          (piece->count - place.item - n) * sizeof *piece->item);
+  piece->count -= n;
+  if (!piece->count)
+    piece_remove(m, place.piece);
+}
+
+/* Divides the mapping that addr lies within, so that one begins there. */
+static void cut_at(struct heap_mappings *m, uint64_t addr)
+{
+  struct heap_mappings_place place = place_find(m, addr);
+  struct heap_mapping before;
+
+  if (!place.mapping || place.mapping->start >= addr)
+    return;
+  before = *place.mapping;
+  m->piece[place.piece]->item[place.item].start = addr;
+  before.end = addr;
+  *place_insert(m, place) = before;
 }
 
 /* Makes [start, end) one mapping of stack's, or, with mapped false, none. */
 static bool set(struct heap_mappings *m, uint64_t start, uint64_t end, bool mapped, uint32_t stack)
 {
-  struct heap_mapping by[3];
-  size_t first, last, n = 0;
+  struct heap_mappings_place place;
 
   if (end <= start)
     return true;
-  first = last = find(m, start);
-  if (first < m->count && m->item[first].start < start)
-    by[n++] = (struct heap_mapping){m->item[first].start, start, m->item[first].stack};
+  cut_at(m, start);
+  cut_at(m, end);
+  while ((place = place_find(m, start)).mapping && place.mapping->start < end) {
+    const struct heap_mappings_piece *piece = m->piece[place.piece];
+    size_t last = place.item;
+
+    while (last < piece->count && piece->item[last].start < end)
+      last++;
+    piece_drop(m, place, last - place.item);
+  }
   if (mapped)
-    by[n++] = (struct heap_mapping){start, end, stack};
-  while (last < m->count && m->item[last].start < end)
-    last++;
-  if (last > first && m->item[last - 1].end > end)
-    by[n++] = (struct heap_mapping){end, m->item[last - 1].end, m->item[last - 1].stack};
-  return replace(m, first, last - first, by, n);
+    *place_insert(m, place_find(m, start)) = (struct heap_mapping){start, end, stack};
+  return true;
 }
 
 bool heap_mappings_add(struct heap_mappings *m, const struct heap_mapping *mapping)
@@ -82,9 +160,11 @@ bool heap_mappings_add(struct heap_mappings *m, const struct heap_mapping *mappi
 
 static bool unmap_at(struct heap_mappings *m, uint64_t addr)
 {
-  size_t i = find(m, addr);
+  struct heap_mappings_place place = place_find(m, addr);
 
-  return i >= m->count || m->item[i].start != addr || replace(m, i, 1, NULL, 0);
+  if (place.mapping && place.mapping->start == addr)
+    piece_drop(m, place, 1);
+  return true;
 }
 
 /* A mapping that moves or changes its size belongs to who did that: it is his size now. */

@@ -16,11 +16,28 @@ struct heap_mapping {
   uint32_t stack;      /* call stack id */
 };
 
-/* All zero is an empty list. */
-struct heap_mappings {
-  struct heap_mapping *item; /* ascending, without overlaps */
-  size_t count, room;
+#define HEAP_MAPPINGS_PIECE 340u /* of them in 8 KiB */
+
+struct heap_mappings_piece {
+  size_t count; /* never 0 */
+  struct heap_mapping item[HEAP_MAPPINGS_PIECE];
 };
+
+/* Ascending, without overlaps, in pieces, so that one more in the middle of 100,000 moves few.  All zero is an empty
+ * list. */
+struct heap_mappings {
+  struct heap_mappings_piece **piece;
+  size_t count, room; /* of pieces */
+};
+
+/* A place in the list; all zero is before the first. */
+struct heap_mappings_place {
+  const struct heap_mapping *mapping; /* the latest one */
+  size_t piece, item;                 /* of the next one */
+};
+
+/* Goes on to the next mapping; false at the end.  The list must not change meanwhile. */
+bool heap_mappings_next(const struct heap_mappings *m, struct heap_mappings_place *place);
 
 void heap_mappings_release(struct heap_mappings *m);
 

@@ -134,25 +134,45 @@ static int read_samples(struct heap_pages *p, struct reader *reader, uint64_t at
 /* The leaf of a page that is not below any before. */
 static struct heap_leaf *leaf_make(struct heap_pages *p, uint64_t page)
 {
-  struct heap_leaf *leaf = p->leaf_count ? p->leaf[p->leaf_count - 1] : NULL;
+  if (p->leaf_count && p->leaf[p->leaf_count - 1].key == page >> LEAF_SHIFT)
+    return &p->leaf[p->leaf_count - 1];
+  p->leaf = xgrow(p->leaf, p->leaf_count, &p->leaf_room, sizeof *p->leaf);
+  p->leaf[p->leaf_count] = (struct heap_leaf){.key = page >> LEAF_SHIFT};
+  return &p->leaf[p->leaf_count++];
+}
 
-  if (leaf && leaf->key == page >> LEAF_SHIFT)
-    return leaf;
-  if (p->leaf_count == p->leaf_room) {
-    size_t room = p->leaf_room ? p->leaf_room * 2 : 64;
-    struct heap_leaf **more = xreallocarray(p->leaf, room, sizeof(struct heap_leaf *));
-
-    if (!more)
-      return NULL;
-    p->leaf = more;
-    p->leaf_room = room;
+struct heap_page *heap_leaf_change(struct heap_leaf *leaf, uint32_t i, uint32_t *n)
+{
+  if (!leaf->each && *n == LEAF_PAGES)
+    return &leaf->alike;
+  if (!leaf->each) {
+    leaf->each = xmalloc(LEAF_PAGES * sizeof *leaf->each);
+    for (uint32_t k = 0; k < LEAF_PAGES; k++)
+      leaf->each[k] = leaf->alike;
   }
-  leaf = xcalloc(1, sizeof *leaf);
-  if (!leaf)
-    return NULL;
-  leaf->key = page >> LEAF_SHIFT;
-  p->leaf[p->leaf_count++] = leaf;
-  return leaf;
+  *n = 1;
+  return &leaf->each[i];
+}
+
+/* How many of count pages from page on lie in page's leaf. */
+static uint32_t pages_of_leaf(uint64_t page, uint64_t count)
+{
+  uint32_t left = LEAF_PAGES - (uint32_t)(page % LEAF_PAGES);
+
+  return count < left ? (uint32_t)count : left;
+}
+
+static void set_states(struct heap_pages *p, uint64_t page, uint64_t count, uint8_t state)
+{
+  uint32_t n;
+
+  for (uint64_t at = 0; at < count; at += n) {
+    struct heap_leaf *leaf = leaf_make(p, page + at);
+
+    n = pages_of_leaf(page + at, count - at);
+    heap_leaf_change(leaf, (uint32_t)((page + at) % LEAF_PAGES), &n)->state = state;
+  }
+  xalloc_work_count(count / LEAF_PAGES);
 }
 
 /* A run of visible frames, for the comparison; frame numbers count up with pages. */
@@ -183,13 +203,7 @@ static int lay_out_segment(struct heap_pages *p, const struct segment *segment, 
   run.state = picture_state(vma, PICTURE_STATE(r->value));
   run.pfn = PICTURE_PFN(r->value) ? PICTURE_PFN(r->value) + segment->start - r->start : 0;
   state = (uint8_t)(run.state & ~HEAP_PAGE_HUGETLB) | (vma && vma->flags & VT_VMA_HUGETLB ? HEAP_PAGE_HUGETLB : 0);
-  for (uint64_t k = 0; k < segment->count; k++) {
-    struct heap_leaf *leaf = leaf_make(p, segment->start + k);
-
-    if (!leaf)
-      return -1;
-    leaf->state[(segment->start + k) % LEAF_PAGES] = state;
-  }
+  set_states(p, segment->start, segment->count, state);
   if (state & VT_PG_PRESENT) {
     p->present += segment->count;
     p->zero += state & VT_PG_ZERO ? segment->count : 0;
@@ -246,7 +260,7 @@ void heap_pages_free(struct heap_pages *p)
   if (!p)
     return;
   for (size_t i = 0; i < p->leaf_count; i++)
-    free(p->leaf[i]);
+    free(p->leaf[i].each);
   free(p->leaf);
   free(p->run);
   range_list_free(&p->frames);
@@ -261,7 +275,7 @@ size_t heap_pages_find(const struct heap_pages *p, uint64_t key)
   while (low < high) {
     size_t middle = (low + high) / 2;
 
-    if (p->leaf[middle]->key < key)
+    if (p->leaf[middle].key < key)
       low = middle + 1;
     else
       high = middle;
@@ -325,6 +339,7 @@ static uint32_t count_holders(const struct comparison *c, size_t at)
   const struct sighting *s = &c->holder[at];
   uint32_t holders = 1;
 
+  xalloc_work_count(c->count);
   for (size_t i = 0; i < c->count; i++)
     holders += i != at && (c->holder[i].process == s->process || is_shared(c, s, &c->holder[i]));
   return holders;
@@ -332,10 +347,15 @@ static uint32_t count_holders(const struct comparison *c, size_t at)
 
 static void set_holders(struct heap_pages *p, uint64_t page, uint64_t count, uint32_t holders)
 {
-  for (uint64_t i = 0; i < count; i++) {
-    size_t at = heap_pages_find(p, (page + i) >> LEAF_SHIFT);
+  uint32_t n;
 
-    p->leaf[at]->holders[(page + i) % LEAF_PAGES] = (uint16_t)(holders < UINT16_MAX ? holders : UINT16_MAX);
+  for (uint64_t at = 0; at < count; at += n) {
+    struct heap_leaf *leaf = &p->leaf[heap_pages_find(p, (page + at) >> LEAF_SHIFT)];
+
+    n = pages_of_leaf(page + at, count - at);
+    xalloc_work_count(n / 8 + 4);
+    heap_leaf_change(leaf, (uint32_t)((page + at) % LEAF_PAGES), &n)->holders =
+        (uint16_t)(holders < UINT16_MAX ? holders : UINT16_MAX);
   }
 }
 

@@ -13,19 +13,36 @@
 #include "model/process_picture.h"
 #include "model/share.h"
 
-#define LEAF_SHIFT 9
+#define LEAF_SHIFT 6
 #define LEAF_PAGES (1u << LEAF_SHIFT)
 
-/* LEAF_PAGES neighbouring pages of which at least one is known. */
-struct heap_leaf {
-  uint64_t key;                 /* page number >> LEAF_SHIFT */
-  uint32_t live[LEAF_PAGES];    /* bytes of live blocks: kept by model/heap_resident.c */
-  uint16_t holders[LEAF_PAGES]; /* in how many places the traced processes have that frame; 0 or 1: here alone */
-  uint8_t state[LEAF_PAGES];    /* VT_PG_* and HEAP_PAGE_HUGETLB; 0: not there */
-  uint8_t owned[LEAF_PAGES];    /* a mapping of the program's own */
+/* What is known of one page. */
+struct heap_page {
+  uint32_t live;    /* bytes of live blocks: kept by model/heap_resident.c */
+  uint16_t holders; /* in how many places the traced processes have that frame; 0 or 1: here alone */
+  uint8_t state;    /* VT_PG_* and HEAP_PAGE_HUGETLB; 0: not there */
+  uint8_t owned;    /* a mapping of the program's own */
 };
 
-/* In struct heap_leaf: Rss does not count it.  In place of VT_PG_ZERO_KNOWN, which nobody asks for here. */
+/* LEAF_PAGES neighbouring pages of which at least one is known.  Most are alike, and are one: memory grows with what
+ * differs. */
+struct heap_leaf {
+  uint64_t key;           /* page number >> LEAF_SHIFT */
+  struct heap_page *each; /* LEAF_PAGES; NULL: all are as alike is */
+  struct heap_page alike;
+};
+
+/* Page number i of a leaf, to be read. */
+static inline const struct heap_page *heap_leaf_page(const struct heap_leaf *leaf, uint32_t i)
+{
+  return leaf->each ? &leaf->each[i] : &leaf->alike;
+}
+
+/* To be changed, with the n - 1 behind it, which are changed in the same way: *n becomes for how many of them the
+ * result stands. */
+struct heap_page *heap_leaf_change(struct heap_leaf *leaf, uint32_t i, uint32_t *n);
+
+/* In struct heap_page: Rss does not count it.  In place of VT_PG_ZERO_KNOWN, which nobody asks for here. */
 #define HEAP_PAGE_HUGETLB VT_PG_ZERO_KNOWN
 
 /* A run of present pages with visible frames, for the comparison with others. */
@@ -38,7 +55,7 @@ struct heap_run {
 
 struct heap_pages {
   struct picture *picture; /* the process, its mappings at the moment in picture->vmas (settled: one per place) */
-  struct heap_leaf **leaf; /* ascending */
+  struct heap_leaf *leaf;  /* ascending */
   size_t leaf_count, leaf_room;
   struct range_list frames; /* by frame number; value: index into run */
   struct heap_run *run;
@@ -71,17 +88,17 @@ static inline bool heap_page_resident(uint8_t state)
 }
 
 /* Whether no other process has it, as the kernel says. */
-static inline bool heap_page_private(const struct heap_leaf *leaf, uint32_t i)
+static inline bool heap_page_private(const struct heap_page *page)
 {
-  return leaf->state[i] & VT_PG_EXCLUSIVE && leaf->holders[i] <= 1;
+  return page->state & VT_PG_EXCLUSIVE && page->holders <= 1;
 }
 
 /* Among how many processes it is to be divided; 0: not known, for the frame is hidden or others have it, too. */
-static inline uint32_t heap_page_holders(const struct heap_leaf *leaf, uint32_t i)
+static inline uint32_t heap_page_holders(const struct heap_page *page)
 {
-  if (leaf->holders[i] > 1)
-    return leaf->holders[i];
-  return leaf->state[i] & VT_PG_EXCLUSIVE ? 1 : 0;
+  if (page->holders > 1)
+    return page->holders;
+  return page->state & VT_PG_EXCLUSIVE ? 1 : 0;
 }
 
 #endif

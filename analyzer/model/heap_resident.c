@@ -11,6 +11,7 @@
 
 #include "model/heap_rest.h"
 #include "model/stack_nodes.h"
+#include "reader/xalloc.h"
 
 struct joining {
   struct heap_residences *out;
@@ -19,21 +20,28 @@ struct joining {
   uint64_t page_size;
 };
 
-/* What a walk does with size bytes of a block or mapping that lie on page i of leaf (NULL: a page not known). */
-typedef void (*piece_do)(const struct joining *j, struct heap_residence *s, struct heap_leaf *leaf, uint32_t i,
-                         uint64_t size);
+/*
+ * What a walk does with size bytes of a block or mapping that lie on page i of leaf, and as many on each of the n - 1
+ * pages behind it, which are alike.  Returns for how many pages it did that.
+ */
+typedef uint32_t (*piece_do)(const struct joining *j, struct heap_residence *s, struct heap_leaf *leaf, uint32_t i,
+                             uint32_t n, uint64_t size);
 
-/* The bytes of [addr, end) that lie in leaf, page by page. */
+/* The bytes of [addr, end) that lie in leaf, page by page; whole pages that are alike at once. */
 static void walk_leaf(const struct joining *j, struct heap_residence *s, struct heap_leaf *leaf, uint64_t addr,
                       uint64_t end, piece_do act)
 {
   while (addr < end) {
+    uint32_t i = (uint32_t)(addr >> j->page_shift) % LEAF_PAGES, n = 1;
     uint64_t next = (addr >> j->page_shift << j->page_shift) + j->page_size;
 
+    if (!i && !leaf->each && end - addr >= j->page_size << LEAF_SHIFT)
+      n = LEAF_PAGES;
     if (next > end)
       next = end;
-    act(j, s, leaf, (uint32_t)(addr >> j->page_shift) % LEAF_PAGES, next - addr);
-    addr = next;
+    n = act(j, s, leaf, i, n, next - addr);
+    addr = next + (uint64_t)(n - 1) * j->page_size;
+    xalloc_work_count(1);
   }
 }
 
@@ -45,79 +53,88 @@ static uint64_t walk(const struct joining *j, struct heap_residence *s, uint64_t
   uint64_t elsewhere = end - addr;
 
   for (size_t at = heap_pages_find(p, addr >> shift); at < p->leaf_count; at++) {
-    uint64_t from = p->leaf[at]->key << shift, to = from + (UINT64_C(1) << shift);
+    uint64_t from = p->leaf[at].key << shift, to = from + (UINT64_C(1) << shift);
 
     if (from >= end)
       break;
     from = from > addr ? from : addr;
     to = to < end ? to : end;
     elsewhere -= to - from;
-    walk_leaf(j, s, p->leaf[at], from, to, act);
+    walk_leaf(j, s, &p->leaf[at], from, to, act);
   }
   return elsewhere;
 }
 
 /* Overlapping blocks (a damaged trace) may have more bytes on a page than there are. */
-static void mark_live(const struct joining *j, struct heap_residence *s, struct heap_leaf *leaf, uint32_t i,
-                      uint64_t size)
+static uint32_t mark_live(const struct joining *j, struct heap_residence *s, struct heap_leaf *leaf, uint32_t i,
+                          uint32_t n, uint64_t size)
 {
+  struct heap_page *page = heap_leaf_change(leaf, i, &n);
+
   (void)j;
   (void)s;
-  if (leaf->live[i] <= UINT32_MAX - size)
-    leaf->live[i] += (uint32_t)size;
+  if (page->live <= UINT32_MAX - size)
+    page->live += (uint32_t)size;
+  return n;
 }
 
 /* What of size bytes is not resident, by the page's state. */
-static bool absent(const struct heap_leaf *leaf, uint32_t i, struct heap_residence *s, uint64_t size)
+static bool absent(const struct heap_page *page, struct heap_residence *s, uint64_t size)
 {
-  if (heap_page_resident(leaf->state[i]))
+  if (heap_page_resident(page->state))
     return false;
-  if (leaf->state[i] & HEAP_PAGE_HUGETLB && leaf->state[i] & VT_PG_PRESENT)
+  if (page->state & HEAP_PAGE_HUGETLB && page->state & VT_PG_PRESENT)
     s->hugetlb += size;
-  else if (leaf->state[i] & VT_PG_SWAPPED)
+  else if (page->state & VT_PG_SWAPPED)
     s->swapped += size;
   else
     s->untouched += size;
   return true;
 }
 
-static void add_resident(struct heap_residence *s, const struct heap_leaf *leaf, uint32_t i, uint64_t size)
+/* size bytes on each of n pages. */
+static void add_resident(struct heap_residence *s, const struct heap_page *page, uint32_t n, uint64_t size)
 {
-  uint64_t holders = heap_page_holders(leaf, i);
+  uint64_t holders = heap_page_holders(page);
 
-  s->resident += size;
+  s->resident += n * size;
   if (holders)
-    s->shared += (size << RESIDENT_FRACTION) / holders;
+    s->shared += n * ((size << RESIDENT_FRACTION) / holders);
   else
-    s->undivided += size;
-  if (heap_page_private(leaf, i))
-    s->private_ += size;
+    s->undivided += n * size;
+  if (heap_page_private(page))
+    s->private_ += n * size;
 }
 
-static void share_block(const struct joining *j, struct heap_residence *s, struct heap_leaf *leaf, uint32_t i,
-                        uint64_t size)
+static uint32_t share_block(const struct joining *j, struct heap_residence *s, struct heap_leaf *leaf, uint32_t i,
+                            uint32_t n, uint64_t size)
 {
-  uint64_t live = leaf->live[i];
+  const struct heap_page *page = heap_leaf_page(leaf, i);
+  uint64_t live = page->live;
 
-  if (absent(leaf, i, s, size))
-    return;
+  if (absent(page, s, n * size))
+    return n;
   if (live > j->page_size)
     size = size * j->page_size / live;
   else
-    s->slack += (size * (j->page_size - live) << RESIDENT_FRACTION) / live;
-  add_resident(s, leaf, i, size);
+    s->slack += n * ((size * (j->page_size - live) << RESIDENT_FRACTION) / live);
+  add_resident(s, page, n, size);
+  return n;
 }
 
 /* Pages on which blocks live (an allocator of the program's own over mmap) belong to the blocks. */
-static void share_mapping(const struct joining *j, struct heap_residence *s, struct heap_leaf *leaf, uint32_t i,
-                          uint64_t size)
+static uint32_t share_mapping(const struct joining *j, struct heap_residence *s, struct heap_leaf *leaf, uint32_t i,
+                              uint32_t n, uint64_t size)
 {
+  struct heap_page *page = heap_leaf_change(leaf, i, &n);
+
   (void)j;
-  leaf->owned[i] = 1;
-  if (leaf->live[i] || absent(leaf, i, s, size))
-    return;
-  add_resident(s, leaf, i, size);
-  s->mapped_there += size;
+  page->owned = 1;
+  if (page->live || absent(page, s, n * size))
+    return n;
+  add_resident(s, page, n, size);
+  s->mapped_there += n * size;
+  return n;
 }
 
 static uint64_t end_of(uint64_t addr, uint64_t size)
@@ -150,14 +167,14 @@ static bool join_blocks(const struct joining *j, const struct blocks *b)
 
 static bool join_mappings(const struct joining *j, const struct heap_mappings *m)
 {
-  for (size_t i = 0; i < m->count; i++) {
-    uint32_t stack = m->item[i].stack < ID_TABLE_LIMIT ? m->item[i].stack : VT_STACK_BROKEN;
+  for (struct heap_mappings_place at = {0}; heap_mappings_next(m, &at);) {
+    uint32_t stack = at.mapping->stack < ID_TABLE_LIMIT ? at.mapping->stack : VT_STACK_BROKEN;
     struct heap_residence *s = id_table_make(&j->out->stacks, stack);
 
     if (!s)
       return false;
-    s->mapped += m->item[i].end - m->item[i].start;
-    s->untouched += walk(j, s, m->item[i].start, m->item[i].end, share_mapping);
+    s->mapped += at.mapping->end - at.mapping->start;
+    s->untouched += walk(j, s, at.mapping->start, at.mapping->end, share_mapping);
   }
   return true;
 }
@@ -181,26 +198,37 @@ static void add_up(struct heap_residences *r)
   }
 }
 
+/* n pages from page on, which are alike. */
+static void add_rest(const struct joining *j, struct heap_vmas *vmas, const struct heap_page *state, uint64_t page,
+                     uint32_t n)
+{
+  struct heap_residences *r = j->out;
+
+  if (!heap_page_resident(state->state))
+    return;
+  r->pages += n * j->page_size;
+  if (state->live)
+    r->slack += state->live < j->page_size ? n * (j->page_size - state->live) : 0;
+  else if (!state->owned) {
+    xalloc_work_count(n);
+    for (uint32_t i = 0; i < n; i++)
+      r->rest[heap_rest_of(vmas, page + i, state->state)] += j->page_size;
+  }
+}
+
 /* What every resident page holds beside blocks and mappings. */
 static void find_rest(const struct joining *j, bool is_orphan)
 {
-  struct heap_residences *r = j->out;
   struct heap_vmas vmas = heap_vmas_begin(j->pages->picture, is_orphan);
 
   for (size_t at = 0; at < j->pages->leaf_count; at++) {
-    const struct heap_leaf *leaf = j->pages->leaf[at];
+    const struct heap_leaf *leaf = &j->pages->leaf[at];
+    uint64_t page = leaf->key << LEAF_SHIFT;
 
-    for (uint32_t i = 0; i < LEAF_PAGES; i++) {
-      uint64_t page = leaf->key << LEAF_SHIFT | i;
-
-      if (!heap_page_resident(leaf->state[i]))
-        continue;
-      r->pages += j->page_size;
-      if (leaf->live[i])
-        r->slack += leaf->live[i] < j->page_size ? j->page_size - leaf->live[i] : 0;
-      else if (!leaf->owned[i])
-        r->rest[heap_rest_of(&vmas, page, leaf->state[i])] += j->page_size;
-    }
+    if (!leaf->each)
+      add_rest(j, &vmas, &leaf->alike, page, LEAF_PAGES);
+    for (uint32_t i = 0; leaf->each && i < LEAF_PAGES; i++)
+      add_rest(j, &vmas, &leaf->each[i], page + i, 1);
   }
 }
 

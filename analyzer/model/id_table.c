@@ -8,23 +8,34 @@
 
 #include "reader/xalloc.h"
 
-#define GROUPS (ID_TABLE_LIMIT / ID_TABLE_GROUP)
+#define GROUPS_FIRST 64u /* a power of two, as the limit is */
 
 bool id_table_init(struct id_table *t, size_t item)
 {
-  t->item = item;
-  t->end = t->made = 0;
-  /* 2 MiB that the kernel fills in only where something is stored. */
-  t->groups = xcalloc(GROUPS, sizeof *t->groups);
-  return t->groups != NULL;
+  *t = (struct id_table){.item = item};
+  return true;
 }
 
 void id_table_release(struct id_table *t)
 {
-  for (uint32_t id = 0; t->groups && (id = id_table_next(t, id)) < ID_TABLE_LIMIT; id += ID_TABLE_GROUP)
+  for (uint32_t id = 0; (id = id_table_next(t, id)) < ID_TABLE_LIMIT; id += ID_TABLE_GROUP)
     free(t->groups[id / ID_TABLE_GROUP]);
   free(t->groups);
-  t->groups = NULL;
+  *t = (struct id_table){.item = t->item};
+}
+
+/* Room for pointers to groups up to that one: twice as many as before, so that they move seldom. */
+static void groups_reach(struct id_table *t, uint32_t group)
+{
+  uint32_t room = t->room ? t->room : GROUPS_FIRST;
+
+  while (room <= group)
+    room *= 2;
+  if (room == t->room)
+    return;
+  t->groups = xreallocarray(t->groups, room, sizeof *t->groups);
+  memset(t->groups + t->room, 0, (room - t->room) * sizeof *t->groups);
+  t->room = room;
 }
 
 void *id_table_make_slow(struct id_table *t, uint32_t id)
@@ -33,6 +44,7 @@ void *id_table_make_slow(struct id_table *t, uint32_t id)
 
   if (id >= ID_TABLE_LIMIT)
     return NULL;
+  groups_reach(t, id / ID_TABLE_GROUP);
   group = &t->groups[id / ID_TABLE_GROUP];
   if (!*group) {
     *group = xcalloc(ID_TABLE_GROUP, t->item);

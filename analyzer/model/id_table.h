@@ -14,12 +14,13 @@
 
 struct id_table {
   uint8_t **groups; /* NULL: nothing there */
+  uint32_t room;    /* of groups */
   size_t item;      /* bytes of one thing */
   uint32_t end;     /* groups from here on were never made */
   uint32_t made;    /* groups that were */
 };
 
-/* Things of item bytes each, all zero at first.  False when out of memory. */
+/* Things of item bytes each, all zero at first.  Takes no memory before the first is made; true. */
 bool id_table_init(struct id_table *t, size_t item);
 void id_table_release(struct id_table *t);
 
@@ -29,7 +30,7 @@ void *id_table_make_slow(struct id_table *t, uint32_t id);
 /* The thing with that number; NULL: none near it was ever made. */
 static inline void *id_table_get(const struct id_table *t, uint32_t id)
 {
-  uint8_t *group = id < ID_TABLE_LIMIT ? t->groups[id / ID_TABLE_GROUP] : NULL;
+  uint8_t *group = id / ID_TABLE_GROUP < t->room ? t->groups[id / ID_TABLE_GROUP] : NULL;
 
   return group ? group + id % ID_TABLE_GROUP * t->item : NULL;
 }

@@ -108,6 +108,7 @@ static void gone(struct modules *m, const struct event *e)
   for (size_t i = m->count; i-- > 0;) {
     struct module *module = m->item[i];
 
+    xalloc_work_count(1);
     if (module->start == e->field[0] && module->to_ns == UINT64_MAX) {
       module->to_ns = e->time_ns;
       return;
@@ -122,6 +123,7 @@ static bool take_file(struct modules *m, const struct event *e)
     struct module *module = m->item[i];
     char *name;
 
+    xalloc_work_count(1);
     if (module->start != e->field[0] || module->to_ns != UINT64_MAX)
       continue;
     module->facts = (struct module_facts){.size = e->field[1], .mtime_ns = e->field[2]};
@@ -180,6 +182,7 @@ struct module *modules_find(const struct modules *m, uint64_t addr, uint64_t tim
 {
   struct module *best = NULL;
 
+  xalloc_work_count(m->count);
   for (size_t i = 0; i < m->count; i++) {
     struct module *module = m->item[i];
 

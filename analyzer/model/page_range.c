@@ -104,6 +104,7 @@ static int lane_insert(struct lane *lane, const struct range *r)
     lane->active[at] = lane->active[at - 1];
     at--;
   }
+  xalloc_work_count(lane->active_count - at);
   lane->active[at] = r;
   lane->active_count++;
   return 0;
@@ -114,6 +115,7 @@ static int lane_advance(struct lane *lane, uint64_t position)
 {
   size_t kept = 0;
 
+  xalloc_work_count(lane->active_count);
   for (size_t i = 0; i < lane->active_count; i++) {
     if (range_end(lane->active[i]) > position)
       lane->active[kept++] = lane->active[i];

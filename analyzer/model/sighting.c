@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "model/process_picture.h"
+#include "reader/xalloc.h"
 #include "vmtrace/format.h"
 
 const struct vma *picture_vma(const struct picture *p, const struct range *range)
@@ -22,14 +23,16 @@ static const struct vma *mapping_at(const struct picture *p, const struct range 
                                     uint32_t from, uint32_t to)
 {
   const struct range *found = NULL;
+  size_t i;
 
-  for (size_t i = 0; i < count; i++) {
+  for (i = 0; i < count; i++) {
     if (vmas[i]->value == PICTURE_NO_VMA && vmas[i]->sample > from)
       break;
     if (vmas[i]->sample >= to && found)
       break;
     found = vmas[i];
   }
+  xalloc_work_count(i);
   return found ? picture_vma(p, found) : NULL;
 }
 
@@ -106,6 +109,7 @@ size_t picture_history(const struct picture *p, uint32_t process, uint64_t page,
   size_t n = 0;
   bool open = false; /* the latest sighting still holds */
 
+  xalloc_work_count(8 * page_count);
   for (size_t i = 0; i < page_count; i++) {
     const struct range *r = pages[i];
     bool last = i + 1 == page_count;

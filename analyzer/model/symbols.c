@@ -178,11 +178,13 @@ static struct known_file *file_of(struct symbols *s, struct module *module, uint
 
   if (k)
     return k;
-  for (k = s->files; k; k = k->next)
+  for (k = s->files; k; k = k->next) {
+    xalloc_work_count(1);
     if (strcmp(k->path, module->path) == 0 && strcmp(k->build_id, module->build_id) == 0 &&
         strcmp(k->name, module->name) == 0 && k->facts.mtime_ns == module->facts.mtime_ns &&
         k->facts.size == module->facts.size)
       break;
+  }
   if (!k)
     k = make_known(s, module, trace_real_ns);
   module->symbols = k;

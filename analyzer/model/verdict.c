@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "reader/xalloc.h"
+
 const char *verdict_name(enum verdict verdict)
 {
   static const char *const names[VERDICT_COUNT] = {
@@ -371,6 +373,7 @@ struct claim verdict_page(const struct kin *kin, const struct sighting *sighting
   struct present present;
   struct claim claim;
 
+  xalloc_work_count(16 * count);
   find_shares(kin, sightings, count, &shares, room);
   present = compare_present(kin, sightings, count, room->order);
   for (size_t i = 0; holders.all == 1 && i < elsewhere_count; i++) /* of one process's page alone */

@@ -6,6 +6,7 @@
 #include "reader/xalloc.h"
 
 #include <jansson.h>
+#include <malloc.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -16,7 +17,8 @@
 
 #define HUGE_PAGE ((size_t)2 << 20)
 #define STACK_NEED ((size_t)512 << 10) /* several times what the deepest command takes */
-#define START_NEED ((size_t)4 << 20)   /* without so much, option parsing and stdio would fail in their own ways */
+#define MAPPED_LEAST (1 << 20)
+#define START_NEED ((size_t)4 << 20) /* without so much, option parsing and stdio would fail in their own ways */
 
 static void (*clean_up)(void);
 
@@ -24,6 +26,10 @@ void xalloc_on_failure(void (*clean)(void))
 {
   clean_up = clean;
 }
+
+/* So many steps take some seconds. */
+#define WORK_SHARE (UINT64_C(1) << 28)
+#define WORK_FACTOR 256
 
 static struct {
   ptrdiff_t used, allowed;
@@ -59,6 +65,26 @@ void xalloc_allow(size_t bytes)
 
   bound.allowed = (any ? bound.allowed : 0) + (ptrdiff_t)bytes;
   any = true;
+}
+
+struct xalloc_work xalloc_work = {.allowed = WORK_SHARE};
+
+void xalloc_allow_work(size_t trace_size)
+{
+  uint64_t more = WORK_SHARE + (uint64_t)trace_size * WORK_FACTOR;
+  static bool any;
+
+  xalloc_work.allowed = (any ? xalloc_work.allowed : 0) + more;
+  any = true;
+}
+
+void xalloc_work_exceeded(void)
+{
+  static const char line[] = "vmtrace: a trace claims what would take too long: no program of its size can have done "
+                             "it (is it damaged, or made "
+                             "for it?)\n";
+
+  end_with(line, sizeof line - 1);
 }
 
 void xalloc_suspend(void)
@@ -193,5 +219,7 @@ void xalloc_begin(void)
     xalloc_failed();
   munmap(room, START_NEED);
   stack_reach();
+  /* Large pieces go back to the kernel when they are freed, whatever was freed before. */
+  mallopt(M_MMAP_THRESHOLD, MAPPED_LEAST);
   json_set_alloc_funcs(xmalloc, free);
 }

@@ -13,6 +13,7 @@
 
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define XALLOC_EXIT 3 /* as EXIT_UNREADABLE in cmd/command.h */
 
@@ -50,9 +51,35 @@ _Noreturn void xalloc_failed(void);
  * The bound on what traces may make of their bytes: so many more bytes may be in use.  Without any call it is
  * XALLOC_SHARE.  What goes beyond it ends the program as a failed allocation does, because only a file that was made
  * for it, or damaged, claims so much.
+ *
+ * A trace may take XALLOC_SHARE_FACTOR times its size: 1 MiB of records takes less than 64 MiB with the program itself
+ * and what the C library keeps.  A small one may take XALLOC_SHARE_PLAIN, which the tables of a report need, and a
+ * packed one, of which a byte may stand for hundreds, XALLOC_SHARE.
  */
-#define XALLOC_SHARE ((size_t)1 << 30)
+#define XALLOC_SHARE ((size_t)960 << 20)
+#define XALLOC_SHARE_PLAIN ((size_t)54 << 20)
+#define XALLOC_SHARE_FACTOR 54
 void xalloc_allow(size_t bytes);
+
+/*
+ * The same for time: what a trace claims may make each of many things meet each other (ranges of pages that lie within
+ * each other, blocks that overlap, one frame at a thousand places).  Whoever does such work counts its steps, of some
+ * ten nanoseconds each.  A trace may cause as many as take some seconds, and more by its size; real ones stay a hundred
+ * times below that.  What goes beyond ends the program with a line, as a failed allocation does.
+ */
+struct xalloc_work {
+  uint64_t done, allowed;
+};
+extern struct xalloc_work xalloc_work;
+void xalloc_allow_work(size_t trace_size);
+_Noreturn void xalloc_work_exceeded(void);
+
+static inline void xalloc_work_count(uint64_t steps)
+{
+  xalloc_work.done += steps;
+  if (__builtin_expect(xalloc_work.done > xalloc_work.allowed, 0))
+    xalloc_work_exceeded();
+}
 
 /* Between the two, what is allocated does not count against the bound: debug information is large, and not a trace's.
  */

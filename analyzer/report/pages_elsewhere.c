@@ -34,6 +34,7 @@ static struct line *find_line(struct lines *lines, const char *label)
   struct line *line;
 
   for (size_t i = lines->count; i-- > 0;) {
+    xalloc_work_count(1);
     if (!strcmp(lines->items[i].label, label))
       return &lines->items[i];
   }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "reader/complain.h"
+#include "reader/xalloc.h"
 #include "report/emit.h"
 #include "report/pages_parts.h"
 #include "vmtrace/format.h"
@@ -129,6 +130,8 @@ static void put_sighting(struct json *json, const struct sighting *s, uint64_t o
   struct emit *e = &json->emit;
   const char *comma = "";
 
+  /* A page that changed often is long to write down. */
+  xalloc_work_count(24);
   emit_char(e, '{');
   put_pid(e, "pid", json->set->pictures[s->process]->pid);
   emit_char(e, ',');

@@ -250,6 +250,26 @@ START_TEST(random_traces_count_as_by_hand)
 }
 END_TEST
 
+/* Fails unless m is these n mappings. */
+static void expect_mappings(const struct heap_mappings *m, const struct heap_mapping *right, size_t n)
+{
+  struct heap_mappings_place at = {0};
+  size_t found = 0;
+
+  for (; heap_mappings_next(m, &at); found++) {
+    ck_assert_uint_lt(found, n);
+    ck_assert_uint_eq(at.mapping->start, right[found].start);
+    ck_assert_uint_eq(at.mapping->end, right[found].end);
+    ck_assert_uint_eq(at.mapping->stack, right[found].stack);
+  }
+  ck_assert_uint_eq(found, n);
+}
+#define EXPECT_MAPPINGS(m, ...)                                                                                        \
+  do {                                                                                                                 \
+    const struct heap_mapping right_[] = {__VA_ARGS__};                                                                \
+    expect_mappings((m), right_, sizeof right_ / sizeof *right_);                                                      \
+  } while (0)
+
 START_TEST(mappings_are_cut_and_moved)
 {
   struct heap_mappings m = {0};
@@ -260,24 +280,56 @@ START_TEST(mappings_are_cut_and_moved)
   ck_assert(heap_mappings_event(&m, &e, PAGE));
   e = (struct event){.type = VT_R_MMAP, .stack = 18, .field = {0x12000, 0x1001}};
   ck_assert(heap_mappings_event(&m, &e, PAGE));
-  ck_assert_uint_eq(m.count, 2);
-  ck_assert(m.item[0].start == 0x10000 && m.item[0].end == 0x11000 && m.item[0].stack == 17);
-  ck_assert(m.item[1].start == 0x12000 && m.item[1].end == 0x14000 && m.item[1].stack == 18);
+  EXPECT_MAPPINGS(&m, {0x10000, 0x11000, 17}, {0x12000, 0x14000, 18});
   e = (struct event){.type = VT_R_MREMAP, .stack = 19, .field = {0x12000, 0x2000, 0x30000, 0x5000, 1}};
   ck_assert(heap_mappings_event(&m, &e, PAGE));
   e = (struct event){.type = VT_R_BRK, .stack = 20, .field = {0x50000, 0x52000}};
   ck_assert(heap_mappings_event(&m, &e, PAGE));
   e = (struct event){.type = VT_R_BRK, .field = {0x52000, 0x51000}};
   ck_assert(heap_mappings_event(&m, &e, PAGE));
-  ck_assert_uint_eq(m.count, 3);
-  ck_assert(m.item[1].start == 0x30000 && m.item[1].end == 0x35000 && m.item[1].stack == 19);
-  ck_assert(m.item[2].start == 0x50000 && m.item[2].end == 0x51000 && m.item[2].stack == 20);
+  EXPECT_MAPPINGS(&m, {0x10000, 0x11000, 17}, {0x30000, 0x35000, 19}, {0x50000, 0x51000, 20});
   e = (struct event){.type = VT_R_MMAP, .stack = 21, .field = {0x1000, 0x100000}};
   ck_assert(heap_mappings_event(&m, &e, PAGE));
   e = (struct event){.type = VT_R_MUNMAP, .field = {0x20000, 0x1000}};
   ck_assert(heap_mappings_event(&m, &e, PAGE));
-  ck_assert_uint_eq(m.count, 2);
-  ck_assert(m.item[0].end == 0x20000 && m.item[1].start == 0x21000 && m.item[1].end == 0x101000);
+  EXPECT_MAPPINGS(&m, {0x1000, 0x20000, 21}, {0x21000, 0x101000, 21});
+  heap_mappings_release(&m);
+}
+END_TEST
+
+/* Against one stack per page: many pieces, cut, filled and emptied in any order. */
+START_TEST(mappings_are_those_of_each_page)
+{
+  enum { PAGES = 20000 };
+  static uint32_t owner[PAGES]; /* 0: nobody */
+  struct heap_mappings m = {0};
+  struct heap_mappings_place at = {0};
+  uint64_t random = 1, page = 0;
+
+  memset(owner, 0, sizeof owner);
+  for (unsigned i = 1; i < 60000; i++) {
+    uint64_t start, size;
+    struct event e = {.type = i % 3 ? VT_R_MMAP : VT_R_MUNMAP, .stack = i};
+
+    random = random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    start = (random >> 33) % PAGES;
+    size = i % 1000 ? 1 + (random >> 20) % 3 : 1 + (random >> 20) % 6000;
+    size = size > PAGES - start ? PAGES - start : size;
+    e.field[0] = start * PAGE;
+    e.field[1] = size * PAGE;
+    ck_assert(heap_mappings_event(&m, &e, PAGE));
+    for (uint64_t k = start; k < start + size; k++)
+      owner[k] = i % 3 ? i : 0;
+  }
+  while (heap_mappings_next(&m, &at)) {
+    for (; page < at.mapping->start / PAGE; page++)
+      ck_assert_uint_eq(owner[page], 0);
+    ck_assert_uint_eq(page * PAGE, at.mapping->start);
+    for (; page < at.mapping->end / PAGE; page++)
+      ck_assert_uint_eq(owner[page], at.mapping->stack);
+  }
+  for (; page < PAGES; page++)
+    ck_assert_uint_eq(owner[page], 0);
   heap_mappings_release(&m);
 }
 END_TEST
@@ -296,5 +348,6 @@ int main(void)
   tcase_add_test(tests, impossible_numbers_do_no_harm);
   tcase_add_loop_test(tests, random_traces_count_as_by_hand, 0, 3);
   tcase_add_test(tests, mappings_are_cut_and_moved);
+  tcase_add_test(tests, mappings_are_those_of_each_page);
   return unit_main(suite);
 }
