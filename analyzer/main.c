@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "cmd/command.h"
-#include "pack/columns.h"
 #include "cmd/usage_message.h"
+#include "pack/columns.h"
 #include "reader/xalloc.h"
 
 const char *argp_program_version = "vmtrace " VMTRACE_VERSION;
