@@ -34,4 +34,8 @@ int stage_write(struct trace_writer *w, bool foreign);
 /* The same, and empties the stage for the next chunk.  Private: that gets a new place in the output. */
 int stage_flush(struct trace_writer *w);
 
+/* The stream ends: as stage_flush.  Where files may be mapped and not written, the stage is left in the file with its
+ * chunk, and w has none (w->chunk is NULL).  Under w->copying. */
+int stage_close(struct trace_writer *w);
+
 #endif

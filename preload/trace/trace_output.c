@@ -37,11 +37,20 @@ static struct {
   char path[TRACE_PATH_MAX];
 } output = {.fd = -1};
 
-bool output_is(int fd)
+/* 0: fd is the trace's; -EBADF: it is not; -SYS_EFILTER: nobody may ask. */
+static int identify(int fd)
 {
   struct stat st;
+  int error = sys_fstat(fd, &st);
 
-  return fd >= 0 && sys_fstat(fd, &st) == 0 && st.st_dev == output.dev && st.st_ino == output.ino;
+  if (error == 0 && st.st_dev == output.dev && st.st_ino == output.ino)
+    return 0;
+  return error == -SYS_EFILTER ? error : -EBADF;
+}
+
+bool output_is(int fd)
+{
+  return identify(fd) == 0;
 }
 
 int output_number(void)
@@ -54,13 +63,18 @@ const char *output_path(void)
   return output.path;
 }
 
-static uint64_t limit_of(int resource)
+/* The limit on the size of files; where a filter hides it, the one that was seen last. */
+static uint64_t size_limit(void)
 {
+  static uint64_t seen = UINT64_MAX;
   struct rlimit limit;
+  long error = sys_call(SYS_prlimit64, 0, RLIMIT_FSIZE, 0, (long)&limit, 0, 0);
 
-  if (sys_call(SYS_prlimit64, 0, resource, 0, (long)&limit, 0, 0) < 0)
-    return UINT64_MAX;
-  return limit.rlim_cur;
+  if (error == -SYS_EFILTER)
+    error = sys_call(SYS_getrlimit, RLIMIT_FSIZE, (long)&limit, 0, 0, 0, 0);
+  if (error == 0)
+    __atomic_store_n(&seen, limit.rlim_cur, __ATOMIC_RELAXED);
+  return __atomic_load_n(&seen, __ATOMIC_RELAXED);
 }
 
 static int open_new(void)
@@ -198,47 +212,52 @@ void output_discard(void)
   output_forget();
 }
 
+/* Opens the trace by one of its names: its descriptor, -SYS_EFILTER, or -EBADF, for another file as well. */
+static int open_as(const char *name, int flags)
+{
+  int fd = sys_open(name, flags, 0);
+  int error = fd < 0 ? fd : identify(fd);
+
+  if (!error)
+    return fd;
+  if (fd >= 0)
+    sys_close(fd);
+  return error == -SYS_EFILTER ? error : -EBADF;
+}
+
 /* Opens the trace again; by its path, or, where that leads elsewhere by now, through the program's own table. */
 static int open_again(void)
 {
   int number = output_number();
-  int fd = sys_open(output.path, OPEN_FLAGS, 0);
+  int fd = open_as(output.path, OPEN_FLAGS);
   char link[64];
 
-  if (output_is(fd))
+  if (fd >= 0 || number < 0)
     return fd;
-  if (fd >= 0)
-    sys_close(fd);
-  if (number < 0)
-    return -EBADF;
   text_format(link, sizeof link, "/proc/%d/fd/%d", sys_getpid(), number);
-  fd = sys_open(link, OPEN_FLAGS & ~O_NOFOLLOW, 0);
-  if (output_is(fd))
-    return fd;
-  if (fd >= 0)
-    sys_close(fd);
-  return -EBADF;
+  return open_as(link, OPEN_FLAGS & ~O_NOFOLLOW);
 }
 
-/* Whether the file's number is good, and then counts the caller as its user. */
-static bool take_number(struct output_use *use)
+/* 0: the file's number is good, and the caller is counted as its user.  Else as identify. */
+static int take_number(struct output_use *use)
 {
+  int error;
+
   __atomic_fetch_add(&output.users, 1, __ATOMIC_SEQ_CST);
   use->fd = __atomic_load_n(&output.fd, __ATOMIC_SEQ_CST);
   use->transient = false;
-  if (output_is(use->fd))
-    return true;
-  __atomic_fetch_sub(&output.users, 1, __ATOMIC_SEQ_CST);
-  return false;
+  error = identify(use->fd);
+  if (error)
+    __atomic_fetch_sub(&output.users, 1, __ATOMIC_SEQ_CST);
+  return error;
 }
 
 int output_begin(struct output_use *use, bool foreign)
 {
-  int lost, fd;
+  int error = take_number(use), lost = use->fd, fd;
 
-  if (take_number(use))
-    return 0;
-  lost = use->fd;
+  if (error != -EBADF)
+    return error;
   fd = open_again();
   if (fd < 0)
     return fd;
@@ -248,7 +267,7 @@ int output_begin(struct output_use *use, bool foreign)
       return -EBADF;
     if (!__atomic_compare_exchange_n(&output.fd, &lost, fd, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
       sys_close(fd);
-    return take_number(use) ? 0 : -EBADF;
+    return take_number(use);
   }
   *use = (struct output_use){fd, true};
   return 0;
@@ -265,7 +284,7 @@ void output_end(const struct output_use *use)
 /* Going past the limit raises SIGXFSZ, which would kill the program. */
 static bool may_grow_to(uint64_t end)
 {
-  return end <= INT64_MAX && end <= limit_of(RLIMIT_FSIZE);
+  return end <= INT64_MAX && end <= size_limit();
 }
 
 int64_t output_claim(uint32_t size)

@@ -272,7 +272,7 @@ void trace_writer_close(struct trace_writer *w)
     return;
   report_lost(w);
   mask = masked_lock_take(&w->copying);
-  error = stopped ? 0 : stage_flush(w);
+  error = stopped ? 0 : stage_close(w);
   if ((error || stopped) && w->chunk) {
     if (!trace_state->shared && has_chunk(w))
       stage_write(w, w->foreign);

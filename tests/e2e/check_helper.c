@@ -118,6 +118,8 @@ START_TEST(privileges_are_given_up)
 }
 END_TEST
 
+#define SANDBOXED (30000 + 100000 + 12 * 20000) /* what caged allocates in a sandbox: before, after, in threads */
+
 static const char *const cages[][2] = {{"kill", "churn"}, {"kill", "threads"}, {"kill", "fork"},     {"kill", "twice"},
                                        {"kill", "wider"}, {"kill", "sync"},    {"error", "threads"}, {"error", "fork"},
                                        {"error", "sync"}, {"trap", "threads"}};
@@ -143,6 +145,27 @@ START_TEST(filters_see_the_program_alone)
     }
     e2e_release(&with);
   }
+}
+END_TEST
+
+static const char *const actions[] = {"kill", "error", "trap"};
+
+/* A sandbox that lets a process map what it has open and write nothing: the trace goes on, with nothing lost. */
+START_TEST(sandboxes_are_traced)
+{
+  struct e2e_spec spec = {.argv = E2E_ARGV(e2e_prog("caged"), actions[_i], "sandbox")};
+  struct e2e_result with;
+  json_t *info;
+
+  judge_same(spec, NULL, &with);
+  e2e_expect_exit(&with, 0);
+  ck_assert_str_eq(with.err, "");
+  info = judge_info(e2e_only_trace(e2e_dir()));
+  ck_assert(json_is_true(e2e_get(info, "complete")));
+  ck_assert_int_eq(e2e_int(info, "lost"), 0);
+  ck_assert_int_ge(e2e_int(info, "events.alloc"), SANDBOXED);
+  json_decref(info);
+  e2e_release(&with);
 }
 END_TEST
 
@@ -178,6 +201,7 @@ int main(void)
   tcase_add_loop_test(tcase, privileges_are_given_up, 0, sizeof drops / sizeof *drops);
   tcase = e2e_case(suite, "filters", 120);
   tcase_add_loop_test(tcase, filters_see_the_program_alone, 0, sizeof cages / sizeof *cages);
+  tcase_add_loop_test(tcase, sandboxes_are_traced, 0, sizeof actions / sizeof *actions);
   tcase = e2e_case(suite, "tools", 120);
   tcase_add_test(tcase, valgrind_runs_the_program);
   return e2e_main(suite);

@@ -98,11 +98,15 @@ prepare() {
 # Sums of CPU and elapsed microseconds over the commands that the row traced, and the largest process.
 usage() { awk '{ cpu += $1; wall += $2; if ($3 > rss) rss = $3 } END { printf "%d %d %d", cpu, wall, rss }' "$1"; }
 
-# How many traces, events, lost events, incomplete traces, and traces whose addresses could not be kept.
+# Whether a trace is whole; $own: a program with a malloc of its own, which is told and no fault.
+readonly whole='def whole: .complete or ($own == "allowed" and (.untraced | length) > 0 and .lost == 0 and .stop_reason == "" and
+  .damage.bad_chunks + .damage.bad_records == 0 and (.damage.cut | not));'
+
+# trace_counts ROW: how many traces, events, lost events, incomplete traces, and traces whose addresses could not be kept.
 trace_counts() {
   find "$scratch/traces" -type f -print0 | xargs -0 -r -n 200 "$scratch/vmtrace" info --format=json |
-    jq -rs '[.[] | if type == "array" then .[] else . end] |
-      [length, (map(.events_total) | add // 0), (map(.lost) | add // 0), (map(select(.complete | not)) | length),
+    jq -rs --arg own "$(header "$1" untraced)" "$whole"'[.[] | if type == "array" then .[] else . end] |
+      [length, (map(.events_total) | add // 0), (map(.lost) | add // 0), (map(select(whole | not)) | length),
        (map(select(.deterministic | not)) | length)] | @tsv'
 }
 
@@ -126,7 +130,7 @@ run_mode() {
     [ $status = 0 ] && [ -s "$log.raw" ] || verdict=broken
   else
     cmp -s "$log.out" "$results/log/$name.untraced.out" || verdict=differs
-    read -r traces events lost cut strays < <(trace_counts)
+    read -r traces events lost cut strays < <(trace_counts "$row")
     if [ "$(header "$row" traces)" = none ]; then
       [ "${traces:-0}" = 0 ] || verdict=traced
     elif [ "${traces:-0}" = 0 ]; then
@@ -147,7 +151,7 @@ explain() {
   differs) diff "$results/log/$2.untraced.out" "$log.out" | head -n 30 ;;
   lost | incomplete)
     find "$scratch/traces" -type f -print0 | xargs -0 -r -n 200 "$scratch/vmtrace" info --format=json |
-      jq -r '(if type == "array" then .[] else . end) | select(.lost > 0 or (.complete | not)) |
+      jq -r --arg own "$(header "$1" untraced)" "$whole"'(if type == "array" then .[] else . end) | select(.lost > 0 or (whole | not)) |
         "\(.exe) \(.cmdline | join(" ") | .[:100]): lost \(.lost), \(.ended), \(.stop_reason) \(.damage)"' | head -n 10
     ;;
   broken) tail -n 20 "$log.raw" ;;

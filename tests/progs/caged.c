@@ -4,7 +4,8 @@
  *   ACTION  kill: another call ends the process; error: it fails with EPERM; trap: SIGSYS
  *   WORK    churn: allocates and frees; threads: in several threads, too; fork: in a child, too; twice: under a second
  *           filter; wider: the second one lets all calls pass; sync: the filter holds for a thread that is there
- *           already; fork-off: getpid is not let pass
+ *           already; fork-off: getpid is not let pass;
+ *           sandbox: in threads, too; files may be reserved and mapped, not written, opened or found by name
  */
 #include <errno.h>
 #include <linux/audit.h>
@@ -34,6 +35,8 @@ static const int plain[] = {SYS_read,  SYS_write,      SYS_brk,   SYS_mmap,     
 static const int for_threads[] = {SYS_mprotect, SYS_clone3, SYS_clone,          SYS_set_robust_list, SYS_rseq,
                                   SYS_madvise,  SYS_exit,   SYS_rt_sigprocmask, SYS_rt_sigaction};
 static const int for_forks[] = {SYS_clone, SYS_wait4, SYS_set_robust_list};
+static const int for_sandboxes[] = {SYS_read,  SYS_write, SYS_brk,        SYS_mmap,      SYS_munmap, SYS_fstat,
+                                    SYS_futex, SYS_wait4, SYS_exit_group, SYS_fallocate, SYS_getpid, SYS_gettid};
 
 static struct sock_filter code[64];
 static unsigned length;
@@ -61,8 +64,11 @@ static void install(const char *action, const char *work, unsigned flags)
     other = SECCOMP_RET_ALLOW;
   length = 0;
   code[length++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
-  LET_PASS(plain);
-  if (!strcmp(work, "threads") || !strcmp(work, "sync"))
+  if (!strcmp(work, "sandbox"))
+    LET_PASS(for_sandboxes);
+  else
+    LET_PASS(plain);
+  if (!strcmp(work, "threads") || !strcmp(work, "sync") || !strcmp(work, "sandbox"))
     LET_PASS(for_threads);
   if (!strncmp(work, "fork", 4))
     LET_PASS(for_forks);
@@ -156,7 +162,7 @@ int main(int argc, char **argv)
   if (!strcmp(work, "wider"))
     install(action, "all", 0);
   printf("after: %lu\n", churn(100000));
-  if (!strcmp(work, "threads"))
+  if (!strcmp(work, "threads") || !strcmp(work, "sandbox"))
     in_threads();
   if (!strncmp(work, "fork", 4))
     in_child();

@@ -1,6 +1,8 @@
 # shellcheck shell=bash
 # load: headless Firefox with its sandboxed processes draws a local page whose script makes 2,000 boxes and a worker
 # compared: a checksum of the picture, that no sandbox complained
+# note: Firefox allocates with a malloc of its own, linked into the program: its traces have the mappings, and say so.
+# untraced: allowed
 version() { firefox-esr --version 2>/dev/null | sed 's/Mozilla //'; }
 
 prepare() {
