@@ -99,6 +99,7 @@ prepare() {
 usage() { awk '{ cpu += $1; wall += $2; if ($3 > rss) rss = $3 } END { printf "%d %d %d", cpu, wall, rss }' "$1"; }
 
 # Whether a trace is whole; $own: a program with a malloc of its own, which is told and no fault.
+# shellcheck disable=SC2016 # it is jq's
 readonly whole='def whole: .complete or ($own == "allowed" and (.untraced | length) > 0 and .lost == 0 and .stop_reason == "" and
   .damage.bad_chunks + .damage.bad_records == 0 and (.damage.cut | not));'
 

@@ -1,9 +1,6 @@
 # shellcheck shell=bash
 # load: headless Chromium loads a local page, runs its script, lays it out; prints the document, and a picture of it
 # compared: the document, a checksum of the picture
-# note: `chromium` runs with `--no-zygote`: its zygote insists that /proc/self/task shows a single thread (it ends by SIGTRAP
-# note: otherwise), and the sampler's helper is a second one. With `VMTRACE_OUT=off` it runs with the zygote, too. Crashpad warns that it
-# note: cannot close some descriptors that it finds in /proc/self/fd: they are the tracer's.
 version() { chromium --version 2>/dev/null | sed -E 's/.*Chromium ([0-9]+).*/Chromium \1/'; }
 
 prepare() {
@@ -21,7 +18,7 @@ w.onmessage = (e) => { document.body.dataset.sum = e.data; };
 END
 }
 run() {
-  local options=(--headless --no-sandbox --no-zygote --disable-gpu --disable-dev-shm-usage --no-first-run --user-data-dir="$PWD/profile"
+  local options=(--headless --no-sandbox --disable-gpu --disable-dev-shm-usage --no-first-run --user-data-dir="$PWD/profile"
     --virtual-time-budget=3000 --run-all-compositor-stages-before-draw --disable-background-networking --disable-component-update --hide-scrollbars)
   traced chromium "${options[@]}" --dump-dom "file://$PWD/page.html" 2>dom.err
   traced chromium "${options[@]}" --screenshot="$PWD/page.png" --window-size=800,600 "file://$PWD/page.html" 2>shot.err
