@@ -100,69 +100,56 @@ struct source {
 
 static enum chunk_join_result add_hot(struct chunk_join *j, struct source *s)
 {
-  unsigned len;
-  uint64_t word = vt_hot_word(s->cur, (size_t)(s->end - s->cur), &len), unit, difference = 0;
-  uint32_t size;
+  struct vt_hot_record r;
 
-  if (len > (size_t)(s->end - s->cur))
+  s->cur = vt_take_hot_within(&s->codec, s->cur, s->end, &r);
+  if (!s->cur)
     return CHUNK_DAMAGED;
-  s->cur += len;
   if (make_room(j, VT_HOT_MAX) < 0)
     return CHUNK_STOPPED;
-  if ((word & 3) == VT_K_FREE) {
-    put_free(j, vt_unpack_free(&s->codec, word));
-    return CHUNK_JOINED;
-  }
-  unit = vt_unpack_alloc(&s->codec, word, &size);
-  if ((word & 3) == VT_K_ALLOC_STACK) {
-    s->cur = vt_get_leb(s->cur, s->end, &difference);
-    if (!s->cur)
-      return CHUNK_DAMAGED;
-  }
-  vt_unpack_stack(&s->codec, size, difference);
-  put_alloc(j, unit, size, s->codec.stack);
+  if ((r.word & 3) == VT_K_FREE)
+    put_free(j, r.unit);
+  else
+    put_alloc(j, r.unit, r.size, r.stack);
   return CHUNK_JOINED;
 }
 
 /* What a record means to the stream; false: it need not be kept. */
-static bool apply(struct chunk_join *j, struct source *s, unsigned type, const uint8_t *payload)
+static bool apply(struct chunk_join *j, struct source *s, const struct vt_general *record)
 {
   uint64_t v = 0;
 
-  switch (type) {
+  j->allocs += (vt_record_traits(record->type) & VT_T_NUMBERED) != 0;
+  switch (record->type) {
   case VT_R_TIME:
-    if (vt_get_leb(payload, s->end, &v) && v <= UINT64_MAX - j->clock)
+    if (vt_take_fields(record, 1, 1, &v) && v <= UINT64_MAX - j->clock)
       j->clock += v;
     return true;
   case VT_R_STACK:
-    if (vt_get_leb(payload, s->end, &v))
+    if (vt_take_fields(record, 1, 1, &v))
       s->stack = (uint32_t)v;
     return false;
   default:
-    j->allocs += (vt_record_traits(type) & VT_T_NUMBERED) != 0;
     return true;
   }
 }
 
 static enum chunk_join_result add_general(struct chunk_join *j, struct source *s)
 {
-  const uint8_t *start = s->cur, *payload;
-  unsigned type = *start >> 2;
-  uint64_t length;
+  const uint8_t *start = s->cur;
+  struct vt_general record;
   size_t n;
 
-  payload = vt_get_leb(start + 1, s->end, &length);
-  if (!payload || length > (uint64_t)(s->end - payload))
+  _Static_assert(VT_PAYLOAD_MAX + 2 * RECORD_MORE <= CHUNK_JOIN_LEAST, "any record fits into a chunk");
+  s->cur = vt_take_general(start, s->end, &record);
+  if (!s->cur)
     return CHUNK_DAMAGED;
-  s->cur = payload + length;
   n = (size_t)(s->cur - start);
-  if (n + RECORD_MORE > CHUNK_JOIN_LEAST)
-    return CHUNK_DAMAGED;
   if (make_room(j, n) < 0)
     return CHUNK_STOPPED;
-  if (!apply(j, s, type, payload))
+  if (!apply(j, s, &record))
     return CHUNK_JOINED;
-  if (vt_record_traits(type) & VT_T_STACK && j->stack != s->stack) {
+  if (vt_record_traits(record.type) & VT_T_STACK && j->stack != s->stack) {
     j->stack = s->stack;
     put_number(j, VT_R_STACK, s->stack);
   }

@@ -132,38 +132,32 @@ static void split_stack(struct split *s, uint32_t stack, uint32_t size)
   predictor_stack(f, stack, size);
 }
 
+/* Whether the record, which ends at end, is as vt_pack_alloc or vt_pack_free writes it. */
+static bool as_packed(const struct vt_hot_record *r, const uint8_t *end)
+{
+  if (vt_word_bytes(r->word & ~(uint64_t)0x1c) != r->word_length)
+    return false;
+  if ((r->word & 3) != VT_K_ALLOC_STACK)
+    return true;
+  return r->difference && end[-1] && vt_zigzag((int64_t)r->stack - (int64_t)r->guess) == r->difference;
+}
+
 /* A hot record; false when writing it again would give other bytes. */
 static bool split_hot(struct split *s)
 {
-  unsigned len;
-  uint64_t word = vt_hot_word(s->cur, (size_t)(s->end - s->cur), &len), difference = 0;
-  uint32_t size, guess;
-  uint64_t unit;
+  struct vt_hot_record r;
 
-  if (!word || vt_word_bytes(word & ~(uint64_t)0x1c) != len)
+  s->cur = vt_take_hot_within(&s->codec, s->cur, s->end, &r);
+  if (!s->cur || !as_packed(&r, s->cur))
     return false;
-  s->cur += len;
-  if ((word & 3) == VT_K_FREE) {
+  if ((r.word & 3) == VT_K_FREE) {
     put_byte(s, COL_OP, OP_FREE);
-    unit = vt_unpack_free(&s->codec, word);
-    predictor_reusable(&s->set->predictor, unit, split_free(s, unit));
+    predictor_reusable(&s->set->predictor, r.unit, split_free(s, r.unit));
     return true;
   }
-  if ((word & 3) == VT_K_ALLOC_STACK) {
-    const uint8_t *at = s->cur;
-
-    s->cur = vt_get_leb(at, s->end, &difference);
-    if (!s->cur || !difference || (s->cur[-1] == 0 && s->cur > at + 1))
-      return false;
-  }
-  unit = vt_unpack_alloc(&s->codec, word, &size);
-  guess = vt_guess(&s->codec, size).stack;
-  vt_unpack_stack(&s->codec, size, difference);
-  if (vt_zigzag((int64_t)s->codec.stack - (int64_t)guess) != difference)
-    return false;
   put_byte(s, COL_OP, OP_ALLOC);
-  split_stack(s, s->codec.stack, size);
-  split_alloc(s, unit, size);
+  split_stack(s, r.stack, r.size);
+  split_alloc(s, r.unit, r.size);
   return true;
 }
 
@@ -207,45 +201,41 @@ static void split_node(struct split *s, const uint64_t *field)
 }
 
 /* The n fields of the record of len bytes at p, if they are all that is in it and packed as codec.h packs them. */
-static bool plain_fields(const uint8_t *p, size_t len, unsigned n, uint64_t *field)
+static bool plain_fields(const uint8_t *p, size_t len, const struct vt_general *record, unsigned n, uint64_t *field)
 {
   uint8_t again[VT_GENERAL_MAX(0)];
-  const uint8_t *end = p + len, *at = p + 2;
 
-  if (len > sizeof again)
-    return false;
-  for (unsigned i = 0; i < n && at; i++)
-    at = vt_get_leb(at, end, &field[i]);
-  return at == end && vt_pack_general(again, p[0] >> 2, n, field, NULL, 0) == len && !memcmp(p, again, len);
+  return len <= sizeof again && vt_take_fields(record, n, n, field) == p + len &&
+         vt_pack_general(again, record->type, n, field, NULL, 0) == len && !memcmp(p, again, len);
 }
 
 /* The records that have columns of their own; false: it has none. */
-static bool split_known(struct split *s, const uint8_t *p, size_t len)
+static bool split_known(struct split *s, const uint8_t *p, size_t len, const struct vt_general *record)
 {
   uint64_t field[VT_FIELDS_MAX];
 
-  switch (p[0] >> 2) {
+  switch (record->type) {
   case VT_R_TIME:
-    if (!plain_fields(p, len, 1, field))
+    if (!plain_fields(p, len, record, 1, field))
       return false;
     put_number(s, COL_CLOCK_GAP, s->gap);
     put_halves(s, COL_CLOCK_LOW, COL_CLOCK_HIGH, field[0]);
     s->gap = (uint64_t)-1; /* it does not count itself */
     return true;
   case VT_R_STACK:
-    if (!plain_fields(p, len, 1, field))
+    if (!plain_fields(p, len, record, 1, field))
       return false;
     put_byte(s, COL_OP, OP_STACK);
     put_number(s, COL_STACK_ID, vt_zigzag((int64_t)(field[0] - s->set->stack_id)));
     s->set->stack_id = field[0];
     return true;
   case VT_R_REALLOC:
-    if (!plain_fields(p, len, 3, field) || !has_unit(s, field[0]) || !has_unit(s, field[1]))
+    if (!plain_fields(p, len, record, 3, field) || !has_unit(s, field[0]) || !has_unit(s, field[1]))
       return false;
     split_realloc(s, field);
     return true;
   case VT_R_STACK_NODE:
-    if (!plain_fields(p, len, 3, field) || field[0] > UINT32_MAX)
+    if (!plain_fields(p, len, record, 3, field) || field[0] > UINT32_MAX)
       return false;
     split_node(s, field);
     return true;
@@ -254,20 +244,20 @@ static bool split_known(struct split *s, const uint8_t *p, size_t len)
   }
 }
 
+/* A general record; false when its length is written longer than it need be, which would not come back. */
 static bool split_general(struct split *s)
 {
-  const uint8_t *p = s->cur, *payload;
-  uint64_t length;
+  const uint8_t *p = s->cur;
+  struct vt_general record;
 
-  payload = vt_get_leb(p + 1, s->end, &length);
-  if (!*p || !payload || length > (uint64_t)(s->end - payload) || (payload[-1] == 0 && payload > p + 2))
+  s->cur = vt_take_general(p, s->end, &record);
+  if (!*p || !s->cur || (record.payload[-1] == 0 && record.payload > p + 2))
     return false;
-  s->cur = payload + length;
-  if (split_known(s, p, (size_t)(s->cur - p)))
+  if (split_known(s, p, (size_t)(s->cur - p), &record))
     return true;
   put_byte(s, COL_OP, *p);
-  put_number(s, COL_LENGTH, length);
-  put_bytes(s, COL_BYTES, payload, (size_t)length);
+  put_number(s, COL_LENGTH, record.length);
+  put_bytes(s, COL_BYTES, record.payload, record.length);
   return true;
 }
 

@@ -224,8 +224,8 @@ static inline void look_ahead(const struct merge *m, struct lane *lane)
 
   if (m->live.mask < FAR_SLOTS)
     return;
-  scout_follow(&lane->scout, &lane->stream);
-  while (scout_next(&lane->scout, &lane->stream, &unit))
+  prefetch_follow(&lane->prefetch, &lane->stream);
+  while (prefetch_next(&lane->prefetch, &lane->stream, &unit))
     liveness_expect(&m->live, unit);
 }
 

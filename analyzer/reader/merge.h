@@ -14,14 +14,14 @@
 #define VMTRACE_MERGE_H
 
 #include "reader/liveness.h"
-#include "reader/scout.h"
+#include "reader/prefetch.h"
 #include "reader/stream.h"
 #include "reader/track.h"
 
 /* A stream that has begun and not ended. */
 struct lane {
   struct stream stream;
-  struct scout scout;
+  struct prefetch prefetch;
   uint64_t key; /* when it is its turn: its clock, or while it waits the latest time to wait for */
   size_t place; /* in the heap */
   bool held;    /* stream.event is decoded and has not been returned */

@@ -6,8 +6,6 @@
 
 #include <string.h>
 
-#include "vmtrace/codec.h"
-
 /* The names taken apart, so that the table in format.h stays the only place that lists them. */
 static void shape_complete(struct record_shape *shape, uint32_t type)
 {
@@ -50,23 +48,17 @@ const struct record_shape *record_shape(uint32_t type)
   return type < VT_R_LIMIT ? &shapes[type] : &unknown;
 }
 
-bool record_parse(struct event *event, uint32_t type, const uint8_t *payload, size_t len)
+bool record_parse(struct event *event, const struct vt_general *record)
 {
-  const struct record_shape *shape = record_shape(type);
-  const uint8_t *p = payload, *end = payload + len;
+  const struct record_shape *shape = record_shape(record->type);
+  const uint8_t *behind = vt_take_fields(record, shape->fields, shape->at_least, event->field);
 
-  for (unsigned i = 0; i < shape->fields; i++) {
-    event->field[i] = 0;
-    if (p == end && i >= shape->at_least)
-      continue;
-    p = vt_get_leb(p, end, &event->field[i]);
-    if (!p)
-      return false;
-  }
-  event->type = type;
+  if (!behind)
+    return false;
+  event->type = record->type;
   event->fields = shape->fields;
-  event->tail = shape->tail ? p : NULL;
-  event->tail_len = shape->tail ? (size_t)(end - p) : 0;
+  event->tail = shape->tail ? behind : NULL;
+  event->tail_len = shape->tail ? (size_t)(record->payload + record->length - behind) : 0;
   return true;
 }
 

@@ -6,6 +6,7 @@
 #define VMTRACE_RECORD_H
 
 #include "reader/reader.h"
+#include "vmtrace/codec.h"
 
 struct record_field {
   const char *name; /* not NUL-terminated */
@@ -26,7 +27,7 @@ struct record_shape {
 /* Always a shape; that of an unknown number has no op, no fields and a tail. */
 const struct record_shape *record_shape(uint32_t type);
 
-/* Takes payload (len bytes) apart into event's type, field, fields, tail and tail_len; false when it is too short. */
-bool record_parse(struct event *event, uint32_t type, const uint8_t *payload, size_t len);
+/* What the record says becomes event's type, field, fields, tail and tail_len; false when its payload is too short. */
+bool record_parse(struct event *event, const struct vt_general *record);
 
 #endif

@@ -14,10 +14,6 @@
 
 #define WINDOW_PAD UNPACK_PAD /* zeros behind the contents: they read as the end of the data */
 
-/* No payload is longer, with some room for fields that later versions add: what claims to be is damage, wherever the
- * window stands. */
-#define PAYLOAD_MAX (VT_FIELDS_MAX * 10 + VT_TAIL_MAX + 256)
-
 void stream_shared_release(struct stream_shared *shared)
 {
   if (shared->unpacker)
@@ -221,18 +217,6 @@ static enum stream_step general_apply(struct stream *s)
   }
 }
 
-/* The payload of the general record at p, which is len bytes long; NULL when it does not end within the window. */
-static const uint8_t *general_payload(const struct stream *s, const uint8_t *p, size_t *len)
-{
-  uint64_t n;
-
-  p = vt_get_leb(p + 1, s->end, &n);
-  if (!p || n > PAYLOAD_MAX || n > (uint64_t)(s->end - p))
-    return NULL;
-  *len = (size_t)n;
-  return p;
-}
-
 static enum stream_step chunk_end(struct stream *s)
 {
   chunk_close(s);
@@ -247,33 +231,18 @@ static enum stream_step chunk_damaged(struct stream *s)
 
 static enum stream_step general_step(struct stream *s)
 {
-  uint32_t type = s->cur[0] >> 2;
-  const uint8_t *payload;
-  size_t len;
+  struct vt_general g;
+  const uint8_t *next;
 
-  if (!type)
+  if (!*s->cur)
     return chunk_end(s);
-  payload = general_payload(s, s->cur, &len);
-  if (!payload && fill(s))
-    payload = general_payload(s, s->cur, &len);
-  if (!payload || !record_parse(&s->event, type, payload, len))
+  next = vt_take_general(s->cur, s->end, &g);
+  if (!next && fill(s))
+    next = vt_take_general(s->cur, s->end, &g);
+  if (!next || !record_parse(&s->event, &g))
     return chunk_damaged(s);
-  s->cur = payload + len;
+  s->cur = next;
   return general_apply(s);
-}
-
-/* The length of the hot record at p, with the number behind the word if there is one; 0 when it does not end before
- * end. */
-static size_t hot_length(const uint8_t *p, const uint8_t *end)
-{
-  size_t len = (size_t)(p[0] >> 2 & 7) + 1;
-
-  if ((p[0] & 3) == VT_K_ALLOC_STACK) {
-    while (len < (size_t)(end - p) && len < VT_HOT_MAX && p[len] & 0x80)
-      len++;
-    len++;
-  }
-  return len <= (size_t)(end - p) ? len : 0;
 }
 
 /* A hot record within the last bytes of a chunk. */
@@ -281,7 +250,7 @@ static enum stream_step last_step(struct stream *s)
 {
   const uint8_t *fast_end = s->fast_end;
 
-  if (!hot_length(s->cur, s->end))
+  if (!vt_hot_length(s->cur, s->end))
     return chunk_damaged(s);
   s->fast_end = s->end; /* the padding makes the whole word readable */
   stream_hot(s);
@@ -313,23 +282,29 @@ enum stream_step stream_step(struct stream *s)
 /* The place of the next time record from p on, or where the search had to stop: the window's or the data's end. */
 static const uint8_t *clock_search(const struct stream *s, const uint8_t *p)
 {
+  struct vt_general g;
+
   while (p < s->end) {
-    if ((*p & 3) != VT_K_GENERAL) {
-      size_t len = hot_length(p, s->end);
+    bool general = (*p & 3) == VT_K_GENERAL;
+    const uint8_t *next = general ? vt_take_general(p, s->end, &g) : p + vt_hot_length(p, s->end);
 
-      if (!len)
-        return p;
-      p += len;
-    } else {
-      size_t len;
-      const uint8_t *payload = general_payload(s, p, &len);
-
-      if (*p >> 2 == VT_R_TIME || *p == 0 || !payload)
-        return p;
-      p = payload + len;
-    }
+    if (!next || next == p || *p == 0 || (general && g.type == VT_R_TIME))
+      return p;
+    p = next;
   }
   return s->end;
+}
+
+/* What the clock shows after the record at p; UINT64_MAX when that is no TIME. */
+static uint64_t clock_after(const struct stream *s, const uint8_t *p, const uint8_t *end)
+{
+  struct vt_general g;
+  uint64_t delta;
+
+  if (p == end || *p != VT_R_TIME << 2 || !vt_take_general(p, end, &g) || !vt_take_fields(&g, 1, 1, &delta) ||
+      delta > UINT64_MAX - s->clock)
+    return UINT64_MAX;
+  return s->clock + delta;
 }
 
 /* The first reading of the clock in the next chunk: in its header, or right behind it.  UINT64_MAX when there is none.
@@ -340,25 +315,19 @@ static uint64_t clock_of_next_chunk(const struct stream *s)
   const struct trace_file *file = s->shared->file;
   struct vt_chunk_header h;
   uint8_t first[16] = {0};
-  uint64_t len, delta = 0;
-  const uint8_t *p;
 
   if (next >= s->last_chunk || !trace_file_chunk(file, next->offset, &h))
     return UINT64_MAX;
   if (h.start_ns > s->clock)
     return h.start_ns;
-  if (h.packed || !trace_file_read(file, first, sizeof first, next->offset + sizeof h) || first[0] != VT_R_TIME << 2)
+  if (h.packed || !trace_file_read(file, first, sizeof first, next->offset + sizeof h))
     return UINT64_MAX;
-  p = vt_get_leb(first + 1, first + sizeof first, &len);
-  if (p)
-    p = vt_get_leb(p, first + sizeof first, &delta);
-  return p && delta <= UINT64_MAX - s->clock ? s->clock + delta : UINT64_MAX;
+  return clock_after(s, first, first + sizeof first);
 }
 
 uint64_t stream_next_clock(struct stream *s)
 {
   const uint8_t *at;
-  uint64_t delta;
 
   if (s->clock_at && s->cur <= s->clock_at)
     return s->clock_ns;
@@ -366,15 +335,8 @@ uint64_t stream_next_clock(struct stream *s)
   if (s->loaded < s->total && s->end - at < 16 && s->cur > s->window && fill(s))
     at = clock_search(s, s->cur);
   s->clock_at = at;
-  s->clock_ns = UINT64_MAX;
-  if (at < s->end && *at >> 2 == VT_R_TIME && (*at & 3) == VT_K_GENERAL) {
-    size_t len;
-    const uint8_t *payload = general_payload(s, at, &len);
-
-    if (payload && vt_get_leb(payload, payload + len, &delta) && delta <= UINT64_MAX - s->clock)
-      s->clock_ns = s->clock + delta;
-  } else if (s->loaded == s->total) {
+  s->clock_ns = clock_after(s, at, s->end);
+  if (s->clock_ns == UINT64_MAX && s->loaded == s->total && !(at < s->end && *at == VT_R_TIME << 2))
     s->clock_ns = clock_of_next_chunk(s);
-  }
   return s->clock_ns;
 }

@@ -72,56 +72,31 @@ enum stream_step stream_step(struct stream *s);
  */
 uint64_t stream_next_clock(struct stream *s);
 
-/* The LEB128 number behind the word of an ALLOC_STACK, which s->cur has passed; as many bytes as a number of 33 bits
- * takes are readable there, be it zeros behind the window's end. */
-static inline uint64_t stream_stack(struct stream *s)
-{
-  uint64_t difference = 0;
-
-  for (unsigned shift = 0; shift < 35; shift += 7) {
-    uint8_t byte = *s->cur++;
-
-    difference |= (uint64_t)(byte & 0x7f) << shift;
-    if (!(byte & 0x80))
-      break;
-  }
-  return difference;
-}
-
 /* Takes one hot record; false when the next record is none, or needs stream_step for another reason. */
 static inline bool stream_hot(struct stream *s)
 {
   struct event *e = &s->event;
-  uint64_t word;
-  unsigned len;
+  struct vt_hot_record r;
 
-  if (s->cur >= s->fast_end)
+  if (s->cur >= s->fast_end || (*s->cur & 3) == VT_K_GENERAL)
     return false;
-  memcpy(&word, s->cur, sizeof word);
-  if ((word & 3) == VT_K_GENERAL)
-    return false;
-  len = (unsigned)(word >> 2 & 7) + 1;
-  word &= ~UINT64_C(0) >> (64 - 8 * len);
-  s->cur += len;
+  s->cur = vt_take_hot(&s->codec, s->cur, &r);
   e->seq = s->allocs;
   e->tail = NULL;
   e->tail_len = 0;
-  if ((word & 3) == VT_K_FREE) {
+  if ((r.word & 3) == VT_K_FREE) {
     e->type = VT_R_FREE;
     e->stack = 0;
     e->fields = 1;
-    e->field[0] = vt_unfold(vt_unpack_free(&s->codec, word) << s->shift);
+    e->field[0] = vt_unfold(r.unit << s->shift);
   } else {
-    uint32_t size;
-
     e->type = VT_R_ALLOC;
     e->fields = 3;
-    e->field[0] = vt_unfold(vt_unpack_alloc(&s->codec, word, &size) << s->shift);
-    e->field[1] = size;
+    e->field[0] = vt_unfold(r.unit << s->shift);
+    e->field[1] = r.size;
     e->field[2] = STREAM_ALIGN;
     s->allocs++;
-    vt_unpack_stack(&s->codec, size, (word & 3) == VT_K_ALLOC_STACK ? stream_stack(s) : 0);
-    e->stack = s->codec.stack;
+    e->stack = r.stack;
   }
   return true;
 }

@@ -51,10 +51,13 @@ static inline uint64_t vt_unfold(uint64_t folded)
 struct vt_exception {
   uint32_t situation, stack;
 };
-struct vt_codec {
+struct vt_units {
   uint64_t prev;              /* address of the latest hot record */
-  uint32_t stack;             /* call stack of the latest hot alloc */
   uint64_t last[VT_CONTEXTS]; /* address of the latest hot alloc per context (vt_context) */
+};
+struct vt_codec {
+  uint32_t stack; /* call stack of the latest hot alloc */
+  struct vt_units units;
   /* What struct vt_guess looks up. */
   uint32_t usuals[VT_USUALS];
   struct vt_exception exceptions[VT_EXCEPTIONS];
@@ -93,9 +96,9 @@ static inline unsigned vt_word_bytes(uint64_t word)
  */
 static inline uint64_t vt_pack_free(struct vt_codec *c, uint64_t unit, unsigned *len)
 {
-  uint64_t word = vt_zigzag((int64_t)(unit - c->prev)) << 5 | VT_K_FREE;
+  uint64_t word = vt_zigzag((int64_t)(unit - c->units.prev)) << 5 | VT_K_FREE;
 
-  c->prev = unit;
+  c->units.prev = unit;
   *len = vt_word_bytes(word);
   return word | (uint64_t)(*len - 1) << 2;
 }
@@ -157,12 +160,12 @@ static inline struct vt_hot vt_add_stack(uint64_t word, uint32_t guess, uint32_t
 static inline __attribute__((always_inline)) struct vt_hot vt_pack_alloc(struct vt_codec *c, uint64_t unit,
                                                                          uint32_t size, uint32_t stack, unsigned *len)
 {
-  uint64_t *last = &c->last[vt_context(size)];
+  uint64_t *last = &c->units.last[vt_context(size)];
   uint64_t word = vt_zigzag((int64_t)(unit - *last)) << 17 | (uint64_t)size << 5 | VT_K_ALLOC;
   struct vt_guess guess = vt_guess(c, size);
 
   *last = unit;
-  c->prev = unit;
+  c->units.prev = unit;
   *len = vt_word_bytes(word);
   word |= (uint64_t)(*len - 1) << 2;
   c->stack = stack;
@@ -170,50 +173,6 @@ static inline __attribute__((always_inline)) struct vt_hot vt_pack_alloc(struct 
     return (struct vt_hot){word, 0};
   vt_guess_learn(&guess, stack);
   return vt_add_stack(word | VT_K_ALLOC_STACK, guess.stack, stack, len);
-}
-
-/* Reads the word of a hot record at p, of which avail bytes (1 or more) may be read; 0 when it is cut. */
-static inline uint64_t vt_hot_word(const uint8_t *p, size_t avail, unsigned *len)
-{
-  uint64_t word = 0;
-
-  *len = (unsigned)(p[0] >> 2 & 7) + 1;
-  if (*len > avail)
-    return 0;
-  if (avail >= 8) {
-    memcpy(&word, p, 8);
-    return *len == 8 ? word : word & ((UINT64_C(1) << (8 * *len)) - 1);
-  }
-  memcpy(&word, p, *len);
-  return word;
-}
-
-static inline uint64_t vt_unpack_free(struct vt_codec *c, uint64_t word)
-{
-  c->prev += (uint64_t)vt_unzigzag(word >> 5);
-  return c->prev;
-}
-
-/* Of either kind of alloc; vt_unpack_stack must follow, difference 0 for a VT_K_ALLOC. */
-static inline uint64_t vt_unpack_alloc(struct vt_codec *c, uint64_t word, uint32_t *size)
-{
-  uint64_t *last;
-
-  *size = (uint32_t)(word >> 5) & (VT_HOT_SIZE_LIMIT - 1);
-  last = &c->last[vt_context(*size)];
-  *last += (uint64_t)vt_unzigzag(word >> 17);
-  c->prev = *last;
-  return *last;
-}
-
-/* Moves c->stack on: to the guess, or, with difference (the number behind the word), away from it. */
-static inline void vt_unpack_stack(struct vt_codec *c, uint32_t size, uint64_t difference)
-{
-  struct vt_guess guess = vt_guess(c, size);
-
-  c->stack = guess.stack + (uint32_t)vt_unzigzag(difference);
-  if (c->stack != guess.stack)
-    vt_guess_learn(&guess, c->stack);
 }
 
 /* LEB128, at most 10 bytes.  Returns the end of what was written. */
@@ -271,6 +230,142 @@ static inline size_t vt_pack_general(uint8_t *p, enum vt_record_type type, unsig
   __atomic_signal_fence(__ATOMIC_SEQ_CST);
   *(volatile uint8_t *)p = (uint8_t)((unsigned)type << 2);
   return (size_t)(out - p);
+}
+
+/*
+ * Decoding.  All readers take records apart with these, and nothing else.
+ */
+
+#define VT_HOT_STACK_MAX 5 /* bytes of the number behind the word of a VT_K_ALLOC_STACK */
+
+/* The word of a hot record at p, where 8 bytes can be read. */
+static inline uint64_t vt_hot_word(const uint8_t *p, unsigned *len)
+{
+  uint64_t word;
+
+  memcpy(&word, p, sizeof word);
+  *len = (unsigned)(word >> 2 & 7) + 1;
+  return word & ~UINT64_C(0) >> (64 - 8 * *len);
+}
+
+/* The address that a word of any kind tells. */
+static inline uint64_t vt_hot_unit(struct vt_units *u, uint64_t word)
+{
+  uint64_t *last;
+
+  if ((word & 3) == VT_K_FREE)
+    return u->prev += (uint64_t)vt_unzigzag(word >> 5);
+  last = &u->last[vt_context((uint32_t)(word >> 5) & (VT_HOT_SIZE_LIMIT - 1))];
+  return u->prev = *last += (uint64_t)vt_unzigzag(word >> 17);
+}
+
+/* A hot record taken apart. */
+struct vt_hot_record {
+  uint64_t word; /* its low bits: enum vt_kind */
+  unsigned word_length;
+  uint64_t unit;
+  uint32_t size, stack, guess; /* of an alloc, else 0; guess: the stack that was to be expected */
+  uint64_t difference;         /* zigzag(stack - guess), as it was written */
+};
+
+/* Takes the hot record at p, where VT_HOT_MAX bytes can be read.  Returns what is behind it. */
+static inline __attribute__((always_inline)) const uint8_t *vt_take_hot(struct vt_codec *c, const uint8_t *p,
+                                                                        struct vt_hot_record *r)
+{
+  struct vt_guess guess;
+
+  *r = (struct vt_hot_record){0};
+  r->word = vt_hot_word(p, &r->word_length);
+  p += r->word_length;
+  r->unit = vt_hot_unit(&c->units, r->word);
+  if ((r->word & 3) == VT_K_FREE)
+    return p;
+  r->size = (uint32_t)(r->word >> 5) & (VT_HOT_SIZE_LIMIT - 1);
+  if ((r->word & 3) == VT_K_ALLOC_STACK) {
+    for (unsigned shift = 0; shift < 7 * VT_HOT_STACK_MAX; shift += 7) {
+      uint8_t byte = *p++;
+
+      r->difference |= (uint64_t)(byte & 0x7f) << shift;
+      if (!(byte & 0x80))
+        break;
+    }
+  }
+  guess = vt_guess(c, r->size);
+  r->guess = guess.stack;
+  r->stack = c->stack = guess.stack + (uint32_t)vt_unzigzag(r->difference);
+  if (r->stack != r->guess)
+    vt_guess_learn(&guess, r->stack);
+  return p;
+}
+
+/* Bytes of the hot record at p; 0 when it does not end by end. */
+static inline size_t vt_hot_length(const uint8_t *p, const uint8_t *end)
+{
+  size_t len = (size_t)(p[0] >> 2 & 7) + 1, left = (size_t)(end - p);
+
+  if ((p[0] & 3) == VT_K_ALLOC_STACK) {
+    for (unsigned n = 1; n < VT_HOT_STACK_MAX && len < left && p[len] & 0x80; n++)
+      len++;
+    len++;
+  }
+  return len <= left ? len : 0;
+}
+
+/* The same as vt_take_hot for a record that may be cut: NULL when it does not end by end. */
+static inline const uint8_t *vt_take_hot_within(struct vt_codec *c, const uint8_t *p, const uint8_t *end,
+                                                struct vt_hot_record *r)
+{
+  uint8_t last[VT_HOT_MAX] = {0};
+
+  if (end - p >= VT_HOT_MAX)
+    return vt_take_hot(c, p, r);
+  if (!vt_hot_length(p, end))
+    return NULL;
+  memcpy(last, p, (size_t)(end - p));
+  return p + (vt_take_hot(c, last, r) - last);
+}
+
+/* Fields take at most so many bytes, with some room for fields that later versions add: a payload that claims more is
+ * damage. */
+#define VT_PAYLOAD_MAX (VT_FIELDS_MAX * 10 + VT_TAIL_MAX + 256)
+
+/* A general record taken apart. */
+struct vt_general {
+  uint32_t type;
+  const uint8_t *payload;
+  size_t length; /* of the payload */
+};
+
+/* Takes the general record at p, which is below end.  Returns what is behind it; NULL when it does not end by end. */
+static inline const uint8_t *vt_take_general(const uint8_t *p, const uint8_t *end, struct vt_general *g)
+{
+  uint64_t length;
+
+  g->type = p[0] >> 2;
+  g->payload = vt_get_leb(p + 1, end, &length);
+  if (!g->payload || length > VT_PAYLOAD_MAX || length > (uint64_t)(end - g->payload))
+    return NULL;
+  g->length = (size_t)length;
+  return g->payload + length;
+}
+
+/*
+ * Takes n fields of a payload; those from least on may be missing, and are 0
+ * then.  Returns what is behind them (the tail), NULL when the payload is too short.
+ */
+static inline const uint8_t *vt_take_fields(const struct vt_general *g, unsigned n, unsigned least, uint64_t *field)
+{
+  const uint8_t *p = g->payload, *end = p + g->length;
+
+  for (unsigned i = 0; i < n; i++) {
+    field[i] = 0;
+    if (p == end && i >= least)
+      continue;
+    p = vt_get_leb(p, end, &field[i]);
+    if (!p)
+      return NULL;
+  }
+  return p;
 }
 
 #endif

@@ -184,43 +184,30 @@ static bool open_chunk(struct search *s, const struct place *place, struct decod
 
 static bool hot_record(struct decoder *d, struct change *c)
 {
-  unsigned len, shift = trace_state->shift;
-  uint64_t word = vt_hot_word(d->cur, (size_t)(d->end - d->cur), &len);
-  uint64_t difference = 0;
-  uint32_t size;
+  struct vt_hot_record r;
+  uint64_t addr;
 
-  if (!word)
+  d->cur = vt_take_hot_within(&d->codec, d->cur, d->end, &r);
+  if (!d->cur)
     return false;
-  d->cur += len;
-  if ((word & 3) == VT_K_FREE) {
-    c->old = vt_unfold(vt_unpack_free(&d->codec, word) << shift);
-    return true;
-  }
-  c->addr = vt_unfold(vt_unpack_alloc(&d->codec, word, &size) << shift);
-  c->size = size;
-  c->allocates = true;
-  if ((word & 3) == VT_K_ALLOC_STACK) {
-    d->cur = vt_get_leb(d->cur, d->end, &difference);
-    if (!d->cur)
-      return false;
-  }
-  vt_unpack_stack(&d->codec, size, difference);
-  c->stack = d->codec.stack;
+  addr = vt_unfold(r.unit << trace_state->shift);
+  if ((r.word & 3) == VT_K_FREE)
+    c->old = addr;
+  else
+    *c = (struct change){.addr = addr, .size = r.size, .stack = r.stack, .allocates = true};
   return true;
 }
 
 static bool general_record(struct decoder *d, struct change *c)
 {
-  unsigned type = *d->cur >> 2, n = 0;
-  uint64_t length, f[VT_FIELDS_MAX] = {0};
-  const uint8_t *p = vt_get_leb(d->cur + 1, d->end, &length), *end;
+  struct vt_general record;
+  uint64_t f[3] = {0};
 
-  if (!type || !p || length > (uint64_t)(d->end - p))
+  d->cur = vt_take_general(d->cur, d->end, &record);
+  if (!d->cur || !record.type)
     return false;
-  end = d->cur = p + length;
-  while (n < 3 && p && p < end)
-    p = vt_get_leb(p, end, &f[n++]);
-  switch (type) {
+  vt_take_fields(&record, 3, 0, f); /* of other records, whatever they have */
+  switch (record.type) {
   case VT_R_TIME:
     d->clock += f[0];
     break;
@@ -303,9 +290,9 @@ static bool search_chunks(struct search *s)
 static int tid_of(struct search *s, uint32_t thread)
 {
   for (size_t i = 0; i < s->count; i++) {
+    struct vt_general record;
+    uint64_t fields[3];
     struct decoder d;
-    uint64_t value = 0;
-    const uint8_t *p;
 
     if (s->places[i].thread != thread || s->places[i].number != 0 || !open_chunk(s, &s->places[i], &d))
       continue;
@@ -317,10 +304,7 @@ static int tid_of(struct search *s, uint32_t thread)
     }
     if (d.cur >= d.end || *d.cur != VT_R_THREAD << 2)
       return 0;
-    p = vt_get_leb(d.cur + 1, d.end, &value);
-    for (int field = 0; p && field < 3; field++)
-      p = vt_get_leb(p, d.end, &value);
-    return p ? (int)value : 0;
+    return vt_take_general(d.cur, d.end, &record) && vt_take_fields(&record, 3, 3, fields) ? (int)fields[2] : 0;
   }
   return 0;
 }

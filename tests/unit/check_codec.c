@@ -138,23 +138,18 @@ static unsigned put(struct vt_codec *c, const struct hot *hot, uint8_t *p)
 /* Reads one record as FORMAT.md says, and checks it; its length. */
 static size_t take(struct vt_codec *c, const struct hot *hot, const uint8_t *p, const uint8_t *end)
 {
-  unsigned len;
-  uint32_t size = 0;
-  uint64_t word = vt_hot_word(p, (size_t)(end - p), &len), difference = 0;
-  const uint8_t *after = p + len;
+  struct vt_hot_record r;
+  size_t length = vt_hot_length(p, end);
+  const uint8_t *after = vt_take_hot_within(c, p, end, &r);
 
-  must(((word & 3) == VT_K_FREE) == hot->is_free, "a wrong kind");
-  if (hot->is_free) {
-    must(vt_unpack_free(c, word) == hot->unit, "a wrong address");
-    return len;
-  }
-  must(vt_unpack_alloc(c, word, &size) == hot->unit && size == hot->size, "a wrong address or size");
-  if ((word & 3) == VT_K_ALLOC_STACK)
-    after = vt_get_leb(after, end, &difference);
-  must(after != NULL, "a number is missing");
-  vt_unpack_stack(c, size, difference);
-  must(c->stack == hot->stack, "stack %u in place of %u", c->stack, hot->stack);
-  return (size_t)(after - p);
+  must(after == p + length, "%zu bytes, not %zu", (size_t)(after - p), length);
+  must(((r.word & 3) == VT_K_FREE) == hot->is_free, "a wrong kind");
+  must(r.unit == hot->unit && c->units.prev == hot->unit, "a wrong address");
+  if (hot->is_free)
+    return length;
+  must(r.size == hot->size, "a wrong size");
+  must(r.stack == hot->stack && c->stack == hot->stack, "stack %u in place of %u", c->stack, hot->stack);
+  return length;
 }
 
 START_TEST(hot_records_round_trip)
@@ -193,17 +188,19 @@ START_TEST(a_cut_hot_record_is_refused)
   struct vt_codec c = {0};
   uint8_t bytes[VT_HOT_MAX] = {0};
   struct hot hot = {.unit = UINT64_C(1) << 45, .size = 4095};
-  unsigned len = put(&c, &hot, bytes), seen;
+  unsigned len = put(&c, &hot, bytes);
+  struct vt_hot_record r;
 
   ck_assert_uint_eq(len, 8);
   for (size_t avail = 1; avail < len; avail++) {
     uint8_t *exact = malloc(avail); /* so that a sanitizer sees a read past it */
 
     memcpy(exact, bytes, avail);
-    ck_assert_uint_eq(vt_hot_word(exact, avail, &seen), 0);
+    ck_assert_uint_eq(vt_hot_length(exact, exact + avail), 0);
+    ck_assert_ptr_null(vt_take_hot_within(&c, exact, exact + avail, &r));
     free(exact);
   }
-  ck_assert_uint_ne(vt_hot_word(bytes, len, &seen), 0);
+  ck_assert_ptr_eq(vt_take_hot_within(&c, bytes, bytes + len, &r), bytes + len);
 }
 END_TEST
 

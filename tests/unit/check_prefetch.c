@@ -6,14 +6,14 @@
 
 #include "capture.h"
 #include "must.h"
-#include "reader/scout.h"
+#include "reader/prefetch.h"
 #include "reader/track.h"
 #include "trace_maker.h"
 #include "unit.h"
 
 #define AHEAD_MAX 128
 
-/* Units that the scout told and the stream has not reached. */
+/* Units that were told ahead and the stream has not reached. */
 struct queue {
   uint64_t unit[AHEAD_MAX];
   unsigned head, count;
@@ -22,7 +22,7 @@ struct queue {
 /* Reads a stream to its end; how many of its hot events had been told before. */
 static unsigned follow(struct stream *s, unsigned *hot)
 {
-  struct scout scout = {0};
+  struct prefetch prefetch = {0};
   struct queue q = {0};
   unsigned told = 0;
   uint64_t unit;
@@ -41,12 +41,12 @@ static unsigned follow(struct stream *s, unsigned *hot)
       told++;
     }
     *hot += is_hot;
-    if (!s->window || scout.place != s->offset + s->loaded || scout.cur < s->cur)
+    if (!s->window || prefetch.place != s->offset + s->loaded || prefetch.cur < s->cur)
       q.count = 0; /* it will begin anew */
     if (!s->window)
       continue;
-    scout_follow(&scout, s);
-    while (scout_next(&scout, s, &unit)) {
+    prefetch_follow(&prefetch, s);
+    while (prefetch_next(&prefetch, s, &unit)) {
       must(q.count < AHEAD_MAX, "farther ahead than it may be");
       q.unit[(q.head + q.count++) % AHEAD_MAX] = unit;
     }
@@ -57,7 +57,7 @@ START_TEST(units_are_as_told)
 {
   static const size_t windows[] = {512, 4096, 65536};
   const struct maker_shape shape = {.seed = 11, .threads = 3, .events = 40000, .grain = 16};
-  const char *path = temp_path("scout.vmt");
+  const char *path = temp_path("prefetch.vmt");
   unsigned told = 0, hot = 0;
   struct stream_shared shared;
   struct trace_file file;
@@ -84,8 +84,8 @@ END_TEST
 
 int main(void)
 {
-  Suite *suite = suite_create("scout");
-  TCase *tests = unit_case(suite, "scout", 60);
+  Suite *suite = suite_create("prefetch");
+  TCase *tests = unit_case(suite, "prefetch", 60);
 
   temp_path("");
   tcase_add_loop_test(tests, units_are_as_told, 0, 3);
