@@ -10,8 +10,8 @@
 
 #include "cmd/arguments.h"
 #include "cmd/command.h"
+#include "query/progress.h"
 #include "report/event_line.h"
-#include "report/progress.h"
 
 struct dump_options {
   struct command_common common;

@@ -1,14 +1,14 @@
 /*
- * `vmtrace heap`: which call stacks own the memory.  Loads the
- * traces (cmd/heap_load.h), names their
- * stacks (model/call_tree.h) and reports (report/heap_report.h).
+ * `vmtrace heap`: which call stacks own the memory.  Reads the traces
+ * (query/session.h), names their stacks (model/call_tree.h) and reports
+ * (report/heap_report.h).
  */
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "cmd/command.h"
-#include "cmd/heap_load.h"
 #include "cmd/heap_options.h"
+#include "model/heap_process.h"
 #include "reader/terminal.h"
 
 static bool add(struct call_tree *tree, struct heap_report *r, const struct heap_set *set, enum heap_scope scope,
@@ -50,7 +50,7 @@ static int report(const struct heap_options *o, const struct heap_set *set, cons
       .top = o->top,
       .colour = terminal_has_colour(STDOUT_FILENO),
   };
-  enum heap_scope scope = before || o->extent == HEAP_READ_UNTIL ? HEAP_UNTIL_THEN : HEAP_WHOLE_RUN;
+  enum heap_scope scope = before || o->until ? HEAP_UNTIL_THEN : HEAP_WHOLE_RUN;
   int result = -1;
 
   if (r.sort == HEAP_VALUES)
@@ -83,36 +83,54 @@ static int report_apart(const struct heap_options *o, const struct heap_set *set
   return result;
 }
 
-static int report_difference(const struct heap_options *o, const struct heap_set *set, int *code)
+/* The traces at the instant, and what is taken off: at another one, or of another trace. */
+static int heap_of(const struct heap_options *o, struct session *s, struct session *other)
 {
-  const struct heap_moment *at = o->has_diff_at ? &o->diff_at : &o->at;
-  char *other = (char *)o->diff;
-  char **traces = other ? &other : o->traces;
-  struct heap_set before;
-  int loaded = heap_set_load(traces, other ? 1 : (size_t)o->trace_count, at, HEAP_READ_UNTIL, &before), result = -1;
+  bool difference = other || o->has_diff_at;
+  unsigned now = session_at(s, &o->at), then = 0;
+  struct heap_set set, before;
+  int result = -1;
 
-  if (loaded != EXIT_FINE)
-    *code = loaded;
-  else
-    result = report(o, set, &before, 0, 1);
-  heap_set_release(&before);
+  heap_set_want(s);
+  if (o->until)
+    session_until(s);
+  if (other) {
+    heap_set_want(other);
+    session_until(other);
+  }
+  if (difference)
+    then = session_at(other ? other : s, o->has_diff_at ? &o->diff_at : &o->at);
+  if (session_run(s) < 0 || (other && session_run(other) < 0))
+    return -1;
+  heap_set_at(s, now, &set);
+  if (difference) {
+    heap_set_at(other ? other : s, then, &before);
+    if (set.count && before.count)
+      result = report(o, &set, &before, 0, 1);
+    heap_set_release(&before);
+  } else if (set.count) {
+    result = o->per_process ? report_apart(o, &set) : report(o, &set, NULL, 0, 1);
+  }
+  heap_set_release(&set);
   return result;
 }
 
 int cmd_heap(int argc, char **argv)
 {
   struct heap_options options;
-  struct heap_set set;
-  int code, result = -1;
+  struct session *s, *other = NULL;
+  char *before;
+  int code;
 
   heap_options_parse(argc, argv, &options);
-  code = heap_set_load(options.traces, (size_t)options.trace_count, &options.at, options.extent, &set);
-  if (set.count) {
-    if (options.diff || options.has_diff_at)
-      result = report_difference(&options, &set, &code);
-    else
-      result = options.per_process ? report_apart(&options, &set) : report(&options, &set, NULL, 0, 1);
-  }
-  heap_set_release(&set);
-  return command_finish(stdout, result < 0 ? EXIT_UNREADABLE : code);
+  before = (char *)options.diff;
+  s = session_open(options.traces, (size_t)options.trace_count);
+  if (before)
+    other = session_open(&before, 1);
+  code = session_failed(s) || (other && session_failed(other)) ? EXIT_UNREADABLE : EXIT_FINE;
+  if (!session_count(s) || (other && !session_count(other)) || heap_of(&options, s, other) < 0)
+    code = EXIT_UNREADABLE;
+  session_close(s);
+  session_close(other);
+  return command_finish(stdout, code);
 }

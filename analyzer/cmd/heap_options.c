@@ -54,10 +54,10 @@ static void parse_column(const char *arg, struct heap_options *o, struct argp_st
   argp_error(state, "there is no column '%s'; there are %s", arg, list);
 }
 
-static void parse_moment(const char *name, const char *arg, struct heap_moment *moment, struct argp_state *state)
+static void parse_instant(const char *name, const char *arg, struct instant *instant, struct argp_state *state)
 {
-  if (!heap_moment_parse(arg, moment))
-    argp_error(state, "%s takes a time since the start (2.5, 300ms), peak, end or mark:NAME, not '%s'", name, arg);
+  if (!instant_parse(arg, instant))
+    argp_error(state, "%s takes " INSTANT_TAKES ", not '%s'", name, arg);
 }
 
 static void parse_top(const char *arg, struct heap_options *o, struct argp_state *state)
@@ -94,7 +94,7 @@ static void settle(struct heap_options *o, struct argp_state *state)
     argp_error(state, "--invert turns a tree around: it needs --tree");
   if (o->tree && o->stacks)
     argp_error(state, "--tree and --stacks are two shapes of the report: choose one");
-  if (o->has_at && o->extent == HEAP_READ_UNTIL)
+  if (o->has_at && o->until)
     argp_error(state, "--at and --until both name a moment: choose one");
   if (o->per_process && (o->diff || o->has_diff_at))
     argp_error(state, "--per-process and --diff do not go together");
@@ -104,7 +104,7 @@ static void settle(struct heap_options *o, struct argp_state *state)
   if (!o->has_sort)
     o->sort = o->format == HEAP_FORMAT_FOLDED ? HEAP_REQUESTED : o->diff || o->has_diff_at ? HEAP_LIVE : HEAP_VALUES;
   if (o->diff || o->has_diff_at || (o->format == HEAP_FORMAT_FOLDED && !is_of_run(o->sort)))
-    o->extent = HEAP_READ_UNTIL;
+    o->until = true;
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -116,15 +116,15 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     parse_format(arg, o, state);
     return 0;
   case OPTION_AT:
-    parse_moment("--at", arg, &o->at, state);
+    parse_instant("--at", arg, &o->at, state);
     o->has_at = true;
     return 0;
   case OPTION_UNTIL:
-    parse_moment("--until", arg, &o->at, state);
-    o->extent = HEAP_READ_UNTIL;
+    parse_instant("--until", arg, &o->at, state);
+    o->until = true;
     return 0;
   case OPTION_DIFF_AT:
-    parse_moment("--diff-at", arg, &o->diff_at, state);
+    parse_instant("--diff-at", arg, &o->diff_at, state);
     o->has_diff_at = true;
     return 0;
   case OPTION_DIFF:
@@ -174,8 +174,8 @@ void heap_options_parse(int argc, char **argv, struct heap_options *options)
 {
   static const struct argp_option table[] = {
       {"at", OPTION_AT, "MOMENT", 0,
-       "what is live and resident then: a time since the start, peak, end (the default) or "
-       "mark:NAME",
+       "what is live and resident then: a time since the start, before the end (-2s) or of the day (14:03:07), "
+       "peak, end (the default) or mark:NAME; one instant for all traces",
        1},
       {"until", OPTION_UNTIL, "MOMENT", 0, "the same, and all other numbers as of then: what comes later is not read",
        1},

@@ -6,17 +6,16 @@
 
 #include <stdbool.h>
 
-#include "model/heap_moment.h"
-#include "model/heap_process.h"
+#include "query/instant.h"
 #include "report/heap_report.h"
 
 enum heap_format { HEAP_FORMAT_TEXT, HEAP_FORMAT_JSON, HEAP_FORMAT_FOLDED };
 
 struct heap_options {
   enum heap_format format;
-  struct heap_moment at;
-  enum heap_extent extent;    /* HEAP_READ_UNTIL: --until, or nothing behind the moment is asked for */
-  struct heap_moment diff_at; /* --diff-at: what is taken off is at this moment */
+  struct instant at;
+  bool until;             /* --until, or nothing behind the instant is asked for */
+  struct instant diff_at; /* --diff-at: what is taken off is at this instant */
   bool has_at, has_diff_at;
   const char *diff; /* --diff: another trace; NULL */
   enum heap_value sort;

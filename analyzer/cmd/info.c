@@ -6,8 +6,8 @@
 
 #include "cmd/command.h"
 #include "cmd/symbol_options.h"
+#include "query/progress.h"
 #include "report/info_report.h"
-#include "report/progress.h"
 
 struct reading {
   struct reader *reader;

@@ -19,9 +19,9 @@
 
 #include "cmd/command.h"
 #include "pack/pack_file.h"
+#include "query/progress.h"
 #include "reader/file_place.h"
 #include "reader/xalloc.h"
-#include "report/progress.h"
 
 #define TRIES 100
 

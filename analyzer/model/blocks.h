@@ -16,7 +16,7 @@ struct block {
   uint64_t addr;  /* 0: an empty slot */
   uint64_t size;  /* BLOCK_FREED: nothing lives here */
   uint32_t stack; /* call stack id */
-  uint32_t data;  /* the caller's */
+  uint32_t born;  /* the caller's: in which of its intervals of time */
 };
 
 #define BLOCK_FREED UINT64_MAX /* a block of that size counts as one byte smaller */

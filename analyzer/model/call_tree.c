@@ -240,7 +240,7 @@ static uint32_t special(struct call_tree *t, const char *words)
 /* Where stacks begin that have no outer frame: those that are not whole say so. */
 static uint32_t root_of(struct call_tree *t, uint32_t root)
 {
-  switch (root >= STACK_INHERITED ? root - STACK_INHERITED : root) {
+  switch (root) {
   case VT_STACK_COMPLETE:
     return CALL_TREE_ROOT;
   case VT_STACK_NONE:
@@ -253,9 +253,9 @@ static uint32_t root_of(struct call_tree *t, uint32_t root)
 }
 
 /* The node of one return address on top of parent, with what was inlined there. */
-static uint32_t extend(struct call_tree *t, struct heap_process *p, uint32_t parent, const struct stack_node *node)
+static uint32_t extend(struct call_tree *t, struct names *names, uint32_t parent, const struct stack_node *node)
 {
-  const struct symbols_frames *frames = symbols_at(t->symbols, &p->modules, node->pc, node->time_ns);
+  const struct symbols_frames *frames = symbols_at(t->symbols, &names->modules, node->pc, node->time_ns);
 
   for (unsigned i = frames ? frames->count : 0; i-- > 0 && parent != CALL_NONE;) {
     uint32_t frame = frame_of_symbol(t, &frames->frame[i]);
@@ -278,13 +278,13 @@ struct way {
  * The tree's node of a call stack.  places remembers what was asked before,
  * plus one, so that each node of the trace is looked up once.
  */
-static uint32_t place_of(struct call_tree *t, struct heap_process *p, struct id_table *places, struct way *way,
+static uint32_t place_of(struct call_tree *t, struct names *names, struct id_table *places, struct way *way,
                          uint32_t stack)
 {
   uint32_t at = CALL_NONE;
 
   for (way->count = 0; at == CALL_NONE;) {
-    const struct stack_node *node = id_table_get(&p->nodes, stack);
+    const struct stack_node *node = names ? id_table_get(&names->nodes, stack) : NULL;
     const uint32_t *place = id_table_get(places, stack);
 
     if (place && *place) {
@@ -304,7 +304,7 @@ static uint32_t place_of(struct call_tree *t, struct heap_process *p, struct id_
   while (way->count && at != CALL_NONE) {
     uint32_t id = way->id[--way->count], *place = id_table_make(places, id);
 
-    at = extend(t, p, at, id_table_get(&p->nodes, id));
+    at = extend(t, names, at, id_table_get(&names->nodes, id));
     if (!place)
       return CALL_NONE;
     *place = at + 1;
@@ -321,22 +321,39 @@ static bool add_stack(struct call_tree *t, uint32_t at, const struct heap_row *r
   return to != NULL;
 }
 
-bool call_tree_add(struct call_tree *t, struct heap_process *p, enum heap_scope scope, int factor)
+/* What was asked before, for the names of the process and of each that it descends from. */
+struct all_places {
+  struct id_table *by_generation;
+  size_t count;
+};
+
+static struct id_table *places_of(struct all_places *all, unsigned generation)
 {
-  struct id_table places;
+  while (all->count <= generation) {
+    all->by_generation = xreallocarray(all->by_generation, all->count + 1, sizeof(struct id_table));
+    id_table_init(&all->by_generation[all->count++], sizeof(uint32_t));
+  }
+  return &all->by_generation[generation];
+}
+
+bool call_tree_add(struct call_tree *t, const struct heap_process *p, enum heap_scope scope, int factor)
+{
+  struct all_places all = {0};
   struct way way = {0};
-  bool good = id_table_init(&places, sizeof(uint32_t)) &&
-              reserve_slots(t, t->node_count + (size_t)p->nodes.made * ID_TABLE_GROUP);
+  bool good = reserve_slots(t, t->node_count + (size_t)p->names->nodes.made * ID_TABLE_GROUP);
 
   for (uint32_t id = 0; good && (id = heap_process_stack(p, id)) < ID_TABLE_LIMIT; id++) {
+    struct stack_place place = heap_process_place(p, id);
     struct heap_row row;
 
     heap_process_row(p, scope, id, &row);
     if (!heap_row_empty(&row))
-      good = add_stack(t, place_of(t, p, &places, &way, id), &row, factor);
+      good = add_stack(t, place_of(t, place.names, places_of(&all, place.generation), &way, place.stack), &row, factor);
   }
   free(way.id);
-  id_table_release(&places);
+  for (size_t i = 0; i < all.count; i++)
+    id_table_release(&all.by_generation[i]);
+  free(all.by_generation);
   return good;
 }
 

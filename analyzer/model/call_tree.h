@@ -66,7 +66,7 @@ bool call_tree_init(struct call_tree *t, struct symbols *symbols, enum call_merg
 void call_tree_release(struct call_tree *t);
 
 /* Adds all stacks of a process, their numbers times factor.  False when out of memory. */
-bool call_tree_add(struct call_tree *t, struct heap_process *p, enum heap_scope scope, int factor);
+bool call_tree_add(struct call_tree *t, const struct heap_process *p, enum heap_scope scope, int factor);
 
 /* The node of frame called from parent, made if need be; CALL_NONE when out of memory.  And its row. */
 uint32_t call_tree_child(struct call_tree *t, uint32_t parent, uint32_t frame);

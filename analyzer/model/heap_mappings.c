@@ -19,6 +19,17 @@ void heap_mappings_release(struct heap_mappings *m)
   *m = (struct heap_mappings){0};
 }
 
+void heap_mappings_copy(struct heap_mappings *to, const struct heap_mappings *from)
+{
+  heap_mappings_release(to);
+  to->room = from->count;
+  to->piece = xcalloc(to->room + 1, sizeof(struct heap_mappings_piece *));
+  for (; to->count < from->count; to->count++) {
+    to->piece[to->count] = xmalloc(sizeof **to->piece);
+    *to->piece[to->count] = *from->piece[to->count];
+  }
+}
+
 bool heap_mappings_next(const struct heap_mappings *m, struct heap_mappings_place *place)
 {
   if (place->piece < m->count && place->item == m->piece[place->piece]->count) {
@@ -168,30 +179,30 @@ static bool unmap_at(struct heap_mappings *m, uint64_t addr)
 }
 
 /* A mapping that moves or changes its size belongs to who did that: it is his size now. */
-static bool move(struct heap_mappings *m, const struct event *e, uint64_t old_size, uint64_t size)
+static bool move(struct heap_mappings *m, const struct event *e, uint32_t stack, uint64_t old_size, uint64_t size)
 {
   if (!(e->field[4] & MREMAP_DONTUNMAP_FLAG) && !set(m, e->field[0], e->field[0] + old_size, false, 0))
     return false;
-  return set(m, e->field[2], e->field[2] + size, true, e->stack);
+  return set(m, e->field[2], e->field[2] + size, true, stack);
 }
 
-bool heap_mappings_event(struct heap_mappings *m, const struct event *e, uint64_t page_size)
+bool heap_mappings_event(struct heap_mappings *m, const struct event *e, uint32_t stack, uint64_t page_size)
 {
   const uint64_t *f = e->field, mask = page_size - 1;
 
   switch (e->type) {
   case VT_R_MMAP:
   case VT_R_SHMAT:
-    return set(m, f[0], f[0] + ((f[1] + mask) & ~mask), true, e->stack);
+    return set(m, f[0], f[0] + ((f[1] + mask) & ~mask), true, stack);
   case VT_R_MUNMAP:
     return set(m, f[0], f[0] + ((f[1] + mask) & ~mask), false, 0);
   case VT_R_SHMDT:
     return unmap_at(m, f[0]);
   case VT_R_MREMAP:
-    return move(m, e, (f[1] + mask) & ~mask, (f[3] + mask) & ~mask);
+    return move(m, e, stack, (f[1] + mask) & ~mask, (f[3] + mask) & ~mask);
   case VT_R_BRK:
     if (f[1] >= f[0])
-      return set(m, (f[0] + mask) & ~mask, (f[1] + mask) & ~mask, true, e->stack);
+      return set(m, (f[0] + mask) & ~mask, (f[1] + mask) & ~mask, true, stack);
     return set(m, (f[1] + mask) & ~mask, (f[0] + mask) & ~mask, false, 0);
   default:
     return true;

@@ -41,10 +41,13 @@ bool heap_mappings_next(const struct heap_mappings *m, struct heap_mappings_plac
 
 void heap_mappings_release(struct heap_mappings *m);
 
+/* Makes to a copy of from. */
+void heap_mappings_copy(struct heap_mappings *to, const struct heap_mappings *from);
+
 /* Adds a mapping in place of what was there.  False when out of memory. */
 bool heap_mappings_add(struct heap_mappings *m, const struct heap_mapping *mapping);
 
-/* Takes up one event; those that are about no mapping are ignored.  False when out of memory. */
-bool heap_mappings_event(struct heap_mappings *m, const struct event *e, uint64_t page_size);
+/* Takes up one event, of stack; those that are about no mapping are ignored. */
+bool heap_mappings_event(struct heap_mappings *m, const struct event *e, uint32_t stack, uint64_t page_size);
 
 #endif

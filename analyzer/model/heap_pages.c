@@ -1,8 +1,7 @@
 /*
  * Pages at one moment.  See heap_pages.h.  Parsing of the sampler's records is
- * model/process_picture.c's; here its lists of changes are boiled down to the last state,
- * now and then while reading, so that memory does not grow with time.
- * Called by model/heap_process.c and cmd/heap.c.
+ * model/process_picture.c's; here its lists of changes are boiled down to
+ * the last state by track/pages_tracker.c.  Called by model/heap_process.c.
  */
 #include "model/heap_pages.h"
 
@@ -12,124 +11,6 @@
 #include "model/kin.h"
 #include "reader/complain.h"
 #include "reader/xalloc.h"
-
-#define SETTLE_MIN ((size_t)1 << 16) /* changes kept before they are boiled down */
-
-/* Since which of the ranges over one page its last frame has been there without a break. */
-static const struct range *tenure_begin(const struct range *const *ranges, size_t count, uint64_t page)
-{
-  size_t i = count - 1;
-  uint64_t pfn = PICTURE_PFN(ranges[i]->value) + page - ranges[i]->start;
-
-  if (!PICTURE_PFN(ranges[i]->value))
-    return ranges[i];
-  while (i && PICTURE_PFN(ranges[i - 1]->value) &&
-         PICTURE_PFN(ranges[i - 1]->value) + page - ranges[i - 1]->start == pfn)
-    i--;
-  return ranges[i];
-}
-
-/* The last state of one piece of a list; false when nothing is there any more. */
-static bool last_state(const struct range *const *ranges, size_t count, const struct segment *segment, bool pages,
-                       struct range *state)
-{
-  const struct range *last = ranges[count - 1];
-
-  if (pages ? !PICTURE_STATE(last->value) : last->value == PICTURE_NO_VMA)
-    return false;
-  *state = *last;
-  state->start = segment->start;
-  state->count = (uint32_t)segment->count;
-  if (pages && PICTURE_PFN(last->value))
-    state->value = PICTURE_VALUE(PICTURE_STATE(last->value), PICTURE_PFN(last->value) + segment->start - last->start);
-  if (pages)
-    state->sample = tenure_begin(ranges, count, segment->start)->sample;
-  return true;
-}
-
-/* Leaves of a list of pages (or of mappings) only what each place has become, pages since they have their frames. */
-static int settle(struct range_list *list, bool pages)
-{
-  const struct range_list *one[] = {list};
-  struct range_list settled = {0};
-  struct segment segment;
-  struct sweep *sweep;
-  struct range state;
-  int more;
-
-  range_list_sort(list);
-  sweep = sweep_new(one, 1);
-  if (!sweep)
-    return -1;
-  while ((more = sweep_next(sweep, &segment)) > 0) {
-    size_t n;
-    const struct range *const *ranges = sweep_ranges(sweep, 0, &n);
-
-    if (last_state(ranges, n, &segment, pages, &state) && range_list_add(&settled, state) < 0) {
-      more = -1;
-      break;
-    }
-  }
-  sweep_free(sweep);
-  range_list_free(list);
-  *list = settled;
-  return more;
-}
-
-static int settle_pages(struct picture *p)
-{
-  int result = settle(&p->pages, true);
-
-  p->sample_pages = p->pages.count;
-  return result;
-}
-
-/* Counts that no process can have are damage; the bound keeps their sums in bytes from overflowing. */
-static void set_counts(struct heap_pages *p, const struct event *e)
-{
-  const uint64_t most = UINT64_C(1) << 36;
-
-  if (e->field[0] > most || e->field[1] > most || e->field[2] > most)
-    return;
-  p->rss = e->field[0];
-  p->tracer = e->field[1];
-  p->tables = e->field[2];
-}
-
-/* Takes up all samples that began by at_ns. */
-static int read_samples(struct heap_pages *p, struct reader *reader, uint64_t at_ns)
-{
-  size_t pages_max = SETTLE_MIN, vmas_max = SETTLE_MIN;
-  const struct event *e;
-
-  while ((e = reader_next(reader))) {
-    if (e->type == VT_R_SAMPLE && e->time_ns > at_ns)
-      break;
-    if (e->type == VT_R_VALUE)
-      continue;
-    if (e->type == VT_R_SAMPLE)
-      p->sample_ns = e->time_ns;
-    if (e->type == VT_R_RESIDENT)
-      set_counts(p, e);
-    if (picture_event(p->picture, e) < 0)
-      return -1;
-    if (e->type != VT_R_SAMPLE_END)
-      continue;
-    p->counted = e->field[1];
-    if (p->picture->pages.count > pages_max) {
-      if (settle_pages(p->picture) < 0)
-        return -1;
-      pages_max = p->picture->pages.count * 2 + SETTLE_MIN;
-    }
-    if (p->picture->vmas.count > vmas_max) {
-      if (settle(&p->picture->vmas, false) < 0)
-        return -1;
-      vmas_max = p->picture->vmas.count * 2 + SETTLE_MIN;
-    }
-  }
-  picture_finish(p->picture);
-  return settle_pages(p->picture) < 0 || settle(&p->picture->vmas, false) < 0 ? -1 : 0;
-}
 
 /* The leaf of a page that is not below any before. */
 static struct heap_leaf *leaf_make(struct heap_pages *p, uint64_t page)
@@ -235,24 +116,26 @@ static int lay_out(struct heap_pages *p)
   return more;
 }
 
-struct heap_pages *heap_pages_load(const char *path, uint64_t at_ns)
+struct heap_pages *heap_pages_new(const struct picture *picture, const struct pages_then *then)
 {
-  struct reader *reader = reader_open(path, READER_SAMPLES);
-  struct heap_pages *p = reader ? xcalloc(1, sizeof *p) : NULL;
-  bool good = false;
+  static const struct pages_then none;
+  struct heap_pages *p = xcalloc(1, sizeof *p);
 
-  if (!reader)
-    return NULL;
-  if (p && (p->picture = picture_new(reader_header(reader)))) {
-    p->at_end = at_ns == UINT64_MAX;
-    good = read_samples(p, reader, at_ns) == 0 && lay_out(p) == 0;
-  }
-  reader_close(reader);
-  if (good)
-    return p;
-  complain("%s: out of memory while its pages were read", path);
-  heap_pages_free(p);
-  return NULL;
+  if (!then)
+    then = &none;
+  p->view = *picture;
+  p->view.pages = then->pages;
+  p->view.vmas = then->vmas;
+  p->view.sample_count = then->samples;
+  p->picture = &p->view;
+  p->sample_ns = then->sample_ns;
+  p->at_end = then->at_end;
+  p->counted = then->counted;
+  p->rss = then->rss;
+  p->tracer = then->tracer;
+  p->tables = then->tables;
+  lay_out(p);
+  return p;
 }
 
 void heap_pages_free(struct heap_pages *p)
@@ -264,7 +147,6 @@ void heap_pages_free(struct heap_pages *p)
   free(p->leaf);
   free(p->run);
   range_list_free(&p->frames);
-  picture_free(p->picture);
   free(p);
 }
 
@@ -384,7 +266,7 @@ static struct kin *find_kin(struct heap_pages *const *all, size_t count)
   struct kin *kin;
 
   for (size_t i = 0; pictures && i < count; i++)
-    pictures[i] = all[i]->picture;
+    pictures[i] = &all[i]->view;
   kin = pictures ? kin_find(pictures, count) : NULL;
   free(pictures);
   return kin;

@@ -12,6 +12,7 @@
 
 #include "model/process_picture.h"
 #include "model/share.h"
+#include "track/trackers.h"
 
 #define LEAF_SHIFT 6
 #define LEAF_PAGES (1u << LEAF_SHIFT)
@@ -54,8 +55,9 @@ struct heap_run {
 };
 
 struct heap_pages {
-  struct picture *picture; /* the process, its mappings at the moment in picture->vmas (settled: one per place) */
-  struct heap_leaf *leaf;  /* ascending */
+  const struct picture *picture; /* view: the process, its pages and mappings at the moment (settled: one per place) */
+  struct picture view;           /* what it points to belongs to the tracker */
+  struct heap_leaf *leaf;        /* ascending */
   size_t leaf_count, leaf_room;
   struct range_list frames; /* by frame number; value: index into run */
   struct heap_run *run;
@@ -71,8 +73,8 @@ struct heap_pages {
   uint64_t tables;    /* of the heap's tables, in no leaf */
 };
 
-/* Reads the sampler's stream of a trace up to at_ns.  NULL after one line on stderr. */
-struct heap_pages *heap_pages_load(const char *path, uint64_t at_ns);
+/* What a tracker of pages has of an instant (NULL: nothing), which must outlive it, laid out. */
+struct heap_pages *heap_pages_new(const struct picture *picture, const struct pages_then *then);
 void heap_pages_free(struct heap_pages *p);
 
 /* Finds the frames that several of the processes had at one time, on one machine.  -1 when out of memory. */

@@ -1,164 +1,144 @@
 /*
- * Reads one trace for the report of the heap.  See heap_process.h.  Called by
- * cmd/heap.c; symbols are looked up later, by model/call_tree.c.
+ * Processes at an instant, put together from what trackers have.  See
+ * heap_process.h.  Called by cmd/heap.c; symbols are looked up later, by
+ * model/call_tree.c.
  */
 #include "model/heap_process.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "reader/complain.h"
 #include "reader/xalloc.h"
 
-#define STEP 65536         /* events between two calls of step: some milliseconds */
-#define NAMES_GRACE_MS 100 /* without a sampler, whose period bounds it */
+#define LISTED 10 /* processes that one message names */
 
-/* Everything that is no allocation. */
-static void take_other(struct heap_process *p, const struct event *e)
+void heap_set_want(struct session *s)
 {
-  if (vt_record_class(e->type) == VT_CLASS_MODULE && !modules_event(&p->modules, e))
-    p->counts.failed = true;
-  switch (e->type) {
-  case VT_R_STACK_NODE:
-    stack_nodes_add(&p->nodes, e);
-    break;
-  case VT_R_UNTRACED:
-    if (!own_malloc_event(&p->own_malloc, &p->header, e))
-      p->counts.failed = true;
-    break;
-  case VT_R_LOSS:
-    p->lost += e->field[1];
-    break;
-  default:
-    break;
-  }
+  session_want(s, &tracker_blocks); /* before tracker_pages, which asks for the peak that this finds */
+  session_want(s, &tracker_names);
+  session_want(s, &tracker_pages);
+  session_want(s, &tracker_shortcomings);
 }
 
-/* The moment has come: what lives now, and on which pages. */
-static bool take_moment(struct heap_process *p, struct heap_pages *pages, uint64_t time_ns)
+static uint64_t since_start(const struct session_trace *t, uint64_t time_ns)
 {
-  heap_counts_flush(&p->counts);
-  p->moment_ns = time_ns > p->header.start_ns ? time_ns - p->header.start_ns : 0;
-  p->then_total = p->counts.total;
-  return id_table_copy(&p->then, &p->counts.stacks) &&
-         heap_residences_find(&p->residence, &p->counts, pages, p->is_orphan);
+  return time_ns > t->start_ns ? time_ns - t->start_ns : 0;
 }
 
-static uint64_t end_of(const struct heap_process *p, uint64_t seen_ns)
+/* The number by which trackers know an instant. */
+static unsigned number_in(const struct session *s, unsigned number)
 {
-  if (p->header.end_ns)
-    return p->header.end_ns;
-  return p->header.last_ns > seen_ns ? p->header.last_ns : seen_ns;
+  return session_asked(s, number)->kind == INSTANT_PEAK ? HEAP_AT_PEAK_OF_GROUP : number;
 }
 
-/*
- * The names of call stacks that were in use at the instant, where nothing else
- * is read behind it: a thread's clock may lag behind another's by a sampler's
- * period (FORMAT.md, section 7), and so may a node's record come after its first use.
- */
-static void read_names(struct heap_process *p, struct reader *r, const struct event *e, uint64_t time_ns)
+static struct heap_process *process_new(struct session *s, const struct session_trace *t, unsigned number)
 {
-  uint64_t grace = (p->header.sample_ms ? p->header.sample_ms : NAMES_GRACE_MS) * UINT64_C(1000000);
-
-  for (; e && (e->time_ns <= time_ns || e->time_ns - time_ns <= grace); e = reader_next(r)) {
-    if (e->type == VT_R_STACK_NODE)
-      stack_nodes_add(&p->nodes, e);
-  }
-}
-
-static bool read_events(struct heap_process *p, struct reader *r, const struct heap_instant *instant,
-                        enum heap_extent extent, struct heap_pages *pages, heap_step step, void *arg)
-{
-  uint64_t events = 0, seen_ns = p->header.start_ns;
-  bool waiting = true; /* for the moment */
-  const struct event *e;
-
-  while ((e = reader_next(r))) {
-    if (waiting && (instant->events == UINT64_MAX ? e->time_ns > instant->time_ns : events == instant->events)) {
-      waiting = false;
-      if (!take_moment(p, pages, instant->time_ns))
-        return false;
-      if (extent == HEAP_READ_UNTIL) {
-        read_names(p, r, e, instant->time_ns);
-        break;
-      }
-    }
-    if (++events % STEP == 0 && step)
-      step(arg, reader_progress(r));
-    heap_counts_event(&p->counts, e);
-    if (e->type != VT_R_ALLOC && e->type != VT_R_FREE)
-      take_other(p, e);
-    seen_ns = e->time_ns;
-  }
-  heap_counts_finish(&p->counts);
-  p->events = events;
-  if (!waiting)
-    return true;
-  /* A moment behind the end is the end. */
-  return take_moment(p, pages, instant->events == UINT64_MAX ? end_of(p, seen_ns) : instant->time_ns);
-}
-
-static struct heap_process *process_new(const struct reader *r, const struct heap_heritage *from)
-{
-  struct heap_process *p = xcalloc(1, sizeof *p);
-
-  if (!p)
-    return NULL;
-  p->header = *reader_header(r);
-  p->path = xstrdup(reader_path(r));
-  modules_init(&p->modules);
-  modules_of(&p->modules, r);
-  if (p->path && id_table_init(&p->nodes, sizeof(struct stack_node)) &&
-      heap_counts_init(&p->counts, p->header.page_size) &&
-      (!from || heap_heritage_give(from, &p->counts, &p->nodes, &p->modules))) {
-    p->is_orphan = !from && p->header.origin == VT_ORIGIN_FORK;
-    return p;
-  }
-  heap_process_free(p);
-  return NULL;
-}
-
-struct heap_process *heap_process_load(const char *path, const struct heap_instant *instant, struct heap_pages *pages,
-                                       enum heap_extent extent, const struct heap_heritage *from, heap_step step,
-                                       void *arg)
-{
-  struct reader *r = reader_open(path, READER_ALL);
+  const struct heap_counts *counts = session_state(t, &tracker_blocks);
+  const struct shortcomings *shortcomings = session_state(t, &tracker_shortcomings);
+  const struct heap_then *then = heap_counts_then(counts, number_in(s, number));
+  const struct heap_count *none = id_table_get(&counts->stacks, VT_STACK_NONE);
   struct heap_process *p;
-  const struct heap_count *none;
 
-  if (!r) {
-    heap_pages_free(pages);
+  if (!then)
     return NULL;
-  }
-  p = process_new(r, from);
-  if (!p || !read_events(p, r, instant, extent, pages, step, arg) || p->counts.failed) {
-    complain("%s: out of memory", path);
-    heap_process_free(p);
-    p = NULL;
-  } else {
-    p->instant = *instant;
-    p->sample_ns = pages->sample_ns > p->header.start_ns ? pages->sample_ns - p->header.start_ns : 0;
-    none = id_table_get(&p->counts.stacks, VT_STACK_NONE);
-    p->without_stack = none ? none->allocations : 0;
-    if (p->lost < p->header.lost)
-      p->lost = p->header.lost;
-    blocks_release(&p->counts.blocks);
-  }
-  heap_pages_free(pages);
-  reader_close(r);
+  p = xcalloc(1, sizeof *p);
+  p->trace = t;
+  p->header = t->header;
+  p->path = t->path;
+  p->counts = counts;
+  p->then = then;
+  p->names = session_state(t, &tracker_names);
+  p->own_malloc = &shortcomings->own_malloc;
+  p->events = t->events;
+  p->lost = shortcomings->lost > t->header->lost ? shortcomings->lost : t->header->lost;
+  p->without_stack = none ? none->allocations : 0;
+  p->is_orphan = !t->parent && t->header->origin == VT_ORIGIN_FORK;
+  p->moment_ns = since_start(t, session_time(t, number));
   return p;
 }
 
-void heap_process_free(struct heap_process *p)
+static struct heap_pages *pages_of(struct session *s, struct heap_process *p, unsigned number)
 {
-  if (!p)
+  const struct page_states *states = session_state(p->trace, &tracker_pages);
+  const struct pages_then *then = page_states_then(states, number_in(s, number));
+
+  if (then && then->sample_ns)
+    p->sample_ns = since_start(p->trace, then->sample_ns);
+  return heap_pages_new(page_states_picture(states), then);
+}
+
+/* Who did not live at the instant is listed, and not counted. */
+static void list_absent(const struct session *s, unsigned number, const struct session_trace *const *absent,
+                        size_t count)
+{
+  enum instant_kind kind = session_asked(s, number)->kind;
+  const char *when = kind == INSTANT_MARK ? "that mark" : kind == INSTANT_PEAK ? "the peak" : "that time";
+  char pids[LISTED * 13] = "";
+  size_t used = 0;
+
+  if (count == 1)
+    complain("%s: process %d did not live at %s; it is not counted", absent[0]->path, absent[0]->header->pid, when);
+  if (count <= 1)
     return;
-  modules_release(&p->modules);
-  own_malloc_release(&p->own_malloc);
-  id_table_release(&p->nodes);
-  id_table_release(&p->then);
-  heap_residences_release(&p->residence);
-  heap_counts_release(&p->counts);
-  free(p->path);
-  free(p);
+  for (size_t i = 0; i < count && i < LISTED; i++)
+    used += (size_t)snprintf(pids + used, sizeof pids - used, "%s%d", i ? ", " : "", absent[i]->header->pid);
+  complain("%zu of %zu processes did not live at %s; they are not counted: %s%s", count, session_count(s), when, pids,
+           count > LISTED ? " ..." : "");
+}
+
+void heap_set_at(struct session *s, unsigned number, struct heap_set *set)
+{
+  size_t count = session_count(s), absent_count = 0;
+  const struct session_trace **absent = xcalloc(count + 1, sizeof(struct session_trace *));
+  struct heap_pages **pages = xcalloc(count + 1, sizeof(struct heap_pages *));
+
+  *set = (struct heap_set){.process = xcalloc(count + 1, sizeof(struct heap_process *))};
+  for (size_t i = 0; i < count; i++) {
+    const struct session_trace *t = session_trace(s, i);
+    struct heap_process *p = process_new(s, t, number);
+
+    if (p)
+      set->process[set->count++] = p;
+    else
+      absent[absent_count++] = t;
+  }
+  list_absent(s, number, absent, absent_count);
+  for (size_t i = 0; i < set->count; i++)
+    pages[i] = pages_of(s, set->process[i], number);
+  if (set->count > 1)
+    heap_pages_compare(pages, set->count);
+  for (size_t i = 0; i < set->count; i++) {
+    struct heap_process *p = set->process[i];
+
+    heap_residences_find(&p->residence, p->counts, p->then, pages[i], p->is_orphan);
+    heap_pages_free(pages[i]);
+  }
+  free(absent);
+  free(pages);
+}
+
+void heap_set_release(struct heap_set *set)
+{
+  for (size_t i = 0; i < set->count; i++) {
+    heap_residences_release(&set->process[i]->residence);
+    free(set->process[i]);
+  }
+  free(set->process);
+}
+
+struct stack_place heap_process_place(const struct heap_process *p, uint32_t stack)
+{
+  struct stack_place place = {.names = p->names, .stack = stack};
+
+  if (stack < STACK_INHERITED)
+    return place;
+  if (stack - STACK_INHERITED >= p->counts->heir_count)
+    return (struct stack_place){.stack = VT_STACK_BROKEN};
+  place.generation = p->counts->heir[stack - STACK_INHERITED].generation;
+  place.stack = p->counts->heir[stack - STACK_INHERITED].stack;
+  for (unsigned i = 0; i < place.generation && place.names; i++)
+    place.names = place.names->parent;
+  return place;
 }

@@ -1,51 +1,54 @@
 /*
- * One process's heap: what each call stack allocated, what of it is live and
- * resident at a moment, and what the stacks are.
+ * One process's heap at an instant: what each call stack allocated, what of it
+ * was live and resident then, and what the stacks are.  A view of what the
+ * trackers of a session have, which must outlive it.
  */
 #ifndef VMTRACE_HEAP_PROCESS_H
 #define VMTRACE_HEAP_PROCESS_H
 
-#include "model/foreign_malloc.h"
 #include "model/heap_counts.h"
-#include "model/heap_heritage.h"
-#include "model/heap_moment.h"
 #include "model/heap_pages.h"
 #include "model/heap_resident.h"
-#include "model/modules.h"
-#include "model/stack_nodes.h"
+#include "query/session.h"
+#include "track/trackers.h"
 
 struct heap_process {
-  struct vt_file_header header;
-  char *path;
-  struct id_table nodes; /* struct stack_node by call stack id */
-  struct modules modules;
-  struct own_malloc own_malloc;
-  struct heap_counts counts;        /* of the whole trace */
-  struct id_table then;             /* struct heap_count by call stack id: at the moment */
-  struct heap_count then_total;     /* at the moment */
-  struct heap_residences residence; /* at the moment */
-  struct heap_instant instant;
-  uint64_t moment_ns; /* since the trace began */
-  uint64_t sample_ns; /* since the trace began: when the pages were seen */
+  const struct session_trace *trace;
+  const struct vt_file_header *header;
+  const char *path;
+  const struct heap_counts *counts; /* of the whole run */
+  const struct heap_then *then;     /* at the instant */
+  struct names *names;
+  const struct own_malloc *own_malloc;
+  struct heap_residences residence; /* at the instant */
+  uint64_t moment_ns;               /* since the trace began */
+  uint64_t sample_ns;               /* since the trace began: when the pages were seen */
   uint64_t events;
   uint64_t lost; /* events that the trace does not have */
   uint64_t without_stack;
   bool is_orphan; /* it was forked, and the trace of its parent is not here */
 };
 
-/* How much of a trace is read. */
-enum heap_extent {
-  HEAP_READ_ALL,
-  HEAP_READ_UNTIL /* to the instant: what is said about the whole run then ends there */
+/* Processes at one instant. */
+struct heap_set {
+  struct heap_process **process; /* those that lived then, in the order given */
+  size_t count;
 };
 
-/*
- * Reads a trace.  pages is what the process had at the instant (used up); from,
- * what it inherited at the fork that made it: NULL, if nothing is known of that.  NULL after one line on stderr.
- */
-struct heap_process *heap_process_load(const char *path, const struct heap_instant *instant, struct heap_pages *pages,
-                                       enum heap_extent extent, const struct heap_heritage *from, heap_step step,
-                                       void *arg);
-void heap_process_free(struct heap_process *p);
+/* Asks a session for what heap_set_at needs. */
+void heap_set_want(struct session *s);
+
+/* All processes at an instant, frames compared.  One that did not live then is not counted, and one line on stderr says
+ * so.  After session_run. */
+void heap_set_at(struct session *s, unsigned number, struct heap_set *set);
+void heap_set_release(struct heap_set *set);
+
+/* Where the frames of a call stack are to be looked up: in the names of the process that met it. */
+struct stack_place {
+  struct names *names; /* NULL: nothing is known of it */
+  unsigned generation; /* 0: the process itself; 1: its parent ... */
+  uint32_t stack;
+};
+struct stack_place heap_process_place(const struct heap_process *p, uint32_t stack);
 
 #endif

@@ -142,41 +142,29 @@ static uint64_t end_of(uint64_t addr, uint64_t size)
   return size > UINT64_MAX - addr ? UINT64_MAX : addr + size;
 }
 
-static bool join_blocks(const struct joining *j, const struct blocks *b)
+static void mark_block(void *arg, uint64_t addr, uint64_t size, uint32_t stack)
 {
-  for (size_t i = 0; i <= b->mask; i++) {
-    const struct block *block = &b->slots[i];
-
-    if (block_is_live(block))
-      walk(j, NULL, block->addr, end_of(block->addr, block->size), mark_live);
-  }
-  for (size_t i = 0; i <= b->mask; i++) {
-    const struct block *block = &b->slots[i];
-    bool live = block_is_live(block);
-    struct heap_residence *s = live ? id_table_make(&j->out->stacks, block->stack) : NULL;
-
-    if (live && !s)
-      return false;
-    if (s) {
-      s->untouched += walk(j, s, block->addr, end_of(block->addr, block->size), share_block);
-      s->inherited += block->stack >= STACK_INHERITED ? block->size : 0;
-    }
-  }
-  return true;
+  (void)stack;
+  walk(arg, NULL, addr, end_of(addr, size), mark_live);
 }
 
-static bool join_mappings(const struct joining *j, const struct heap_mappings *m)
+static void join_block(void *arg, uint64_t addr, uint64_t size, uint32_t stack)
+{
+  const struct joining *j = arg;
+  struct heap_residence *s = id_table_make(&j->out->stacks, stack);
+
+  s->untouched += walk(j, s, addr, end_of(addr, size), share_block);
+  s->inherited += stack >= STACK_INHERITED ? size : 0;
+}
+
+static void join_mappings(const struct joining *j, const struct heap_mappings *m)
 {
   for (struct heap_mappings_place at = {0}; heap_mappings_next(m, &at);) {
-    uint32_t stack = at.mapping->stack < ID_TABLE_LIMIT ? at.mapping->stack : VT_STACK_BROKEN;
-    struct heap_residence *s = id_table_make(&j->out->stacks, stack);
+    struct heap_residence *s = id_table_make(&j->out->stacks, at.mapping->stack);
 
-    if (!s)
-      return false;
     s->mapped += at.mapping->end - at.mapping->start;
     s->untouched += walk(j, s, at.mapping->start, at.mapping->end, share_mapping);
   }
-  return true;
 }
 
 static void add_up(struct heap_residences *r)
@@ -232,19 +220,17 @@ static void find_rest(const struct joining *j, bool is_orphan)
   }
 }
 
-bool heap_residences_find(struct heap_residences *r, const struct heap_counts *counts, struct heap_pages *pages,
-                          bool is_orphan)
+void heap_residences_find(struct heap_residences *r, const struct heap_counts *counts, const struct heap_then *then,
+                          struct heap_pages *pages, bool is_orphan)
 {
   uint32_t shift = pages->picture->page_shift;
-  const struct joining j = {r, pages, shift, UINT64_C(1) << shift};
+  struct joining j = {r, pages, shift, UINT64_C(1) << shift};
 
   memset(r, 0, sizeof *r);
-  if (!id_table_init(&r->stacks, sizeof(struct heap_residence)))
-    return false;
-  if (!join_blocks(&j, &counts->blocks) || !join_mappings(&j, &counts->mappings)) {
-    heap_residences_release(r);
-    return false;
-  }
+  id_table_init(&r->stacks, sizeof(struct heap_residence));
+  heap_counts_lived(counts, then, mark_block, &j);
+  heap_counts_lived(counts, then, join_block, &j);
+  join_mappings(&j, &then->mappings);
   add_up(r);
   find_rest(&j, is_orphan);
   r->rest[REST_TRACER] += pages->tracer << shift;
@@ -254,7 +240,6 @@ bool heap_residences_find(struct heap_residences *r, const struct heap_counts *c
   r->zero = pages->zero << shift;
   r->hugetlb = pages->hugetlb << shift;
   r->known = pages->sample_ns != 0;
-  return true;
 }
 
 void heap_residences_release(struct heap_residences *r)

@@ -55,10 +55,10 @@ struct heap_residences {
   bool known;                /* there was a sample */
 };
 
-/* Joins the live blocks and mappings of counts with pages, in which it keeps its books; is_orphan: what the process
- * inherited is not in counts.  False when out of memory. */
-bool heap_residences_find(struct heap_residences *r, const struct heap_counts *counts, struct heap_pages *pages,
-                          bool is_orphan);
+/* Joins the blocks and mappings that counts has for an instant with pages, in which it keeps its books; is_orphan: what
+ * the process inherited is not in counts. */
+void heap_residences_find(struct heap_residences *r, const struct heap_counts *counts, const struct heap_then *then,
+                          struct heap_pages *pages, bool is_orphan);
 void heap_residences_release(struct heap_residences *r);
 
 /* "heap-slack" ...: the key in JSON. */

@@ -17,8 +17,8 @@ static void counts_row(const struct heap_count *run, const struct heap_count *th
   row->v[HEAP_PEAK] = (int64_t)c->peak;
   row->v[HEAP_TEMPORARY] = (int64_t)c->temporary;
   row->v[HEAP_AT_PEAK] = (int64_t)run->at_peak;
-  row->v[HEAP_LEAKED_BLOCKS] = (int64_t)run->live_blocks;
-  row->v[HEAP_LEAKED] = (int64_t)run->live;
+  row->v[HEAP_LEAKED_BLOCKS] = (int64_t)c->live_blocks;
+  row->v[HEAP_LEAKED] = (int64_t)c->live;
   row->v[HEAP_LIVE] = (int64_t)then->live;
   row->v[HEAP_LIVE_BLOCKS] = (int64_t)then->live_blocks;
 }
@@ -40,7 +40,7 @@ static void residence_row(const struct heap_residence *r, struct heap_row *row)
 
 uint32_t heap_process_stack(const struct heap_process *p, uint32_t id)
 {
-  uint32_t a = id_table_next(&p->counts.stacks, id), b = id_table_next(&p->residence.stacks, id);
+  uint32_t a = id_table_next(&p->counts->stacks, id), b = id_table_next(&p->residence.stacks, id);
 
   return a < b ? a : b;
 }
@@ -48,7 +48,7 @@ uint32_t heap_process_stack(const struct heap_process *p, uint32_t id)
 void heap_process_row(const struct heap_process *p, enum heap_scope scope, uint32_t id, struct heap_row *row)
 {
   static const struct heap_count none;
-  const struct heap_count *run = id_table_get(&p->counts.stacks, id), *then = id_table_get(&p->then, id);
+  const struct heap_count *run = id_table_get(&p->counts->stacks, id), *then = id_table_get(&p->then->stacks, id);
   const struct heap_residence *residence = id_table_get(&p->residence.stacks, id);
 
   memset(row, 0, sizeof *row);
@@ -60,7 +60,7 @@ void heap_process_row(const struct heap_process *p, enum heap_scope scope, uint3
 void heap_process_totals(const struct heap_process *p, enum heap_scope scope, struct heap_row *row)
 {
   memset(row, 0, sizeof *row);
-  counts_row(&p->counts.total, &p->then_total, scope, row);
+  counts_row(&p->counts->total, &p->then->total, scope, row);
   residence_row(&p->residence.total, row);
   row->v[HEAP_SLACK] = (int64_t)p->residence.slack;
 }

@@ -115,6 +115,18 @@ const struct vt_file_header *reader_header(const struct reader *r)
   return &r->file.header;
 }
 
+uint64_t reader_last_ns(const struct reader *r)
+{
+  const struct vt_file_header *h = &r->file.header;
+  uint64_t last_ns = h->last_ns;
+
+  if (h->end_ns)
+    return h->end_ns;
+  for (size_t i = 0; i < r->file.chunk_count; i++)
+    last_ns = r->file.chunks[i].start_ns > last_ns ? r->file.chunks[i].start_ns : last_ns;
+  return last_ns;
+}
+
 const struct reader_damage *reader_damage(const struct reader *r)
 {
   return &r->file.damage;

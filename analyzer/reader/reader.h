@@ -64,6 +64,8 @@ void reader_limit(struct reader *r, uint64_t from_ns, uint64_t to_ns);
 const char *reader_path(const struct reader *r);
 uint64_t reader_size(const struct reader *r); /* of the file, in bytes */
 const struct vt_file_header *reader_header(const struct reader *r);
+/* When the process ended; of the last sign of life that header and chunks give when it left no word. */
+uint64_t reader_last_ns(const struct reader *r);
 const struct reader_damage *reader_damage(const struct reader *r);
 
 /* The next event in order, NULL at the end.  Valid until the next call. */

@@ -54,13 +54,13 @@ static void put_row(struct emit *e, const struct heap_row *row, bool totals, boo
 static void put_process(struct emit *e, const struct heap_process *p)
 {
   emit_literal(e, "    {\"pid\": ");
-  emit_i64(e, p->header.pid);
+  emit_i64(e, p->header->pid);
   put_comma(e);
-  put_string(e, "exe", p->header.exe);
+  put_string(e, "exe", p->header->exe);
   put_comma(e);
   put_string(e, "trace", p->path);
   put_comma(e);
-  put_number(e, "start_ns", p->header.start_ns);
+  put_number(e, "start_ns", p->header->start_ns);
   put_comma(e);
   put_number(e, "moment_ns", p->moment_ns);
   put_comma(e);
@@ -74,11 +74,11 @@ static void put_process(struct emit *e, const struct heap_process *p)
   put_comma(e);
   put_number(e, "lost", p->lost);
   put_comma(e);
-  put_number(e, "unknown_frees", p->counts.unknown_frees);
+  put_number(e, "unknown_frees", p->counts->unknown_frees);
   put_comma(e);
   put_number(e, "allocations_without_stack", p->without_stack);
   put_comma(e);
-  put_string(e, "own_malloc", p->own_malloc.path);
+  put_string(e, "own_malloc", p->own_malloc->path);
   emit_char(e, '}');
 }
 

@@ -71,9 +71,9 @@ static const char *count(char *buf, int64_t n)
 
 static void print_name(FILE *out, const struct heap_process *p)
 {
-  const char *name = p->header.cmdline_len && p->header.cmdline[0] ? p->header.cmdline : p->header.exe;
+  const char *name = p->header->cmdline_len && p->header->cmdline[0] ? p->header->cmdline : p->header->exe;
 
-  fprintf(out, "%d ", p->header.pid);
+  fprintf(out, "%d ", p->header->pid);
   plain_puts(out, name);
 }
 
@@ -96,19 +96,19 @@ static void print_notes(FILE *out, const struct heap_process *p)
 
   if (!p->residence.known)
     fputs("  no sample of its pages was taken by then: what is resident is not known\n", out);
-  if (!p->header.stack_frames)
+  if (!p->header->stack_frames)
     fputs("  recorded without call stacks (VMTRACE_STACK=0)\n", out);
-  else if (p->without_stack && p->counts.total.allocations)
+  else if (p->without_stack && p->counts->total.allocations)
     fprintf(out, "  allocations recorded without a call stack: %s\n", count(text, (int64_t)p->without_stack));
-  if (p->own_malloc.path) {
+  if (p->own_malloc->path) {
     fputs("  the program calls the malloc of ", out);
-    plain_puts(out, p->own_malloc.path);
-    fprintf(out, ": what that serves is not seen\n  (%s)\n", own_malloc_advice(&p->own_malloc));
+    plain_puts(out, p->own_malloc->path);
+    fprintf(out, ": what that serves is not seen\n  (%s)\n", own_malloc_advice(p->own_malloc));
   }
   if (p->lost)
     fprintf(out, "  events lost, so that numbers are too low: %s\n", count(text, (int64_t)p->lost));
-  if (p->counts.unknown_frees)
-    fprintf(out, "  frees of blocks that are not in the trace: %s\n", count(text, (int64_t)p->counts.unknown_frees));
+  if (p->counts->unknown_frees)
+    fprintf(out, "  frees of blocks that are not in the trace: %s\n", count(text, (int64_t)p->counts->unknown_frees));
 }
 
 static void print_head(FILE *out, const struct heap_report *r)
@@ -131,7 +131,7 @@ static void print_undivided(FILE *out, const struct heap_report *r)
   bool hidden = false;
 
   for (size_t i = 0; i < r->count; i++)
-    hidden |= !(r->processes[i]->header.flags & VT_F_PFN_VISIBLE);
+    hidden |= !(r->processes[i]->header->flags & VT_F_PFN_VISIBLE);
   fprintf(out, "proportional sizes are not known of %s: other processes may have these pages, too, and %s\n",
           bytes(text, r->totals.v[HEAP_UNDIVIDED]),
           hidden ? "frame numbers were hidden (they take root)" : "the traces given do not tell which");

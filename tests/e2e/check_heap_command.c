@@ -208,7 +208,7 @@ START_TEST(wrong_moments)
   expect_refused("--at=mark:nowhere", 3, "there is no mark 'nowhere'");
   expect_refused("--at=mark:first#2", 3, "mark 'first' was set 1 times only");
   expect_refused("--at=tomorrow", 2, "--at takes a time since the start");
-  expect_refused("--at=-1", 2, "--at takes a time since the start");
+  expect_refused("--at=--1", 2, "--at takes a time since the start");
   expect_refused("--diff-at=mark:", 2, "--diff-at takes a time since the start");
   expect_refused("--diff=/nowhere", 3, "/nowhere");
   expect_refused("--sort=nothing", 2, "there is no column 'nothing'");

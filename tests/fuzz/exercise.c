@@ -7,9 +7,11 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "model/call_tree.h"
 #include "model/digest.h"
+#include "model/heap_process.h"
 #include "model/page_set.h"
 #include "pack/columns.h"
 #include "report/event_line.h"
@@ -109,27 +111,42 @@ static void heap_shapes(struct heap_process *p)
   symbols_close(symbols);
 }
 
-/* The same trace as two processes, so that frames are shared. */
+/* The pages of two instants as those of two processes, so that frames are shared. */
+static void compare_frames(const struct session_trace *t, const unsigned number[2])
+{
+  const struct page_states *states = session_state(t, &tracker_pages);
+  struct heap_pages *pages[2];
+
+  for (unsigned i = 0; i < 2; i++)
+    pages[i] = heap_pages_new(page_states_picture(states), page_states_then(states, number[i]));
+  heap_pages_compare(pages, 2);
+  for (unsigned i = 0; i < 2; i++)
+    heap_pages_free(pages[i]);
+}
+
 static void heap(const char *path)
 {
-  const struct heap_moment peak = {.kind = MOMENT_PEAK};
-  struct heap_pages *pages[2] = {NULL, NULL};
-  struct heap_instant instant;
+  const struct instant at[] = {
+      {.kind = INSTANT_PEAK}, {.kind = INSTANT_START_PLUS, .offset_ns = 1000000}, {.kind = INSTANT_END}};
+  char *copy = strdup(path);
+  struct session *s = session_open(&copy, 1);
 
-  if (heap_instant_find(path, &peak, &instant, NULL, NULL) != 0)
-    return;
-  for (unsigned i = 0; i < 2; i++)
-    pages[i] = heap_pages_load(path, instant.time_ns);
-  if (pages[0] && pages[1])
-    heap_pages_compare(pages, 2);
-  for (unsigned i = 0; i < 2; i++) {
-    struct heap_process *p =
-        pages[i] ? heap_process_load(path, &instant, pages[i], (enum heap_extent)(i & 1), NULL, NULL, NULL) : NULL;
+  for (unsigned i = 0; i < 3; i++)
+    session_at(s, &at[i]);
+  heap_set_want(s);
+  session_run(s);
+  for (unsigned i = 0; i < 3 && session_count(s); i++) {
+    struct heap_set set;
 
-    if (p)
-      heap_shapes(p);
-    heap_process_free(p);
+    heap_set_at(s, i, &set);
+    if (set.count)
+      heap_shapes(set.process[0]);
+    heap_set_release(&set);
   }
+  if (session_count(s))
+    compare_frames(session_trace(s, 0), (const unsigned[]){HEAP_AT_PEAK_OF_GROUP, 2});
+  session_close(s);
+  free(copy);
 }
 
 void exercise(const char *path)

@@ -10,7 +10,7 @@ BEGIN {
   # reader <- pack; reader <- track <- query <- output <- cmd, with model below track and report beside output.
   see["analyzer/reader"] = ""
   see["analyzer/pack"] = "reader"
-  see["analyzer/model"] = "reader"
+  see["analyzer/model"] = "reader track query"
   see["analyzer/track"] = "reader model"
   see["analyzer/query"] = "reader model track"
   see["analyzer/output"] = see["analyzer/report"] = "reader model track query"

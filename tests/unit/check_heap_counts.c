@@ -74,8 +74,8 @@ START_TEST(every_column_is_exact)
   EXPECT(all, REQUESTED, 7300);
   EXPECT(all, PEAK, 4000);
   EXPECT(all, TEMPORARY, 2);
-  ck_assert_uint_eq(p->counts.unknown_frees, 1);
-  heap_process_free(p);
+  ck_assert_uint_eq(p->counts->unknown_frees, 1);
+  heap_unload(p);
 }
 END_TEST
 
@@ -88,7 +88,7 @@ static void expect_live(const char *at, int64_t f, int64_t g)
   ck_assert_msg(heap_row_of(p, IN_G).v[HEAP_LIVE] == g, "g at %s: %lld", at,
                 (long long)heap_row_of(p, IN_G).v[HEAP_LIVE]);
   ck_assert_int_eq(heap_row_of(p, IN_G).v[HEAP_LEAKED], 3500);
-  heap_process_free(p);
+  heap_unload(p);
 }
 
 START_TEST(live_is_as_of_the_moment)
@@ -109,34 +109,56 @@ START_TEST(moments_are_understood_or_refused)
     const char *text;
     uint64_t ns;
   } good[] = {{"2.5", 2500 * MS}, {"2s", 2000 * MS}, {"300ms", 300 * MS}, {"1min", 60000 * MS}, {".5us", 500}};
-  static const char *const bad[] = {"", "x", "-1", "5parsecs", "mark:", "inf", "nan", "0x10", "peaks"};
-  struct heap_moment m;
+  static const char *const bad[] = {"",    "x",    "-",     "5parsecs", "mark:",    "inf",
+                                    "nan", "0x10", "peaks", "--1",      "25:00:00", "2026-13-01"};
+  struct instant m;
 
   for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
-    ck_assert_msg(heap_moment_parse(good[i].text, &m), "%s", good[i].text);
+    ck_assert_msg(instant_parse(good[i].text, &m), "%s", good[i].text);
     ck_assert_uint_eq(m.offset_ns, good[i].ns);
   }
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-    ck_assert_msg(!heap_moment_parse(bad[i], &m), "%s", bad[i]);
-  ck_assert(heap_moment_parse("mark:a#b#12", &m));
+    ck_assert_msg(!instant_parse(bad[i], &m), "%s", bad[i]);
+  ck_assert(instant_parse("-1.5s", &m));
+  ck_assert_int_eq(m.kind, INSTANT_END_MINUS);
+  ck_assert_uint_eq(m.offset_ns, 1500 * MS);
+  ck_assert(instant_parse("2026-05-01T14:03:07.25Z", &m));
+  ck_assert_int_eq(m.kind, INSTANT_CLOCK);
+  ck_assert_uint_eq(m.offset_ns, UINT64_C(1777644187250) * MS);
+  ck_assert(instant_parse("14:03:07", &m));
+  ck_assert_int_eq(m.kind, INSTANT_OF_DAY);
+  ck_assert_uint_eq(m.offset_ns, UINT64_C(50587000) * MS);
+  ck_assert(instant_parse("mark:a#b#12", &m));
   ck_assert_uint_eq(m.nth, 12);
   ck_assert_uint_eq(m.mark_len, 3);
 }
 END_TEST
 
+/* What a session says about an instant that does not come. */
+static char *said_about(const char *at)
+{
+  char *path = strdup(temp_path("columns"));
+  struct session *session = session_open(&path, 1);
+  struct instant instant;
+
+  ck_assert(instant_parse(at, &instant));
+  session_at(session, &instant);
+  heap_set_want(session);
+  capture_begin(2);
+  ck_assert_int_eq(session_run(session), -1);
+  session_close(session);
+  free(path);
+  return capture_end();
+}
+
 START_TEST(a_mark_that_is_not_there_is_named)
 {
-  struct heap_instant instant;
-  struct heap_moment m;
-  char *said;
+  char *said = said_about("mark:two"), *again = said_about("mark:one#3");
 
-  ck_assert(heap_moment_parse("mark:two", &m));
-  capture_begin(2);
-  ck_assert_int_eq(heap_instant_find(temp_path("columns"), &m, &instant, NULL, NULL), HEAP_MARK_MISSING);
-  heap_mark_complain("a trace", &m, &instant);
-  said = capture_end();
   ck_assert_msg(strstr(said, "there is no mark 'two'") != NULL, "%s", said);
+  ck_assert_msg(strstr(again, "mark 'one' was set 2 times only") != NULL, "%s", again);
   free(said);
+  free(again);
 }
 END_TEST
 
@@ -155,7 +177,7 @@ START_TEST(a_lost_free_is_made_up_for)
   EXPECT(f, LIVE, 40);
   EXPECT(f, LIVE_BLOCKS, 1);
   EXPECT(f, FREES, 0);
-  heap_process_free(p);
+  heap_unload(p);
 }
 END_TEST
 
@@ -174,9 +196,9 @@ START_TEST(impossible_numbers_do_no_harm)
   maker_free(s, C);
   maker_finish(m);
   p = heap_load_one("damage", "end");
-  ck_assert_uint_eq(p->counts.total.live, 200);
+  ck_assert_uint_eq(p->counts->total.live, 200);
   ck_assert_int_eq(heap_row_of(p, VT_STACK_BROKEN).v[HEAP_LIVE], 100);
-  heap_process_free(p);
+  heap_unload(p);
 }
 END_TEST
 
@@ -223,9 +245,9 @@ START_TEST(random_traces_count_as_by_hand)
   }
   maker_finish(m);
   p = heap_load_one("random", "end");
-  ck_assert_uint_eq(p->counts.total.live, total);
-  ck_assert_uint_eq(p->counts.total.peak, top);
-  ck_assert_uint_eq(p->counts.unknown_frees, 0);
+  ck_assert_uint_eq(p->counts->total.live, total);
+  ck_assert_uint_eq(p->counts->total.peak, top);
+  ck_assert_uint_eq(p->counts->unknown_frees, 0);
   for (unsigned i = 0; i < STACKS; i++) {
     struct heap_row row = heap_row_of(p, 100 + i);
 
@@ -239,14 +261,14 @@ START_TEST(random_traces_count_as_by_hand)
   for (unsigned i = 0; i < STACKS; i++)
     total += (uint64_t)heap_row_of(p, 100 + i).v[HEAP_AT_PEAK];
   ck_assert_uint_eq(total, top);
-  heap_process_free(p);
+  heap_unload(p);
   p = heap_load_one("random", "peak");
   for (unsigned i = 0; i < STACKS; i++) {
     struct heap_row row = heap_row_of(p, 100 + i);
 
     EXPECT(row, LIVE, row.v[HEAP_AT_PEAK]);
   }
-  heap_process_free(p);
+  heap_unload(p);
 }
 END_TEST
 
@@ -275,23 +297,23 @@ START_TEST(mappings_are_cut_and_moved)
   struct heap_mappings m = {0};
   struct event e = {.type = VT_R_MMAP, .stack = 17, .field = {0x10000, 0x4000}};
 
-  ck_assert(heap_mappings_event(&m, &e, PAGE));
+  ck_assert(heap_mappings_event(&m, &e, e.stack, PAGE));
   e = (struct event){.type = VT_R_MUNMAP, .field = {0x11000, 0x1000}};
-  ck_assert(heap_mappings_event(&m, &e, PAGE));
+  ck_assert(heap_mappings_event(&m, &e, e.stack, PAGE));
   e = (struct event){.type = VT_R_MMAP, .stack = 18, .field = {0x12000, 0x1001}};
-  ck_assert(heap_mappings_event(&m, &e, PAGE));
+  ck_assert(heap_mappings_event(&m, &e, e.stack, PAGE));
   EXPECT_MAPPINGS(&m, {0x10000, 0x11000, 17}, {0x12000, 0x14000, 18});
   e = (struct event){.type = VT_R_MREMAP, .stack = 19, .field = {0x12000, 0x2000, 0x30000, 0x5000, 1}};
-  ck_assert(heap_mappings_event(&m, &e, PAGE));
+  ck_assert(heap_mappings_event(&m, &e, e.stack, PAGE));
   e = (struct event){.type = VT_R_BRK, .stack = 20, .field = {0x50000, 0x52000}};
-  ck_assert(heap_mappings_event(&m, &e, PAGE));
+  ck_assert(heap_mappings_event(&m, &e, e.stack, PAGE));
   e = (struct event){.type = VT_R_BRK, .field = {0x52000, 0x51000}};
-  ck_assert(heap_mappings_event(&m, &e, PAGE));
+  ck_assert(heap_mappings_event(&m, &e, e.stack, PAGE));
   EXPECT_MAPPINGS(&m, {0x10000, 0x11000, 17}, {0x30000, 0x35000, 19}, {0x50000, 0x51000, 20});
   e = (struct event){.type = VT_R_MMAP, .stack = 21, .field = {0x1000, 0x100000}};
-  ck_assert(heap_mappings_event(&m, &e, PAGE));
+  ck_assert(heap_mappings_event(&m, &e, e.stack, PAGE));
   e = (struct event){.type = VT_R_MUNMAP, .field = {0x20000, 0x1000}};
-  ck_assert(heap_mappings_event(&m, &e, PAGE));
+  ck_assert(heap_mappings_event(&m, &e, e.stack, PAGE));
   EXPECT_MAPPINGS(&m, {0x1000, 0x20000, 21}, {0x21000, 0x101000, 21});
   heap_mappings_release(&m);
 }
@@ -317,7 +339,7 @@ START_TEST(mappings_are_those_of_each_page)
     size = size > PAGES - start ? PAGES - start : size;
     e.field[0] = start * PAGE;
     e.field[1] = size * PAGE;
-    ck_assert(heap_mappings_event(&m, &e, PAGE));
+    ck_assert(heap_mappings_event(&m, &e, e.stack, PAGE));
     for (uint64_t k = start; k < start + size; k++)
       owner[k] = i % 3 ? i : 0;
   }

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "capture.h"
-#include "cmd/heap_load.h"
 #include "heap_maker.h"
 #include "unit.h"
 
@@ -79,19 +78,22 @@ static void make_family(void)
 
 static const char *const names[] = {"parent", "child", "grandchild"};
 
-/* Loads those of the family that are named, as the command does. */
+static struct session *session;
+
+/* Loads those of the family that are named. */
 static struct heap_set load(const unsigned *which, size_t count)
 {
-  char *paths[4];
-  struct heap_set set;
-  struct heap_moment at = {.kind = MOMENT_END};
+  const char *given[4];
 
   for (size_t i = 0; i < count; i++)
-    paths[i] = strdup(temp_path(names[which[i]]));
-  ck_assert_int_eq(heap_set_load(paths, count, &at, HEAP_READ_ALL, &set), 0);
-  for (size_t i = 0; i < count; i++)
-    free(paths[i]);
-  return set;
+    given[i] = names[which[i]];
+  return heap_load_set(given, count, "end", &session);
+}
+
+static void unload(struct heap_set *set)
+{
+  heap_set_release(set);
+  session_close(session);
 }
 
 static int64_t resident_of(struct heap_process *p, const char *what, uint32_t pc)
@@ -99,12 +101,13 @@ static int64_t resident_of(struct heap_process *p, const char *what, uint32_t pc
   int64_t sum = 0;
 
   for (uint32_t id = 0; (id = heap_process_stack(p, id)) < ID_TABLE_LIMIT; id++) {
-    const struct stack_node *node = id_table_get(&p->nodes, id);
+    struct stack_place place = heap_process_place(p, id);
+    const struct stack_node *node = place.names ? id_table_get(&place.names->nodes, place.stack) : NULL;
 
     if (node && node->known && node->pc == CODE + pc)
       sum += heap_row_of(p, id).v[HEAP_RESIDENT];
     if (id >= STACK_INHERITED && node && node->known)
-      ck_assert_msg(modules_find(&p->modules, node->pc, node->time_ns) != NULL, "%s: no module", what);
+      ck_assert_msg(modules_find(&place.names->modules, node->pc, node->time_ns) != NULL, "%s: no module", what);
   }
   return sum;
 }
@@ -115,7 +118,7 @@ START_TEST(what_lived_at_the_fork)
   struct heap_process *child = set.process[0];
   struct heap_row all;
 
-  ck_assert_int_eq(child->header.pid, 102);
+  ck_assert_int_eq(child->header->pid, 102);
   ck_assert_int_eq(resident_of(child, "child", 0x200), 5 * 4096); /* f: one block, and the mapping */
   ck_assert_int_eq(resident_of(child, "child", 0x300), 2 * 4096); /* g: one block, and one of its own */
   heap_process_totals(child, HEAP_WHOLE_RUN, &all);
@@ -125,12 +128,12 @@ START_TEST(what_lived_at_the_fork)
   EXPECT(all, ALLOCATIONS, 1);
   EXPECT(all, FREES, 2);
   EXPECT(all, MAPPED_RESIDENT, 4 * 4096);
-  ck_assert_uint_eq(child->counts.unknown_frees, 0);
+  ck_assert_uint_eq(child->counts->unknown_frees, 0);
   ck_assert_uint_eq(child->residence.rest[REST_INHERITED], 0);
   ck_assert_uint_eq(child->residence.rest[REST_HEAP], 4 * PAGE);
   ck_assert_int_eq(resident_of(set.process[1], "parent", 0x200), 5 * 4096);
   ck_assert_int_eq(resident_of(set.process[1], "parent", 0x300), 3 * 4096);
-  heap_set_release(&set);
+  unload(&set);
 }
 END_TEST
 
@@ -147,7 +150,7 @@ START_TEST(over_generations)
   EXPECT(all, RESIDENT, 9 * 4096);
   EXPECT(all, INHERITED, 5 * 4096);
   EXPECT(all, LIVE, 0);
-  heap_set_release(&set);
+  unload(&set);
 }
 END_TEST
 
@@ -160,8 +163,8 @@ START_TEST(an_orphan)
   ck_assert_uint_eq(child->residence.rest[REST_INHERITED], (7 + 4) * PAGE);
   ck_assert_uint_eq(child->residence.rest[REST_HEAP], 0);
   ck_assert_uint_eq(child->residence.rest[REST_FILES], 0);
-  ck_assert_uint_eq(child->counts.unknown_frees, 2);
-  heap_set_release(&set);
+  ck_assert_uint_eq(child->counts->unknown_frees, 2);
+  unload(&set);
 }
 END_TEST
 
@@ -173,7 +176,7 @@ START_TEST(a_trace_that_is_given_twice)
   set = load((const unsigned[]){0, 1, 0}, 3);
   free(capture_end());
   ck_assert_uint_eq(set.count, 2);
-  heap_set_release(&set);
+  unload(&set);
 }
 END_TEST
 
@@ -189,7 +192,7 @@ START_TEST(exec_inherits_nothing)
   set = load((const unsigned[]){0, 1}, 2);
   ck_assert_int_eq(resident_of(set.process[1], "child", 0x200), 0);
   ck_assert_uint_eq(set.process[1]->residence.rest[REST_HEAP], 8 * PAGE);
-  heap_set_release(&set);
+  unload(&set);
 }
 END_TEST
 
@@ -197,8 +200,6 @@ END_TEST
 START_TEST(a_mark_of_another_process)
 {
   static const char *const paths[] = {"marker", "other", "later"};
-  char *given[3];
-  struct heap_moment at;
   struct heap_set set;
   char *said;
 
@@ -215,21 +216,17 @@ START_TEST(a_mark_of_another_process)
     maker_alloc_stack(s, HEAP + PAGE, PAGE, IN_F);
     m->header.origin = VT_ORIGIN_IMAGE;
     finish(m, i < 2 ? 0 : 500);
-    given[i] = strdup(temp_path(paths[i]));
   }
-  ck_assert(heap_moment_parse("mark:here", &at));
   capture_begin(2);
-  ck_assert_int_eq(heap_set_load(given, 3, &at, HEAP_READ_ALL, &set), 0);
+  set = heap_load_set(paths, 3, "mark:here", &session);
   said = capture_end();
   ck_assert_msg(strstr(said, "did not live at that mark") != NULL, "%s", said);
   free(said);
   ck_assert_uint_eq(set.count, 2);
-  ck_assert_uint_eq(set.process[0]->then_total.live, PAGE);
-  ck_assert_uint_eq(set.process[1]->then_total.live, PAGE);
+  ck_assert_uint_eq(set.process[0]->then->total.live, PAGE);
+  ck_assert_uint_eq(set.process[1]->then->total.live, PAGE);
   ck_assert_uint_eq(set.process[1]->moment_ns, 30 * MS);
-  heap_set_release(&set);
-  for (int i = 0; i < 3; i++)
-    free(given[i]);
+  unload(&set);
 }
 END_TEST
 

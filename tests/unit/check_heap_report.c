@@ -107,8 +107,8 @@ static void hide(struct shown *s)
 {
   call_tree_release(&s->tree);
   symbols_close(s->symbols);
-  heap_process_free(s->now);
-  heap_process_free(s->before);
+  heap_unload(s->now);
+  heap_unload(s->before);
   free(s);
 }
 

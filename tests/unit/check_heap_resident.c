@@ -99,7 +99,7 @@ START_TEST(every_page_has_an_owner)
   ck_assert_uint_eq(r->pages, (14 + 7 + 5) * PAGE);
   ck_assert_uint_eq(r->rss, 30 * PAGE);
   ck_assert_uint_eq(p->sample_ns, 10 * MS);
-  heap_process_free(p);
+  heap_unload(p);
 }
 END_TEST
 
@@ -111,10 +111,10 @@ START_TEST(the_latest_sample_counts)
   EXPECT(f, RESIDENT, 0);
   EXPECT(f, UNTOUCHED, 6300);
   ck_assert_uint_eq(p->sample_ns, 100 * MS);
-  heap_process_free(p);
+  heap_unload(p);
   p = heap_load_one("places", "5ms");
   ck_assert(!p->residence.known);
-  heap_process_free(p);
+  heap_unload(p);
 }
 END_TEST
 
@@ -146,7 +146,7 @@ static void expect_marked(const char *at, int64_t resident, uint64_t sample_ns)
   EXPECT(heap_row_of(p, IN_F), RESIDENT, resident);
   ck_assert_uint_eq(p->sample_ns, sample_ns);
   ck_assert_uint_eq(p->residence.rss, 0);
-  heap_process_free(p);
+  heap_unload(p);
 }
 
 START_TEST(the_sample_nearest_to_a_mark_counts)
@@ -197,14 +197,14 @@ START_TEST(shared_frames_are_divided)
   EXPECT(row, UNDIVIDED, 4096);
   EXPECT(row, PRIVATE, 0);
   for (unsigned i = 0; i < 3; i++)
-    heap_process_free(p[i]);
+    heap_unload(p[i]);
   /* Alone, nothing is known about others but the kernel's word. */
   p[0] = heap_load_one("one", "end");
   row = heap_row_of(p[0], IN_F);
   EXPECT(row, SHARED, 0);
   EXPECT(row, UNDIVIDED, 8192);
   EXPECT(row, PRIVATE, 0);
-  heap_process_free(p[0]);
+  heap_unload(p[0]);
 }
 END_TEST
 
@@ -225,7 +225,8 @@ static void make_relative(const char *name, uint8_t id, uint8_t parent_id, uint6
   MAKE(s, SAMPLE_END, 0, 3, 0);
   s = m->stream[0];
   maker_time(s, m->header.start_ns + seen + 1 * MS);
-  heap_mark(s, "then");
+  if (!parent_id)
+    heap_mark(s, "then");
   m->header.end_ns = m->header.start_ns + end;
   maker_finish(m);
 }
@@ -233,17 +234,18 @@ static void make_relative(const char *name, uint8_t id, uint8_t parent_id, uint6
 static void expect_relatives(uint64_t child_end, int64_t proportional, int64_t private)
 {
   static const char *const names[] = {"parent", "child"};
-  struct heap_process *p[2];
+  struct session *session;
+  struct heap_set set;
   struct heap_row row;
 
   make_relative("parent", 1, 0, 50 * MS, 300 * MS, 0x6000);
   make_relative("child", 2, 1, 10 * MS, child_end, 0x6100);
-  heap_load(names, 2, "mark:then", p);
-  row = heap_row_of(p[0], IN_F);
+  set = heap_load_set(names, 2, "mark:then", &session);
+  row = heap_row_of(set.process[0], IN_F);
   EXPECT(row, SHARED, proportional);
   EXPECT(row, PRIVATE, private);
-  heap_process_free(p[0]);
-  heap_process_free(p[1]);
+  heap_set_release(&set);
+  session_close(session);
 }
 
 START_TEST(what_was_inherited_is_shared)
@@ -280,7 +282,7 @@ START_TEST(what_rss_leaves_out)
   ck_assert_uint_eq(p->residence.pages, 0);
   ck_assert_uint_eq(p->residence.hugetlb, 512 * PAGE);
   ck_assert_uint_eq(p->residence.zero, 2 * PAGE);
-  heap_process_free(p);
+  heap_unload(p);
 }
 END_TEST
 
@@ -301,13 +303,13 @@ START_TEST(many_changes_settle_to_the_last)
   maker_finish(m);
   p = heap_load_one("changes", "end");
   ck_assert_int_eq(heap_row_of(p, IN_F).v[HEAP_RESIDENT], 0);
-  heap_process_free(p);
+  heap_unload(p);
   p = heap_load_one("changes", "1.999");
   ck_assert_int_eq(heap_row_of(p, IN_F).v[HEAP_RESIDENT], 50 * 4096);
-  heap_process_free(p);
+  heap_unload(p);
   p = heap_load_one("changes", "1.998");
   ck_assert_int_eq(heap_row_of(p, IN_F).v[HEAP_RESIDENT], 100 * 4096);
-  heap_process_free(p);
+  heap_unload(p);
 }
 END_TEST
 
@@ -329,7 +331,7 @@ START_TEST(overlapping_and_endless_blocks_do_no_harm)
   sum = p->residence.total.resident + p->residence.slack;
   ck_assert_uint_le(sum, p->residence.pages);
   ck_assert_uint_ge(sum, p->residence.pages - 3);
-  heap_process_free(p);
+  heap_unload(p);
 }
 END_TEST
 

@@ -49,27 +49,61 @@ void heap_mark(struct maker_stream *s, const char *name)
   maker_record(s, VT_R_MARK, 0, NULL, name, strlen(name));
 }
 
+struct heap_set heap_load_set(const char *const *names, size_t count, const char *at, struct session **s)
+{
+  char **paths = calloc(count + 1, sizeof(char *));
+  struct instant instant;
+  struct heap_set set;
+  unsigned number;
+
+  for (size_t i = 0; i < count; i++)
+    paths[i] = strdup(temp_path(names[i]));
+  *s = session_open(paths, count);
+  if (!instant_parse(at, &instant))
+    abort();
+  number = session_at(*s, &instant);
+  heap_set_want(*s);
+  if (session_run(*s) < 0)
+    abort();
+  heap_set_at(*s, number, &set);
+  for (size_t i = 0; i < count; i++)
+    free(paths[i]);
+  free(paths);
+  return set;
+}
+
+/* A session that processes were loaded from, as long as one of them is left. */
+static struct loaded {
+  struct session *session;
+  struct heap_set set;
+  size_t left;
+} loaded[64];
+
 void heap_load(const char *const *names, size_t count, const char *at, struct heap_process **out)
 {
-  struct heap_instant instants[8];
-  struct heap_pages *pages[8];
-  struct heap_moment moment;
+  struct loaded *l = loaded;
 
-  if (count > 8 || !heap_moment_parse(at, &moment))
+  while (l->session && l < loaded + 63)
+    l++;
+  l->set = heap_load_set(names, count, at, &l->session);
+  if (l->set.count != count)
     abort();
-  for (size_t i = 0; i < count; i++) {
-    if (heap_instant_find(temp_path(names[i]), &moment, &instants[i], NULL, NULL) != 0)
-      abort();
-    pages[i] = heap_pages_load(temp_path(names[i]), instants[i].pages_ns);
-    if (!pages[i])
-      abort();
-  }
-  if (count > 1 && heap_pages_compare(pages, count) < 0)
-    abort();
-  for (size_t i = 0; i < count; i++) {
-    out[i] = heap_process_load(temp_path(names[i]), &instants[i], pages[i], HEAP_READ_ALL, NULL, NULL, NULL);
-    if (!out[i])
-      abort();
+  memcpy(out, l->set.process, count * sizeof(struct heap_process *));
+  l->left = count;
+}
+
+void heap_unload(struct heap_process *p)
+{
+  for (struct loaded *l = loaded; l < loaded + 64; l++) {
+    bool mine = false;
+
+    for (size_t i = 0; l->session && i < l->set.count; i++)
+      mine |= l->set.process[i] == p;
+    if (!mine || --l->left)
+      continue;
+    heap_set_release(&l->set);
+    session_close(l->session);
+    *l = (struct loaded){NULL, {NULL, 0}, 0};
   }
 }
 

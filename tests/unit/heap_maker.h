@@ -26,9 +26,14 @@ struct maker_stream *heap_sample(struct trace_maker *m, struct maker_stream *sam
 void heap_vma(struct maker_stream *sampler, uint64_t addr, uint64_t size, uint32_t flags, const char *path);
 void heap_mark(struct maker_stream *s, const char *name);
 
-/* Loads traces at a moment as the command does, frames compared; ends the test program on failure. */
+/* Loads traces at an instant as the command does, frames compared: stores count processes, or ends the test program. */
 void heap_load(const char *const *names, size_t count, const char *at, struct heap_process **out);
 struct heap_process *heap_load_one(const char *name, const char *at);
+/* Each process once. */
+void heap_unload(struct heap_process *p);
+
+/* The same, in any number; *s is to be closed after heap_set_release. */
+struct heap_set heap_load_set(const char *const *names, size_t count, const char *at, struct session **s);
 
 /* The row of one call stack of a process. */
 struct heap_row heap_row_of(const struct heap_process *p, uint32_t stack);

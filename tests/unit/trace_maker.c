@@ -27,6 +27,7 @@ static void write_at(const struct trace_maker *m, const void *bytes, size_t n, u
 
 struct trace_maker *maker_new(const char *path)
 {
+  static uint32_t made;
   struct trace_maker *m = calloc(1, sizeof *m);
   struct vt_file_header *h;
 
@@ -47,6 +48,8 @@ struct trace_maker *maker_new(const char *path)
   h->sample_ms = 100;
   memset(h->boot_id, 0xb0, sizeof h->boot_id);
   memset(h->trace_id, 0x1d, sizeof h->trace_id);
+  made++;
+  memcpy(h->trace_id, &made, sizeof made);
   h->start_ns = 1000000000;
   h->start_real_ns = UINT64_C(1700000000) * 1000000000;
   h->end_ns = 1;

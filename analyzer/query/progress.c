@@ -1,7 +1,7 @@
 /*
  * The progress line; see progress.h.
  */
-#include "report/progress.h"
+#include "query/progress.h"
 
 #include <stdint.h>
 #include <stdio.h>

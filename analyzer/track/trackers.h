@@ -1,0 +1,52 @@
+/*
+ * The trackers that there are, and their states.
+ */
+#ifndef VMTRACE_TRACKERS_H
+#define VMTRACE_TRACKERS_H
+
+#include "model/foreign_malloc.h"
+#include "model/heap_counts.h"
+#include "model/modules.h"
+#include "model/process_picture.h"
+#include "model/stack_nodes.h"
+#include "track/tracker.h"
+
+/* Blocks and the program's own mappings, by call stack.  State: struct heap_counts. */
+extern const struct tracker tracker_blocks;
+
+/* What call stacks consist of.  State: struct names; a child's leads to its parent's. */
+struct names {
+  struct id_table nodes; /* struct stack_node by call stack id */
+  struct modules modules;
+  struct names *parent; /* of the process that it was forked from; NULL: its trace is not here */
+};
+extern const struct tracker tracker_names;
+
+/* Whose malloc the program calls, and what was lost.  State: struct shortcomings. */
+struct shortcomings {
+  const struct vt_file_header *header;
+  struct own_malloc own_malloc;
+  uint64_t lost; /* events that the trace does not have, as far as its records tell */
+};
+extern const struct tracker tracker_shortcomings;
+
+/* Page states at instants.  State: struct page_states. */
+struct page_states;
+extern const struct tracker tracker_pages;
+
+/* The pages of an instant, as the sample that belongs to it saw them. */
+struct pages_then {
+  struct range_list pages, vmas; /* settled: one range for each place */
+  size_t samples;                /* how many had begun */
+  uint64_t sample_ns;            /* when the last of them began; 0: there was none */
+  bool at_end;                   /* of the process's own end */
+  uint64_t counted;              /* pages present, by the sample's own count */
+  uint64_t rss, tracer, tables;  /* pages; see VT_R_RESIDENT; 0: unknown */
+};
+
+/* After the pass.  NULL: the instant did not come.  number: as session_at gave it, or HEAP_AT_PEAK_OF_GROUP. */
+const struct pages_then *page_states_then(const struct page_states *s, unsigned number);
+/* All that was seen; its samples and mappings are those that pages_then counts. */
+const struct picture *page_states_picture(const struct page_states *s);
+
+#endif
