@@ -5,8 +5,8 @@
 #include "cmd/arguments.h"
 #include "cmd/command.h"
 #include "cmd/pack_trace.h"
+#include "output/quantity.h"
 #include "reader/plain_text.h"
-#include "report/quantity.h"
 
 struct pack_options {
   struct pack_wish wish;

@@ -7,8 +7,8 @@
 #define VMTRACE_EVENT_LINE_H
 
 #include "model/blocks.h"
+#include "output/emit.h"
 #include "reader/reader.h"
-#include "report/emit.h"
 
 struct event_format;
 

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "report/quantity.h"
+#include "output/quantity.h"
 
 static const struct heap_column columns[HEAP_VALUES] = {
     [HEAP_ALLOCATIONS] = {"allocations", "allocations", "ALLOCS", false},

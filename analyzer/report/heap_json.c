@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "output/emit.h"
 #include "reader/complain.h"
 #include "reader/xalloc.h"
-#include "report/emit.h"
 #include "report/heap_order.h"
 
 static void put_key(struct emit *e, const char *key)

@@ -6,10 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "output/quantity.h"
 #include "reader/complain.h"
 #include "reader/plain_text.h"
 #include "report/heap_report.h"
-#include "report/quantity.h"
 
 static size_t count_sampled(struct heap_process *const *processes, size_t count)
 {

@@ -5,9 +5,9 @@
 #include <inttypes.h>
 #include <jansson.h>
 
+#include "output/quantity.h"
 #include "reader/plain_text.h"
 #include "report/info_report.h"
-#include "report/quantity.h"
 
 #define SHOWN 20 /* lines of text per kind; JSON has all that were kept */
 

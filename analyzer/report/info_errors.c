@@ -6,9 +6,9 @@
 #include <jansson.h>
 #include <string.h>
 
+#include "output/quantity.h"
 #include "reader/plain_text.h"
 #include "report/info_report.h"
-#include "report/quantity.h"
 
 #define SHOWN 10 /* errors of which the text has the stacks; JSON has all that were kept */
 

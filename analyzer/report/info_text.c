@@ -7,10 +7,10 @@
 #include <time.h>
 
 #include "model/successor.h"
+#include "output/quantity.h"
 #include "reader/plain_text.h"
 #include "reader/utf8.h"
 #include "report/info_report.h"
-#include "report/quantity.h"
 
 #define MARKS_SHOWN 20 /* the others are in JSON, and in `vmtrace dump --op=mark` */
 

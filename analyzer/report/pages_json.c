@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "output/emit.h"
 #include "reader/complain.h"
 #include "reader/xalloc.h"
-#include "report/emit.h"
 #include "report/pages_parts.h"
 #include "vmtrace/format.h"
 

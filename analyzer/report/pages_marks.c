@@ -4,9 +4,9 @@
  */
 #include <inttypes.h>
 
+#include "output/quantity.h"
 #include "reader/plain_text.h"
 #include "report/pages_parts.h"
-#include "report/quantity.h"
 
 #define SHOWN 20 /* of one process; the others are in JSON */
 

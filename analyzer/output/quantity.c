@@ -1,7 +1,7 @@
 /*
  * Numbers for people; see quantity.h.
  */
-#include "report/quantity.h"
+#include "output/quantity.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /*
  * Output for `vmtrace dump`: millions of lines, some ten nanoseconds for a field.
  */
-#include "report/emit.h"
+#include "output/emit.h"
 
 #include "reader/plain_text.h"
 #include "reader/utf8.h"
