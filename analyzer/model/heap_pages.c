@@ -183,26 +183,25 @@ static struct sighting sighting_of(const struct heap_pages *p, uint32_t number, 
   return s;
 }
 
+/* Who has the frame that the sweep is at, or has had it. */
+struct holder {
+  struct sighting seen;
+  uint32_t holders; /* in how many places that frame is, its own included */
+};
+
 struct comparison {
   struct heap_pages *const *all;
   const struct kin *kin;
-  struct sighting *holder; /* who has the frame that the sweep is at, or has had it */
+  struct holder *holder;
   size_t count, room;
+  size_t *living; /* of the holders: those that may still have the frame */
+  size_t living_room;
 };
 
-static bool hold(struct comparison *c, const struct sighting *s)
+static void hold(struct comparison *c, const struct sighting *s)
 {
-  if (c->count == c->room) {
-    size_t room = c->room ? c->room * 2 : 64;
-    struct sighting *more = xreallocarray(c->holder, room, sizeof *more);
-
-    if (!more)
-      return false;
-    c->holder = more;
-    c->room = room;
-  }
-  c->holder[c->count++] = *s;
-  return true;
+  c->holder = xgrow(c->holder, c->count, &c->room, sizeof *c->holder);
+  c->holder[c->count++] = (struct holder){*s, 1};
 }
 
 /* At the ends of both, what they had in common when the first of them ended is divided: it is nobody else's since. */
@@ -215,16 +214,45 @@ static bool is_shared(const struct comparison *c, const struct sighting *s, cons
   return sighting_is_shared_with(c->kin, s, other);
 }
 
-/* In how many places the frame of holder number at is. */
-static uint32_t count_holders(const struct comparison *c, size_t at)
+static int compare_firsts(const void *a, const void *b)
 {
-  const struct sighting *s = &c->holder[at];
-  uint32_t holders = 1;
+  const struct holder *x = a, *y = b;
 
-  xalloc_work_count(c->count);
-  for (size_t i = 0; i < c->count; i++)
-    holders += i != at && (c->holder[i].process == s->process || is_shared(c, s, &c->holder[i]));
-  return holders;
+  if (x->seen.first_ns != y->seen.first_ns)
+    return x->seen.first_ns < y->seen.first_ns ? -1 : 1;
+  return (x->seen.process > y->seen.process) - (x->seen.process < y->seen.process);
+}
+
+static bool has_too(const struct comparison *c, const struct holder *h, const struct holder *other)
+{
+  return h->seen.process == other->seen.process || is_shared(c, &h->seen, &other->seen);
+}
+
+/* Two can have a frame in common only if they had it at one time.  So of a thousand processes that come and go, each
+ * is compared with those that live beside it. */
+static void count_holders(struct comparison *c)
+{
+  size_t living = 0;
+
+  qsort(c->holder, c->count, sizeof *c->holder, compare_firsts);
+  for (size_t i = 0; i < c->count; i++) {
+    struct holder *h = &c->holder[i];
+    size_t still = 0;
+
+    xalloc_work_count(living);
+    for (size_t k = 0; k < living; k++) {
+      struct holder *other = &c->holder[c->living[k]];
+
+      if (other->seen.last_ns < h->seen.first_ns)
+        continue;
+      c->living[still++] = c->living[k];
+      h->holders += has_too(c, h, other);
+      other->holders += has_too(c, other, h);
+    }
+    living = still;
+    c->living = xgrow(c->living, living, &c->living_room, sizeof *c->living);
+    c->living[living++] = i;
+  }
 }
 
 static void set_holders(struct heap_pages *p, uint64_t page, uint64_t count, uint32_t holders)
@@ -241,7 +269,7 @@ static void set_holders(struct heap_pages *p, uint64_t page, uint64_t count, uin
   }
 }
 
-static bool compare_segment(struct comparison *c, const struct sweep *sweep, const struct segment *segment)
+static void compare_segment(struct comparison *c, const struct sweep *sweep, const struct segment *segment)
 {
   c->count = 0;
   for (size_t i = 0; i < segment->lane_count; i++) {
@@ -251,13 +279,14 @@ static bool compare_segment(struct comparison *c, const struct sweep *sweep, con
     for (size_t k = 0; k < n; k++) {
       struct sighting s = sighting_of(c->all[segment->lanes[i]], segment->lanes[i], ranges[k], segment->start);
 
-      if (!hold(c, &s))
-        return false;
+      hold(c, &s);
     }
   }
-  for (size_t i = 0; c->count > 1 && i < c->count; i++)
-    set_holders(c->all[c->holder[i].process], c->holder[i].page, segment->count, count_holders(c, i));
-  return true;
+  if (c->count < 2)
+    return;
+  count_holders(c);
+  for (size_t i = 0; i < c->count; i++)
+    set_holders(c->all[c->holder[i].seen.process], c->holder[i].seen.page, segment->count, c->holder[i].holders);
 }
 
 static struct kin *find_kin(struct heap_pages *const *all, size_t count)
@@ -285,14 +314,11 @@ int heap_pages_compare(struct heap_pages *const *all, size_t count)
     lists[i] = &all[i]->frames;
   if (lists && kin)
     sweep = sweep_new(lists, count);
-  while (sweep && (more = sweep_next(sweep, &segment)) > 0) {
-    if (!compare_segment(&comparison, sweep, &segment)) {
-      more = -1;
-      break;
-    }
-  }
+  while (sweep && (more = sweep_next(sweep, &segment)) > 0)
+    compare_segment(&comparison, sweep, &segment);
   sweep_free(sweep);
   free(comparison.holder);
+  free(comparison.living);
   free(kin);
   free(lists);
   if (more < 0)
