@@ -39,7 +39,7 @@ LIBUNWIND_IMAGE := $(BUILD)/preload/unwind/libunwind_image_data
 PRELOAD_OBJ := $(PRELOAD_SRC:%.c=$(BUILD)/%.o) $(LIBUNWIND_IMAGE).o
 DEBUG_OBJ := $(patsubst %.c,$(BUILD)/debug/%.o,$(PRELOAD_SRC) $(DEBUG_ONLY)) $(LIBUNWIND_IMAGE).o
 ANALYZER_OBJ := $(ANALYZER_SRC:%.c=$(BUILD)/%.o)
-ANALYZER_LIBS := -ljansson -lzstd -ldw -lelf -liberty -lm -pthread
+ANALYZER_LIBS := -ljansson -lsqlite3 -lzstd -ldw -lelf -liberty -lm -pthread
 DEMOS := $(patsubst %.c,$(BUILD)/%,$(filter-out demos/mem.c,$(wildcard demos/*.c)))
 
 # Tests.  A file with a main() is a program, check_*.c runs under `make check`; all others are linked where needed.
@@ -252,6 +252,8 @@ aarch64-run: all $(UNIT)
 	rm -f $(BUILD)/mem.vmt && VMTRACE_OUT=$(BUILD)/mem.vmt $(ARM64_RUN) -E LD_PRELOAD=$(OUT)libvmtrace.so $(OUT)mem 1
 	$(ARM64_RUN) $(OUT)vmtrace heap $(BUILD)/mem.vmt
 
+# Where bash, zsh and fish look for completion, below share/.
+COMPLETION := bash-completion/completions/vmtrace zsh/site-functions/_vmtrace fish/vendor_completions.d/vmtrace.fish
 install: all ## install under $(DESTDIR)$(PREFIX)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(PREFIX)/include/vmtrace
 	install -d $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man3 $(DESTDIR)$(PREFIX)/share/doc/vmtrace
@@ -260,8 +262,11 @@ install: all ## install under $(DESTDIR)$(PREFIX)
 	install -m 644 include/vmtrace/*.h $(DESTDIR)$(PREFIX)/include/vmtrace/
 	install -m 644 analyzer/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1/
 	install -m 644 analyzer/man/*.3 $(DESTDIR)$(PREFIX)/share/man/man3/
-	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions
-	install -m 644 analyzer/completion/vmtrace.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/vmtrace
+	install -d $(addprefix $(DESTDIR)$(PREFIX)/share/,$(dir $(COMPLETION)))
+	./vmtrace completion bash >$(DESTDIR)$(PREFIX)/share/$(word 1,$(COMPLETION))
+	./vmtrace completion zsh >$(DESTDIR)$(PREFIX)/share/$(word 2,$(COMPLETION))
+	./vmtrace completion fish >$(DESTDIR)$(PREFIX)/share/$(word 3,$(COMPLETION))
+	chmod 644 $(addprefix $(DESTDIR)$(PREFIX)/share/,$(COMPLETION))
 	install -m 644 README.md LICENSE $(wildcard include/vmtrace/FORMAT.md) $(DESTDIR)$(PREFIX)/share/doc/vmtrace/
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/vmtrace/analyzer/man analyzer/man/heap-flame.svg
 	printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$(LIBDIR)' 'includedir=$${prefix}/include' \
@@ -273,7 +278,7 @@ uninstall: ## remove what install put there
 	rm -f $(DESTDIR)$(PREFIX)/bin/vmtrace $(DESTDIR)$(LIBDIR)/libvmtrace.so $(DESTDIR)$(LIBDIR)/pkgconfig/vmtrace.pc
 	rm -f $(patsubst analyzer/man/%,$(DESTDIR)$(PREFIX)/share/man/man1/%,$(wildcard analyzer/man/*.1))
 	rm -f $(patsubst analyzer/man/%,$(DESTDIR)$(PREFIX)/share/man/man3/%,$(wildcard analyzer/man/*.3))
-	rm -f $(DESTDIR)$(PREFIX)/share/bash-completion/completions/vmtrace
+	rm -f $(addprefix $(DESTDIR)$(PREFIX)/share/,$(COMPLETION))
 	rm -rf $(DESTDIR)$(PREFIX)/include/vmtrace $(DESTDIR)$(PREFIX)/share/doc/vmtrace
 
 deb: all ## a Debian package in build/

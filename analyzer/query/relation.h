@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 struct session;
+struct symbol;
 struct tracker;
 
 /* What a column's values are, and so how they are shown, summed and compared. */
@@ -24,9 +25,15 @@ enum column_kind {
   COLUMN_ADDRESS,
   COLUMN_FRAME,  /* a page frame number */
   COLUMN_NUMBER, /* an identifier: pid, thread, signal: never summed */
-  COLUMN_STACK,  /* a call stack: a node of the table's call tree */
+  COLUMN_STACK,  /* a call stack, by the numbers of a struct stack_names */
   COLUMN_TEXT
 };
+
+/* Bytes, counts and durations: their sums and differences mean something. */
+static inline bool column_kind_adds(enum column_kind kind)
+{
+  return kind == COLUMN_BYTES || kind == COLUMN_COUNT || kind == COLUMN_DURATION;
+}
 
 /* A value.  What is not known is CELL_UNKNOWN, of text NULL: shown as "-", null or nothing. */
 union cell {
@@ -42,8 +49,22 @@ struct column {
   enum column_kind kind;
   uint8_t priority;    /* 0: always shown; the higher, the earlier it gives way on a narrow terminal; COLUMN_HIDDEN */
   const char *meaning; /* one sentence, for --help, the manual page and --schema */
+  uint8_t flags;       /* COLUMN_KEY ... */
 };
 #define COLUMN_HIDDEN 255 /* shown when asked for by --columns, and in all formats for machines */
+#define COLUMN_KEY 1u   /* rows of two sessions that agree in all such columns are the same thing: what diff compares */
+#define COLUMN_ALONE 2u /* a peak and the like: the sum over rows is no such number, although the kind adds */
+
+/* Who the frames of COLUMN_STACK cells are. */
+struct stack_names {
+  void *arg;
+  /* Writes the frames of a call stack, innermost first, room of them at most; how many it has in all (0: not known).
+   * They live as long as the session. */
+  unsigned (*frames)(void *arg, int64_t stack, const struct symbol **frame, unsigned room);
+  /* Which of them stands for the stack in a table, where one line is to say it: an index. */
+  unsigned (*site)(void *arg, int64_t stack);
+};
+#define STACK_FRAMES_MAX 1024u /* the library keeps no more (VMTRACE_STACK) */
 
 /* Rows, one after the other. */
 struct cursor;
@@ -59,6 +80,8 @@ struct relation {
   /* Writes the next row, column_count cells; false at the end. */
   bool (*next)(struct cursor *c, union cell *row);
   void (*close)(struct cursor *c);
+  /* Of its COLUMN_STACK cells; NULL: it has none. */
+  const struct stack_names *(*stacks)(struct session *s);
 };
 
 /* All relations, ended by NULL; and the one of that name, NULL when there is none. */

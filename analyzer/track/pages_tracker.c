@@ -35,6 +35,9 @@ struct page_states {
   struct coming *at;          /* by number */
   size_t at_count;
   struct coming peak; /* the latest high of the group */
+  struct pages_inherited inherited;
+  struct page_states **heirs; /* children that wait for the first sample behind their fork */
+  size_t heir_count, heir_room;
 };
 
 static void page_states_begin(void *state, const struct reader *r, struct boot_group *group)
@@ -107,6 +110,19 @@ static void set_counts(struct pages_then *now, const struct event *e)
   now->tables = e->field[2];
 }
 
+/* A sample behind forks has come to its end. */
+static void page_states_bequeath(struct page_states *s)
+{
+  if (!s->heir_count)
+    return;
+  page_states_settle(s->picture);
+  for (size_t i = 0; i < s->heir_count; i++) {
+    range_list_copy(&s->heirs[i]->inherited.after, &s->picture->pages);
+    s->heirs[i]->inherited.known = true;
+  }
+  s->heir_count = 0;
+}
+
 static void page_states_event(void *state, const struct event *e)
 {
   struct page_states *s = state;
@@ -123,6 +139,7 @@ static void page_states_event(void *state, const struct event *e)
     return;
   s->ended_ns = e->time_ns;
   s->now.counted = e->field[1];
+  page_states_bequeath(s);
   if (p->pages.count > s->pages_max || p->vmas.count > s->vmas_max) {
     page_states_settle(p);
     s->pages_max = p->pages.count * 2 + SETTLE_MIN;
@@ -158,9 +175,31 @@ static void page_states_finish(void *state)
   look_at_instants(s, UINT64_MAX, false);
 }
 
+static void page_states_inherit(void *state, void *parent)
+{
+  struct page_states *s = state, *from = parent;
+
+  if (from->ended_ns) {
+    range_list_copy(&s->inherited.before, &from->picture->pages);
+    range_list_settle_pages(&s->inherited.before);
+    s->inherited.known = true;
+  }
+  from->heirs = xgrow(from->heirs, from->heir_count, &from->heir_room, sizeof *from->heirs);
+  from->heirs[from->heir_count++] = s;
+}
+
+const struct pages_inherited *page_states_inherited(const struct page_states *s)
+{
+  return &s->inherited;
+}
+
 static void page_states_release(void *state)
 {
   struct page_states *s = state;
+
+  range_list_free(&s->inherited.before);
+  range_list_free(&s->inherited.after);
+  free(s->heirs);
 
   for (size_t i = 0; i < s->at_count; i++)
     pages_then_release(&s->at[i].then);
@@ -189,6 +228,7 @@ const struct tracker tracker_pages = {
     .classes = CLASS_SET(SAMPLE),
     .begin = page_states_begin,
     .event = page_states_event,
+    .inherit = page_states_inherit,
     .instant = page_states_instant,
     .finish = page_states_finish,
     .release = page_states_release,

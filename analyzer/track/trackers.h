@@ -44,6 +44,14 @@ struct pages_then {
   uint64_t rss, tracer, tables;  /* pages; see VT_R_RESIDENT; 0: unknown */
 };
 
+/* What the process that this one was forked from had around the fork. */
+struct pages_inherited {
+  bool known;               /* its trace is here, and has a sample of one of the two times */
+  struct range_list before; /* as its latest sample before the fork saw them; empty: there was none */
+  struct range_list after;  /* as its first sample behind the fork did */
+};
+const struct pages_inherited *page_states_inherited(const struct page_states *s);
+
 /* After the pass.  NULL: the instant did not come.  number: as session_at gave it, or HEAP_AT_PEAK_OF_GROUP. */
 const struct pages_then *page_states_then(const struct page_states *s, unsigned number);
 /* All that was seen; its samples and mappings are those that pages_then counts. */
