@@ -134,7 +134,8 @@ raw_names() {
   local file
   git ls-files 'analyzer/*.c' | grep -v '/usage_message\.c$' | xargs grep -HnE '\b(argp_parse|perror|psignal|warnx?|errx?|error)\(' |
     sed 's/$/  (use usage_parse or complain)/'
-  git ls-files 'analyzer/*.c' | while read -r file; do
+  # completion.c knows nothing but the program's own words, and quotes them for shells.
+  git ls-files 'analyzer/*.c' | grep -v '/completion\.c$' | while read -r file; do
     awk -v file="$file" '
       /^ *(\/\*|\*|#)/ { next }
       { if (text == "") first = FNR; text = text " " $0 }
