@@ -33,8 +33,8 @@ static char *help_filter(int key, const char *text, void *input)
     xalloc_failed();
   fputs("Commands:\n", f);
   for (const struct command *c = command_table(); c->name; c++)
-    fprintf(f, "  %-8s %s\n", c->name, c->help);
-  fputs("  help     the options of a command: vmtrace help COMMAND\n\n"
+    fprintf(f, "  %-10s  %s\n", c->name, c->help);
+  fputs("  help        the options of a command: vmtrace help COMMAND\n\n"
         "Exit status: 0 fine, 1 the command found something wrong, 2 wrong usage, 3 a trace could not be read.",
         f);
   fclose(f);

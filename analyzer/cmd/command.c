@@ -12,6 +12,8 @@
 #include "cmd/usage_message.h"
 #include "reader/complain.h"
 
+#define NO_TRACES "name at least one trace (a file that ends in .vmt, or a directory of them)"
+
 const struct command *command_table(void)
 {
   static const struct command table[] = {
@@ -19,9 +21,11 @@ const struct command *command_table(void)
       {"info", cmd_info, "what a trace holds, what was lost, how the process ended"},
       {"dump", cmd_dump, "every event, one per line"},
       {"pages", cmd_pages, "the merged report: virtual and physical, page by page"},
-      {"heap", cmd_heap, "which call stacks own the memory: requested, live, resident, leaked"},
+      {"heap", cmd_heap, "which call stacks own the memory: live, resident, leaked"},
+      {"ps", cmd_ps, "the processes of a group as a tree: memory, how each ended"},
       {"pack", cmd_pack, "compress traces of programs that have ended"},
       {"doctor", cmd_doctor, "what this machine allows, how to get what is missing"},
+      {"completion", cmd_completion, "completion of commands for bash, zsh and fish"},
       {NULL, NULL, NULL},
   };
 
@@ -61,7 +65,7 @@ static error_t parse_traces(int key, char *arg, struct argp_state *state)
     common->traces = argument_traces(state, &common->trace_count);
     return 0;
   case ARGP_KEY_NO_ARGS:
-    argp_error(state, "name at least one trace (a file that ends in .vmt, or a directory of them)");
+    argp_error(state, NO_TRACES);
     return 0;
   default:
     return parse_common(key, arg, state);
@@ -79,6 +83,32 @@ const struct argp_child *command_traces(void)
   static const struct argp_child children[] = {{&argp, 0, NULL, 0}, {0}};
 
   return children;
+}
+
+static error_t parse_trace_list(int key, char *arg, struct argp_state *state)
+{
+  struct command_traces *traces = state->input;
+  int count = 0;
+
+  (void)arg;
+  switch (key) {
+  case ARGP_KEY_ARGS:
+    traces->path = argument_traces(state, &count);
+    traces->count = (size_t)count;
+    return 0;
+  case ARGP_KEY_NO_ARGS:
+    argp_error(state, NO_TRACES);
+    return 0;
+  default:
+    return ARGP_ERR_UNKNOWN;
+  }
+}
+
+struct argp_child command_traces_child(void)
+{
+  static const struct argp argp = {.parser = parse_trace_list};
+
+  return (struct argp_child){&argp, 0, NULL, 0};
 }
 
 const struct argp_child *command_formats(void)

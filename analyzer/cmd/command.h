@@ -57,6 +57,14 @@ struct command_common {
 
 /* --format=text|json and at least one TRACE. */
 const struct argp_child *command_traces(void);
+
+/* At least one TRACE, for commands that have options for formats of their own. */
+struct command_traces {
+  char **path; /* directories as what is in them */
+  size_t count;
+};
+struct argp_child command_traces_child(void);
+
 /* --format=text|json alone. */
 const struct argp_child *command_formats(void);
 
@@ -75,7 +83,9 @@ int cmd_info(int argc, char **argv);
 int cmd_dump(int argc, char **argv);
 int cmd_pages(int argc, char **argv);
 int cmd_heap(int argc, char **argv);
+int cmd_ps(int argc, char **argv);
 int cmd_pack(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
+int cmd_completion(int argc, char **argv);
 
 #endif

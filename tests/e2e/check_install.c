@@ -122,32 +122,6 @@ START_TEST(debian_package)
 }
 END_TEST
 
-/* What bash offers after words: each word of `expected` among them. */
-static void expect_completion(const char *words, const char *expected)
-{
-  struct e2e_result result;
-  char command[8400];
-
-  snprintf(command, sizeof command,
-           "source analyzer/completion/vmtrace.bash; COMP_WORDS=(%s); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); "
-           "_vmtrace 2>/dev/null; echo \" ${COMPREPLY[*]} \"",
-           words);
-  e2e_run(&(struct e2e_spec){.argv = E2E_ARGV("bash", "-c", command), .cwd = e2e_top()}, &result);
-  ck_assert_msg(strstr(result.out, expected) != NULL, "%s: %s, not %s", words, result.out, expected);
-  e2e_release(&result);
-}
-
-START_TEST(bash_completion)
-{
-  expect_completion("./vmtrace ''", " run info dump pages heap pack doctor ");
-  expect_completion("./vmtrace he", " heap help ");
-  expect_completion("./vmtrace heap --inv", " --invert ");
-  expect_completion("./vmtrace heap --format = f", " folded ");
-  expect_completion("./vmtrace pages --format = ''", " text json ");
-  expect_completion("./vmtrace info demos/../dem", " demos/../demos ");
-}
-END_TEST
-
 int main(void)
 {
   Suite *suite = suite_create("install");
@@ -157,6 +131,5 @@ int main(void)
   tcase_add_test(tcase, install_and_uninstall);
   tcase_add_test(tcase, packages_are_named);
   tcase_add_test(tcase, debian_package);
-  tcase_add_test(tcase, bash_completion);
   return e2e_main(suite);
 }
