@@ -23,12 +23,18 @@ extern void *__libc_realloc(void *memory, size_t size);
 extern void __libc_free(void *memory);
 extern void *__libc_memalign(size_t align, size_t size);
 
+/* What a piece takes, with libc's own word before it: small pieces have as much of that as of anything. */
+static ptrdiff_t piece_size(void *memory)
+{
+  return (ptrdiff_t)(malloc_usable_size(memory) + sizeof(size_t));
+}
+
 static void *present(void *memory, size_t size)
 {
   if (!memory && size && size < CLAIM)
     xalloc_failed();
   if (memory)
-    xalloc_count((ptrdiff_t)malloc_usable_size(memory));
+    xalloc_count(piece_size(memory));
   return memory;
 }
 
@@ -48,17 +54,18 @@ void *calloc(size_t count, size_t size)
 
 void *realloc(void *memory, size_t size)
 {
-  size_t before = malloc_usable_size(memory);
+  ptrdiff_t before = memory ? piece_size(memory) : 0;
   void *moved = __libc_realloc(memory, size);
 
   if (moved || !size)
-    xalloc_count(-(ptrdiff_t)before);
+    xalloc_count(-before);
   return present(moved, size);
 }
 
 void free(void *memory)
 {
-  xalloc_count(-(ptrdiff_t)malloc_usable_size(memory));
+  if (memory)
+    xalloc_count(-piece_size(memory));
   __libc_free(memory);
 }
 
