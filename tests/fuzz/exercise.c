@@ -14,6 +14,7 @@
 #include "model/heap_process.h"
 #include "model/page_set.h"
 #include "pack/columns.h"
+#include "reader/xalloc.h"
 #include "report/event_line.h"
 #include "report/heap_report.h"
 #include "report/info_report.h"

@@ -23,6 +23,7 @@
 #include "mutation.h"
 #include "pack/columns.h"
 #include "pack/pack_file.h"
+#include "reader/xalloc.h"
 #include "trace_maker.h"
 
 #define JOBS_MAX 64
@@ -125,8 +126,8 @@ static void check_memory(void)
   }
 }
 
-/* Every jobs-th mutation from job on; *at tells the parent which one is running. */
-static void work(const struct options *o, unsigned job, const struct image *images, unsigned n, volatile uint64_t *at)
+/* Every jobs-th mutation from first on; *at tells the parent which one is running. */
+static void work(const struct options *o, uint64_t first, const struct image *images, unsigned n, volatile uint64_t *at)
 {
   int fd = memfd_create("trace", MFD_CLOEXEC);
   char path[64];
@@ -134,7 +135,7 @@ static void work(const struct options *o, unsigned job, const struct image *imag
   snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
   signal(SIGALRM, timed_out);
   stderr = fopen("/dev/null", "w"); /* messages of the analyzer; sanitizers write to the descriptor */
-  for (uint64_t i = job; i < o->count; i += o->jobs) {
+  for (uint64_t i = first; i < o->count; i += o->jobs) {
     const struct image *from = &images[i % n];
     struct image image = {.size = from->size, .room = from->room, .bytes = malloc(from->room)};
 
@@ -154,26 +155,49 @@ static void work(const struct options *o, unsigned job, const struct image *imag
   exit(EXIT_SUCCESS);
 }
 
+/* A process of its own for the mutations from first on. */
+static pid_t job_start(const struct options *o, uint64_t first, const struct image *images, unsigned n, uint64_t *at)
+{
+  pid_t pid;
+
+  *at = first;
+  pid = fork();
+  if (pid < 0)
+    die("fork");
+  if (pid == 0)
+    work(o, first, images, n, at);
+  return pid;
+}
+
+/* The job's exit status.  A trace that claims too much ends the process with a line, as it should: the next one goes on
+ * behind it. */
+static int job_wait(const struct options *o, pid_t pid, const struct image *images, unsigned n, uint64_t *at,
+                    uint64_t *refused)
+{
+  int status;
+
+  while (waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == XALLOC_EXIT) {
+    ++*refused;
+    pid = job_start(o, *at + o->jobs, images, n, at);
+  }
+  return status;
+}
+
 static int run(const struct options *o, const struct image *images, unsigned n, int argc, char **traces)
 {
   uint64_t *at = mmap(NULL, JOBS_MAX * sizeof *at, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   pid_t pids[JOBS_MAX];
+  uint64_t refused = 0;
   int failed = 0;
 
   if (at == MAP_FAILED)
     die("mmap");
   fflush(NULL);
   for (unsigned j = 0; j < o->jobs; j++) {
-    pids[j] = fork();
-    if (pids[j] < 0)
-      die("fork");
-    if (pids[j] == 0)
-      work(o, j, images, n, &at[j]);
+    pids[j] = job_start(o, j, images, n, &at[j]);
   }
   for (unsigned j = 0; j < o->jobs; j++) {
-    int status;
-
-    if (waitpid(pids[j], &status, 0) == pids[j] && status == 0)
+    if (job_wait(o, pids[j], images, n, &at[j], &refused) == 0)
       continue;
     failed++;
     fprintf(stderr, "mutate: failed at mutation %lu; to repeat: mutate -j 1 -n %u -s %lu", at[j], n,
@@ -182,7 +206,7 @@ static int run(const struct options *o, const struct image *images, unsigned n, 
       fprintf(stderr, " %s", traces[i]);
     fputc('\n', stderr);
   }
-  printf("%lu mutations of %u traces, %d failed\n", o->count, n, failed);
+  printf("%lu mutations of %u traces, %d failed, %lu refused for what they claim\n", o->count, n, failed, refused);
   return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
