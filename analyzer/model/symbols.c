@@ -13,6 +13,7 @@
 #include "model/regular_file.h"
 #include "model/symbol_file.h"
 #include "reader/complain.h"
+#include "reader/hash.h"
 #include "reader/xalloc.h"
 
 /* One file that modules name, and what was asked about it. */
@@ -23,10 +24,15 @@ struct known_file {
   struct module_facts facts;
 };
 
-struct cached {
+struct place {
   const void *owner; /* a struct known_file, or the map of a JIT compiler; NULL: no module */
   uint64_t addr;
-  struct symbols_frames *frames; /* NULL: an empty slot */
+};
+
+struct cached {
+  struct place place;
+  struct symbols_frames *frames;
+  UT_hash_handle hh;
 };
 
 struct name {
@@ -37,11 +43,8 @@ struct name {
 struct symbols {
   struct known_file *files;
   struct name *names;
-  struct cached *slots;
-  size_t mask, used;
+  struct cached *cache;
 };
-
-#define FIRST_SLOTS 1024u
 
 static bool is_off;
 
@@ -67,17 +70,7 @@ void symbols_debug_root(const char *directory)
 
 struct symbols *symbols_open(void)
 {
-  struct symbols *s = xcalloc(1, sizeof *s);
-
-  if (!s)
-    return NULL;
-  s->slots = xcalloc(FIRST_SLOTS, sizeof *s->slots);
-  s->mask = FIRST_SLOTS - 1;
-  if (!s->slots) {
-    free(s);
-    return NULL;
-  }
-  return s;
+  return xcalloc(1, sizeof(struct symbols));
 }
 
 static void free_known(struct known_file *k)
@@ -91,11 +84,16 @@ static void free_known(struct known_file *k)
 
 void symbols_close(struct symbols *s)
 {
+  struct cached *c, *next_cached;
+
   if (!s)
     return;
-  for (size_t i = 0; i <= s->mask; i++)
-    free(s->slots[i].frames);
-  free(s->slots);
+  HASH_ITER(hh, s->cache, c, next_cached)
+  {
+    HASH_DEL(s->cache, c);
+    free(c->frames);
+    free(c);
+  }
   while (s->names) {
     struct name *next = s->names->next;
 
@@ -234,44 +232,24 @@ static struct symbols_frames *look_up(struct symbols *s, const struct known_file
   return result;
 }
 
-static struct cached *slot_of(const struct symbols *s, const void *owner, uint64_t addr)
+static const struct symbols_frames *cache_find(const struct symbols *s, struct place place)
 {
-  uint64_t hash = (addr ^ (uint64_t)(uintptr_t)owner << 7) * UINT64_C(0x9e3779b97f4a7c15);
+  struct cached *c;
 
-  for (size_t i = hash >> 32;; i++) {
-    struct cached *c = &s->slots[i & s->mask];
-
-    if (!c->frames || (c->owner == owner && c->addr == addr))
-      return c;
-  }
+  HASH_FIND(hh, s->cache, &place, sizeof place, c);
+  return c ? c->frames : NULL;
 }
 
-static bool grow(struct symbols *s)
+/* Takes the frames; NULL (out of memory) is passed on. */
+static const struct symbols_frames *cache_add(struct symbols *s, struct place place, struct symbols_frames *frames)
 {
-  struct symbols bigger = *s;
+  struct cached *c;
 
-  if (s->used <= s->mask / 2)
-    return true;
-  bigger.mask = s->mask * 2 + 1;
-  bigger.slots = xcalloc(bigger.mask + 1, sizeof *bigger.slots);
-  if (!bigger.slots)
-    return s->used < s->mask;
-  for (size_t i = 0; i <= s->mask; i++)
-    if (s->slots[i].frames)
-      *slot_of(&bigger, s->slots[i].owner, s->slots[i].addr) = s->slots[i];
-  free(s->slots);
-  *s = bigger;
-  return true;
-}
-
-/* Takes the frames, which were made for an empty slot; NULL: out of memory. */
-static const struct symbols_frames *keep(struct symbols *s, struct cached *c, const void *owner, uint64_t addr,
-                                         struct symbols_frames *frames)
-{
   if (!frames)
     return NULL;
-  *c = (struct cached){owner, addr, frames};
-  s->used++;
+  c = xmalloc(sizeof *c);
+  *c = (struct cached){.place = place, .frames = frames};
+  HASH_ADD(hh, s->cache, place, sizeof c->place, c);
   return frames;
 }
 
@@ -280,21 +258,21 @@ static const struct symbols_frames *resolve(struct symbols *s, struct module *mo
 {
   const struct known_file *k;
   uint64_t addr = module ? pc - module->bias : pc;
+  const struct symbols_frames *known;
   struct symbols_frames *frames;
-  struct cached *c;
 
   xalloc_suspend();
   k = module ? file_of(s, module, trace_real_ns) : NULL;
   xalloc_resume();
-  if ((module && !k) || !grow(s))
+  if (module && !k)
     return NULL;
-  c = slot_of(s, k, addr);
-  if (c->frames)
-    return c->frames;
+  known = cache_find(s, (struct place){k, addr});
+  if (known)
+    return known;
   xalloc_suspend();
   frames = look_up(s, k, addr);
   xalloc_resume();
-  return keep(s, c, k, addr, frames);
+  return cache_add(s, (struct place){k, addr}, frames);
 }
 
 const struct symbols_frames *symbols_resolve(struct symbols *s, struct module *module, uint64_t pc)
@@ -316,12 +294,10 @@ static struct symbols_frames *look_up_jit(struct modules *m, uint64_t pc)
 const struct symbols_frames *symbols_at(struct symbols *s, struct modules *m, uint64_t pc, uint64_t time_ns)
 {
   struct module *module = modules_find(m, pc, time_ns);
-  struct cached *c;
+  const struct symbols_frames *known;
 
   if (module || is_off)
     return resolve(s, module, pc, m->start_real_ns);
-  if (!grow(s))
-    return NULL;
-  c = slot_of(s, m, pc);
-  return c->frames ? c->frames : keep(s, c, m, pc, look_up_jit(m, pc));
+  known = cache_find(s, (struct place){m, pc});
+  return known ? known : cache_add(s, (struct place){m, pc}, look_up_jit(m, pc));
 }

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "query/hash.h"
 #include "query/stack_text.h"
+#include "reader/hash.h"
 #include "reader/xalloc.h"
 
 /* Finds a node by parent and name (which is one pointer for one text). */

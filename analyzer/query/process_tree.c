@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "query/hash.h"
 #include "query/table_order.h"
+#include "reader/hash.h"
 
 /* An image found by its trace's id. */
 struct image {

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "query/hash.h"
 #include "query/rows.h"
+#include "reader/hash.h"
 #include "reader/xalloc.h"
 
 struct table_string {

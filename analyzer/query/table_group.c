@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "query/hash.h"
+#include "reader/hash.h"
 
 /* A row of the result, found by what its key columns hold. */
 struct group {

@@ -1,7 +1,7 @@
 /*
  * A hash of bytes under a random number.  See hash.h.
  */
-#include "query/hash.h"
+#include "reader/hash.h"
 
 #include <string.h>
 #include <sys/random.h>
