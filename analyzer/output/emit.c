@@ -3,9 +3,9 @@
  */
 #include "output/emit.h"
 
+#include "output/digits.h"
 #include "reader/plain_text.h"
 #include "reader/utf8.h"
-#include "report/digits.h"
 
 void emit_init(struct emit *e, FILE *out)
 {

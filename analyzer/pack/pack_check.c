@@ -11,7 +11,7 @@
 
 #include "reader/complain.h"
 #include "reader/stream.h"
-#include "reader/track.h"
+#include "reader/stream_list.h"
 #include "reader/xalloc.h"
 
 #define WINDOW 65536u
@@ -19,9 +19,9 @@
 struct pack_check {
   struct trace_file original, packed;
   struct stream_shared original_shared, packed_shared;
-  struct tracks tracks; /* of the original */
-  size_t begun;         /* how many of its streams */
-  struct stream stream; /* the latest of them */
+  struct stream_list streams; /* of the original */
+  size_t begun;               /* how many of its streams */
+  struct stream stream;       /* the latest of them */
   bool differs;
 
   pthread_t thread;
@@ -89,9 +89,9 @@ static bool at_end(struct pack_check *c)
 /* The original's next stream, which must be thread's. */
 static bool begin_stream(struct pack_check *c, uint32_t thread)
 {
-  const struct track *t = &c->tracks.all[c->begun];
+  const struct stream_info *t = &c->streams.all[c->begun];
 
-  if (!at_end(c) || c->begun == c->tracks.count || t->thread != thread)
+  if (!at_end(c) || c->begun == c->streams.count || t->thread != thread)
     return false;
   stream_release(&c->stream);
   stream_init(&c->stream, &c->original_shared, t->first, t->count);
@@ -105,7 +105,7 @@ static void check_place(struct pack_check *c, const struct chunk_place *place)
 
   if (c->differs)
     return;
-  if ((!c->begun || c->tracks.all[c->begun - 1].thread != place->thread) && !begin_stream(c, place->thread)) {
+  if ((!c->begun || c->streams.all[c->begun - 1].thread != place->thread) && !begin_stream(c, place->thread)) {
     c->differs = true;
     return;
   }
@@ -144,7 +144,7 @@ static void release(struct pack_check *c)
   stream_release(&c->stream);
   stream_shared_release(&c->original_shared);
   stream_shared_release(&c->packed_shared);
-  tracks_release(&c->tracks);
+  stream_list_release(&c->streams);
   trace_file_close(&c->original);
   pthread_cond_destroy(&c->more);
   pthread_mutex_destroy(&c->lock);
@@ -163,7 +163,7 @@ struct pack_check *pack_check_new(int trace, const char *path, int fd, bool thre
     release(c);
     return NULL;
   }
-  tracks_build(&c->tracks, &c->original);
+  stream_list_build(&c->streams, &c->original);
   /* Its header is not there yet; it says the same about addresses. */
   c->packed = (struct trace_file){.fd = fd, .size = INT64_MAX, .header = c->original.header};
   c->original_shared = (struct stream_shared){
@@ -199,7 +199,7 @@ bool pack_check_finish(struct pack_check *c)
     pthread_mutex_unlock(&c->lock);
     pthread_join(c->thread, NULL);
   }
-  same = !c->differs && at_end(c) && c->begun == c->tracks.count;
+  same = !c->differs && at_end(c) && c->begun == c->streams.count;
   release(c);
   return same;
 }

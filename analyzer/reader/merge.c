@@ -64,17 +64,17 @@ static void heap_down(struct merge *m, struct lane *lane)
 
 /* lanes */
 
-static void lane_start(struct merge *m, const struct track *track)
+static void lane_start(struct merge *m, const struct stream_info *info)
 {
   struct lane *lane = xcalloc(1, sizeof *lane);
 
-  if (!stream_init(&lane->stream, m->shared, track->first, track->count)) {
+  if (!stream_init(&lane->stream, m->shared, info->first, info->count)) {
     free(lane);
     return;
   }
   lane->key = lane->stream.clock;
   lane->place = m->count;
-  m->heap[m->count++] = lane; /* there is room for all tracks */
+  m->heap[m->count++] = lane; /* there is room for all streams */
   heap_up(m, lane);
 }
 
@@ -283,27 +283,27 @@ const struct event *merge_next_slow(struct merge *m)
 
 static int start_compare(const void *a, const void *b)
 {
-  const struct track *x = *(struct track *const *)a, *y = *(struct track *const *)b;
+  const struct stream_info *x = *(struct stream_info *const *)a, *y = *(struct stream_info *const *)b;
 
   if (x->start_ns != y->start_ns)
     return x->start_ns < y->start_ns ? -1 : 1;
   return (x->thread > y->thread) - (x->thread < y->thread);
 }
 
-void merge_init(struct merge *m, struct stream_shared *shared, const struct tracks *tracks,
-                bool (*wanted)(const struct track *))
+void merge_init(struct merge *m, struct stream_shared *shared, const struct stream_list *streams,
+                bool (*wanted)(const struct stream_info *))
 {
   size_t programs = 0;
 
   *m = (struct merge){.shared = shared};
-  m->starts = xcalloc(tracks->count + 1, sizeof *m->starts);
-  m->heap = xcalloc(tracks->count + 1, sizeof *m->heap);
+  m->starts = xcalloc(streams->count + 1, sizeof *m->starts);
+  m->heap = xcalloc(streams->count + 1, sizeof *m->heap);
   liveness_init(&m->live);
-  for (size_t i = 0; i < tracks->count; i++) {
-    if (!wanted(&tracks->all[i]))
+  for (size_t i = 0; i < streams->count; i++) {
+    if (!wanted(&streams->all[i]))
       continue;
-    m->starts[m->start_count++] = &tracks->all[i];
-    programs += tracks->all[i].role != VT_ROLE_SAMPLER;
+    m->starts[m->start_count++] = &streams->all[i];
+    programs += streams->all[i].role != VT_ROLE_SAMPLER;
   }
   qsort(m->starts, m->start_count, sizeof *m->starts, start_compare);
   m->ordered = programs > 1;

@@ -16,7 +16,7 @@
 #include "reader/liveness.h"
 #include "reader/prefetch.h"
 #include "reader/stream.h"
-#include "reader/track.h"
+#include "reader/stream_list.h"
 
 /* A stream that has begun and not ended. */
 struct lane {
@@ -39,16 +39,16 @@ struct merge {
   uint64_t now; /* no event returned from here on is earlier */
   struct lane **heap;
   size_t count, room;
-  struct track **starts; /* streams that have not begun, by their time */
+  struct stream_info **starts; /* streams that have not begun, by their time */
   size_t next_start, start_count;
   struct liveness live;
   size_t waiting_count;
   struct lane *waiting[MERGE_BUCKETS]; /* by unit */
 };
 
-/* Takes the tracks for which wanted says true. */
-void merge_init(struct merge *m, struct stream_shared *shared, const struct tracks *tracks,
-                bool (*wanted)(const struct track *));
+/* Takes the streams for which wanted says true. */
+void merge_init(struct merge *m, struct stream_shared *shared, const struct stream_list *streams,
+                bool (*wanted)(const struct stream_info *));
 void merge_release(struct merge *m);
 
 const struct event *merge_next_slow(struct merge *m);

@@ -1,5 +1,5 @@
 /*
- * The reader as its callers see it: a file, its tracks, and their merge.
+ * The reader as its callers see it: a file, its streams, and their merge.
  * Contains no decoding of its own; called by model/ and cmd/.
  */
 #include "reader/reader.h"
@@ -20,31 +20,31 @@
 struct reader {
   struct merge merge; /* first: what reader_next touches */
   struct trace_file file;
-  struct tracks tracks;
+  struct stream_list streams;
   struct stream_shared shared;
-  bool (*wanted)(const struct track *);
+  bool (*wanted)(const struct stream_info *);
   uint64_t bytes; /* of all chunks that are read */
 };
 
-static bool any_track(const struct track *track)
+static bool any_stream(const struct stream_info *info)
 {
-  (void)track;
+  (void)info;
   return true;
 }
 
-static bool sampler_track(const struct track *track)
+static bool sampler_stream(const struct stream_info *info)
 {
-  return track->role == VT_ROLE_SAMPLER;
+  return info->role == VT_ROLE_SAMPLER;
 }
 
 /* The merge of what is to be read. */
 static void begin(struct reader *r)
 {
-  merge_init(&r->merge, &r->shared, &r->tracks, r->wanted);
+  merge_init(&r->merge, &r->shared, &r->streams, r->wanted);
   r->bytes = 0;
-  for (size_t i = 0; i < r->tracks.count; i++) {
-    for (size_t k = 0; r->wanted(&r->tracks.all[i]) && k < r->tracks.all[i].count; k++)
-      r->bytes += r->tracks.all[i].first[k].size;
+  for (size_t i = 0; i < r->streams.count; i++) {
+    for (size_t k = 0; r->wanted(&r->streams.all[i]) && k < r->streams.all[i].count; k++)
+      r->bytes += r->streams.all[i].first[k].size;
   }
 }
 
@@ -53,38 +53,38 @@ struct reader *reader_open(const char *path, unsigned flags)
   struct reader *r = xcalloc(1, sizeof *r);
 
   r->file.fd = -1;
-  r->wanted = flags & READER_SAMPLES ? sampler_track : any_track;
+  r->wanted = flags & READER_SAMPLES ? sampler_stream : any_stream;
   if (trace_file_open(&r->file, path) < 0) {
     reader_close(r);
     return NULL;
   }
-  tracks_build(&r->tracks, &r->file);
+  stream_list_build(&r->streams, &r->file);
   r->shared = (struct stream_shared){
       .file = &r->file,
       .damage = &r->file.damage,
-      .window_max = r->tracks.count > MANY_STREAMS ? WINDOW_MANY : WINDOW_MAX,
-      .window_max_packed = r->tracks.count > MANY_STREAMS ? WINDOW_MAX : VT_CHUNK_MAX,
+      .window_max = r->streams.count > MANY_STREAMS ? WINDOW_MANY : WINDOW_MAX,
+      .window_max_packed = r->streams.count > MANY_STREAMS ? WINDOW_MAX : VT_CHUNK_MAX,
   };
   begin(r);
   return r;
 }
 
 /* Leaves of a stream's chunks those that may hold something from these times: a chunk ends when the next one begins. */
-static void track_limit(struct track *track, uint64_t from_ns, uint64_t to_ns)
+static void stream_limit(struct stream_info *info, uint64_t from_ns, uint64_t to_ns)
 {
-  while (track->count > 1 && track->first[1].start_ns < from_ns) {
-    track->first++;
-    track->count--;
+  while (info->count > 1 && info->first[1].start_ns < from_ns) {
+    info->first++;
+    info->count--;
   }
-  while (track->count && track->first[track->count - 1].start_ns > to_ns)
-    track->count--;
-  track->start_ns = track->first->start_ns;
+  while (info->count && info->first[info->count - 1].start_ns > to_ns)
+    info->count--;
+  info->start_ns = info->first->start_ns;
 }
 
 void reader_limit(struct reader *r, uint64_t from_ns, uint64_t to_ns)
 {
-  for (size_t i = 0; i < r->tracks.count; i++)
-    track_limit(&r->tracks.all[i], from_ns, to_ns);
+  for (size_t i = 0; i < r->streams.count; i++)
+    stream_limit(&r->streams.all[i], from_ns, to_ns);
   merge_release(&r->merge);
   begin(r);
 }
@@ -94,7 +94,7 @@ void reader_close(struct reader *r)
   if (!r)
     return;
   merge_release(&r->merge);
-  tracks_release(&r->tracks);
+  stream_list_release(&r->streams);
   stream_shared_release(&r->shared);
   trace_file_close(&r->file);
   free(r);
@@ -144,15 +144,15 @@ double reader_progress(const struct reader *r)
 
 const char *reader_lineage(const struct reader *r, uint32_t thread)
 {
-  const struct track *track = tracks_find(&r->tracks, thread);
+  const struct stream_info *info = stream_list_find(&r->streams, thread);
 
-  return track ? track->lineage : "?";
+  return info ? info->lineage : "?";
 }
 
 bool reader_has_lineage(const struct reader *r, const char *lineage)
 {
-  for (size_t i = 0; i < r->tracks.count; i++) {
-    if (!strcmp(r->tracks.all[i].lineage, lineage))
+  for (size_t i = 0; i < r->streams.count; i++) {
+    if (!strcmp(r->streams.all[i].lineage, lineage))
       return true;
   }
   return false;
@@ -160,5 +160,5 @@ bool reader_has_lineage(const struct reader *r, const char *lineage)
 
 unsigned reader_threads(const struct reader *r)
 {
-  return (unsigned)r->tracks.programs;
+  return (unsigned)r->streams.programs;
 }

@@ -2,7 +2,7 @@
  * Opens the chunks of a stream one after the other and decodes what
  * stream_hot leaves.  A window is held only between a chunk's first record
  * and its last, so that many streams cost memory only while they run side by side.
- * Called by merge.c and track.c; order between streams is not known here.
+ * Called by merge.c and stream_list.c; order between streams is not known here.
  */
 #include "reader/stream.h"
 

@@ -5,8 +5,8 @@
  */
 #include <string.h>
 
+#include "output/digits.h"
 #include "reader/record.h"
-#include "report/digits.h"
 #include "report/event_line.h"
 #include "vmtrace/codec.h"
 

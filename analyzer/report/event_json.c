@@ -3,7 +3,7 @@
  * (man/vmtrace-dump.1).  Hand-written, because traces have millions of lines.
  * The operations of a format; called through event_line_write.
  */
-#include "report/digits.h"
+#include "output/digits.h"
 #include "report/event_line.h"
 
 static void time_keep(struct event_line *line, uint64_t time_ns)

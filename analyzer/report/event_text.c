@@ -2,7 +2,7 @@
  * `vmtrace dump` for people: time, thread, number, op, then the fields, in
  * columns.  The operations of a format; called through event_line_write.
  */
-#include "report/digits.h"
+#include "output/digits.h"
 #include "report/event_line.h"
 
 #define THREAD_WIDTH 9

@@ -8,8 +8,8 @@
 
 #include "capture.h"
 #include "must.h"
+#include "output/digits.h"
 #include "reader_assert.h"
-#include "report/digits.h"
 #include "report/event_line.h"
 #include "trace_maker.h"
 #include "unit.h"

@@ -7,7 +7,7 @@
 #include "capture.h"
 #include "must.h"
 #include "reader/prefetch.h"
-#include "reader/track.h"
+#include "reader/stream_list.h"
 #include "trace_maker.h"
 #include "unit.h"
 
@@ -61,23 +61,23 @@ START_TEST(units_are_as_told)
   unsigned told = 0, hot = 0;
   struct stream_shared shared;
   struct trace_file file;
-  struct tracks tracks;
+  struct stream_list streams;
 
   maker_random(path, &shape);
   ck_assert_int_eq(trace_file_open(&file, path), 0);
-  tracks_build(&tracks, &file);
+  stream_list_build(&streams, &file);
   shared = (struct stream_shared){.file = &file, .window_max = windows[_i], .window_max_packed = windows[_i]};
-  for (size_t i = 0; i < tracks.count; i++) {
+  for (size_t i = 0; i < streams.count; i++) {
     struct stream s;
 
-    ck_assert(stream_init(&s, &shared, tracks.all[i].first, tracks.all[i].count));
+    ck_assert(stream_init(&s, &shared, streams.all[i].first, streams.all[i].count));
     told += follow(&s, &hot);
     stream_release(&s);
   }
   ck_assert_uint_gt(hot, 10000);
   ck_assert_uint_gt(told, hot / 2);
   stream_shared_release(&shared);
-  tracks_release(&tracks);
+  stream_list_release(&streams);
   trace_file_close(&file);
 }
 END_TEST

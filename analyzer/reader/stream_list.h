@@ -2,12 +2,12 @@
  * Who the streams of a trace are: their chunks, their roles, their lineages.
  * Small, because all streams of a trace are known at once, also 100,000.
  */
-#ifndef VMTRACE_TRACK_H
-#define VMTRACE_TRACK_H
+#ifndef VMTRACE_STREAM_LIST_H
+#define VMTRACE_STREAM_LIST_H
 
 #include "reader/trace_file.h"
 
-struct track {
+struct stream_info {
   uint32_t thread;
   uint32_t parent; /* stream number of the creator or VT_NO_THREAD */
   uint32_t ordinal;
@@ -18,17 +18,17 @@ struct track {
   char *lineage;     /* as reader_lineage gives it */
 };
 
-struct tracks {
-  struct track *all; /* by stream number */
+struct stream_list {
+  struct stream_info *all; /* by stream number */
   size_t count;
   size_t programs; /* those that are not the sampler's */
 };
 
-/* -1 after a message.  The file's index must outlive the tracks. */
-void tracks_build(struct tracks *tracks, const struct trace_file *file);
-void tracks_release(struct tracks *tracks);
+/* The file's index must outlive the streams. */
+void stream_list_build(struct stream_list *streams, const struct trace_file *file);
+void stream_list_release(struct stream_list *streams);
 
 /* NULL when there is no such stream. */
-struct track *tracks_find(const struct tracks *tracks, uint32_t thread);
+struct stream_info *stream_list_find(const struct stream_list *streams, uint32_t thread);
 
 #endif
