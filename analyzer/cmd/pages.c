@@ -10,12 +10,14 @@
 
 #include "cmd/arguments.h"
 #include "cmd/command.h"
+#include "output/output_format.h"
 #include "reader/terminal.h"
 #include "reader/xalloc.h"
 #include "report/pages_report.h"
 
 struct pages_options {
-  struct command_common common;
+  struct command_traces traces;
+  const struct format *format;
   bool all;
   bool ranged;
   uint64_t start, end; /* bytes: [start, end) */
@@ -43,13 +45,28 @@ static bool parse_range(const char *text, struct pages_options *options)
   return !*end && options->end > options->start;
 }
 
+/* The report is no table: its text and its JSON are written by report/pages_*.c; figures are drawn by any format that
+ * can. */
+static const struct format *pages_format(const char *arg, struct argp_state *state)
+{
+  const struct format *format = format_find(arg, ~0u);
+
+  if (!format || !(format->space || !strcmp(arg, "text") || !strcmp(arg, "json")))
+    argp_error(state, "--format takes text, json or %s, not '%s'", format_names(SHAPE_SPACE), arg);
+  return format;
+}
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
   struct pages_options *options = state->input;
 
   switch (key) {
   case ARGP_KEY_INIT:
-    state->child_inputs[0] = &options->common;
+    options->format = formats()[0];
+    state->child_inputs[0] = &options->traces;
+    return 0;
+  case 'f':
+    options->format = pages_format(arg, state);
     return 0;
   case OPTION_ALL:
     options->all = true;
@@ -76,20 +93,20 @@ static bool is_new(struct picture *const *pictures, size_t count, const struct p
 }
 
 /* Loads what can be loaded; *code says whether that was everything. */
-static struct picture **load(const struct command_common *common, size_t *count, int *code)
+static struct picture **load(const struct command_traces *traces, size_t *count, int *code)
 {
-  struct picture **pictures = xcalloc((size_t)common->trace_count + 1, sizeof(struct picture *));
+  struct picture **pictures = xcalloc(traces->count + 1, sizeof(struct picture *));
 
   *count = 0;
-  for (int i = 0; i < common->trace_count; i++) {
-    struct picture *p = picture_load(common->traces[i]);
+  for (size_t i = 0; i < traces->count; i++) {
+    struct picture *p = picture_load(traces->path[i]);
 
     if (!p) {
       *code = EXIT_UNREADABLE;
     } else if (is_new(pictures, *count, p)) {
       pictures[(*count)++] = p;
     } else {
-      command_error(EXIT_FINE, "%s: the same trace was given before; it counts once", common->traces[i]);
+      command_error(EXIT_FINE, "%s: the same trace was given before; it counts once", traces->path[i]);
       picture_free(p);
     }
   }
@@ -109,7 +126,9 @@ static int report(const struct pages_options *options, const struct page_set *se
     view.end = ((options->end - 1) >> set->page_shift) + 1;
     view.all = true;
   }
-  if (options->common.format == FORMAT_JSON)
+  if (options->format->space)
+    return pages_space(stdout, set, &view, options->format);
+  if (!strcmp(options->format->name, "json"))
     return pages_json(stdout, set, &view);
   view.colour = terminal_has_colour(STDOUT_FILENO);
   return pages_text(stdout, set, &view);
@@ -118,16 +137,18 @@ static int report(const struct pages_options *options, const struct page_set *se
 int cmd_pages(int argc, char **argv)
 {
   static const struct argp_option options_table[] = {
+      {"format", 'f', "FORMAT", 0, "text (the default), json, or svg (address spaces and frames as a figure)", 0},
       {"all", OPTION_ALL, NULL, 0, "every row, also what only one process has", 0},
       {"address", OPTION_ADDRESS, "RANGE", 0, "only these pages: ADDR, ADDR-ADDR or ADDR+SIZE", 0},
       {0},
   };
+  const struct argp_child children[] = {command_traces_child(), {0}};
   const struct argp argp = {.options = options_table,
                             .parser = parse,
                             .args_doc = "TRACE...",
                             .doc = "Says of each virtual page what stood behind it in every process, and what that "
                                    "means: private, shared, copied on write, never written ...",
-                            .children = command_traces()};
+                            .children = children};
   struct pages_options options = {0};
   struct picture **pictures;
   struct page_set *set;
@@ -135,7 +156,7 @@ int cmd_pages(int argc, char **argv)
   size_t count;
 
   command_parse(&argp, argc, argv, &options);
-  pictures = load(&options.common, &count, &code);
+  pictures = load(&options.traces, &count, &code);
   if (!pictures)
     return code;
   set = page_set_new(pictures, count);

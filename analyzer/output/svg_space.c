@@ -192,8 +192,8 @@ static void put_foot(const struct figure *f)
       "\" stroke-width=\"2\"/><text x=\"30\" y=\"%u\">one frame behind pages of several processes</text>",
       y - 11, y);
   fprintf(f->out,
-          "<rect x=\"300\" y=\"%u\" width=\"14\" height=\"14\" rx=\"3\" fill=\"%s\" stroke=\"%s\"/>"
-          "<text x=\"320\" y=\"%u\">a frame of its own</text>",
+          "<rect x=\"340\" y=\"%u\" width=\"14\" height=\"14\" rx=\"3\" fill=\"%s\" stroke=\"%s\"/>"
+          "<text x=\"360\" y=\"%u\">a frame of its own</text>",
           y - 11, tints[0], inks[0], y);
   if (f->s->pages_left_out)
     fprintf(f->out, "<text x=\"%d\" y=\"%u\" text-anchor=\"end\">%" PRIu64 " more pages are not drawn</text>",

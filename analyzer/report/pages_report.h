@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "model/page_set.h"
+struct format; /* output/output_format.h */
 
 struct pages_view {
   uint64_t first, end; /* pages to show: [first, end), as page numbers */
@@ -26,5 +27,8 @@ int pages_text_short(FILE *out, const struct page_set *set);
 
 /* One JSON document; its keys are described in vmtrace-pages(1).  0, or -1 after one line on stderr. */
 int pages_json(FILE *out, const struct page_set *set, const struct pages_view *view);
+
+/* The address spaces side by side, in a format that draws them. */
+int pages_space(FILE *out, const struct page_set *set, const struct pages_view *view, const struct format *format);
 
 #endif
