@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # tests/guards/guards.sh BUILD [PATTERN...]: shows that the tests fail when what they guard is gone.
 # Each tests/guards/*.patch (PATTERNs, of the shell, pick some by name) takes one guard out of the library or the
-# analyzer; its first line names the test that must then fail: `test: PROGRAM/CASE/FUNCTION [VARIABLE=VALUE...]`.
+# analyzer; its first line names the test that must then fail: `test: PROGRAM/CASE/FUNCTION[:ROUND] [VARIABLE=VALUE...]`.
 # Works in a copy of the tree in BUILD/guards, in which every test named passes before anything is taken out.  What one
 # patch changed is built anew, and of the tests that function alone runs.
 # One line per guard, with its seconds; exits 1 when a patch does not apply or build, or when its test passes.
@@ -45,14 +45,14 @@ restore() {
 parse() {
   local line word
   line=$(head -n 1 "$1")
-  [[ $line =~ ^test:\ ([^/]+)/([^/]+)/([a-z0-9_]+)(.*)$ ]] || return 1
-  program=${BASH_REMATCH[1]} case=${BASH_REMATCH[2]} function=${BASH_REMATCH[3]} variables=()
-  for word in ${BASH_REMATCH[4]}; do variables+=("$word"); done
+  [[ $line =~ ^test:\ ([^/]+)/([^/]+)/([a-z0-9_]+)(:[0-9]+)?(\ .*)?$ ]] || return 1
+  program=${BASH_REMATCH[1]} case=${BASH_REMATCH[2]} function=${BASH_REMATCH[3]} round=${BASH_REMATCH[4]} variables=()
+  for word in ${BASH_REMATCH[5]}; do variables+=("$word"); done
 }
 
 # run LOG: builds the copy, then runs the test that parse found.
 run() {
-  timeout 1800 env CK_TIMEOUT_MULTIPLIER=1 CK_RUN_CASE="$case" TEST_ONLY="$function" "${variables[@]}" \
+  timeout 1800 env CK_TIMEOUT_MULTIPLIER=1 CK_RUN_CASE="$case" TEST_ONLY="$function$round" "${variables[@]}" \
     make -C "$copy" -s -j"$(nproc)" check T="$program" >"$1" 2>&1
 }
 
@@ -78,7 +78,7 @@ fail() {
 # The test as it is, once for all guards that name it: fine or FAIL, and its log.
 declare -A untouched
 try_untouched() {
-  key="$program/$case/$function ${variables[*]}"
+  key="$program/$case/$function$round ${variables[*]}"
   untouched_log=$logs/untouched-${key//[^a-zA-Z0-9]/-}.log
   [ "${untouched[$key]:-}" ] && return
   if run "$untouched_log" && has_run "$untouched_log"; then

@@ -4,7 +4,7 @@
  *
  *   plain            nothing
  *   closefrom        closes every descriptor but the first three, by every way that there is, and counts on the numbers
- *   renamed FILE     renames FILE and closes every descriptor that /proc/self/fd lists, then those that are left
+ *   renamed FILE     renames FILE and closes what /proc/self/fd lists, then every number, by every way
  *   reused FILE      closes every descriptor by the bare call, and has FILE open at all those numbers
  *   highdup [FILE]   renames FILE, and puts descriptors of its own at the highest numbers
  *   nofile           lowers its limit of descriptors to the three that it has
@@ -125,6 +125,8 @@ static int rename_and_close(const char *file)
   move_file(file);
   for (int i = 0; i < count; i++)
     close(fds[i]);
+  for (int fd = 3; fd < 65536; fd++)
+    close(fd);
   churn(NULL);
   closefrom(3);
   churn(NULL);

@@ -361,7 +361,7 @@ static int with_all_execs(void)
 
 /* ---- descriptors and name spaces ---- */
 
-/* The lowest free descriptor is 3, whatever was opened before main. */
+/* The lowest free descriptors are 3 and 4, whatever was opened before main. */
 static int with_descriptors(void)
 {
   long limit = sysconf(_SC_OPEN_MAX);
@@ -369,6 +369,8 @@ static int with_descriptors(void)
   void *p;
 
   printf("%d\n", dup(0));
+  if (dup(0) != 4 || close(4))
+    puts("4 is not free");
   for (int fd = 4; fd < limit; fd++)
     open_ones += close(fd) == 0;
   printf("%d\n", open_ones);

@@ -1,6 +1,7 @@
 /*
  * One test of a program alone.  TEST_ONLY=NAME in the environment leaves all others out, as CK_RUN_CASE does with
- * cases.  unit.h and e2e.h include it: their users add tests as check.h says.
+ * cases; TEST_ONLY=NAME:I the other rounds of a loop test, too.  unit.h and e2e.h include it: their users add tests as
+ * check.h says.
  */
 #ifndef TESTS_CHOSEN_H
 #define TESTS_CHOSEN_H
