@@ -6,46 +6,30 @@
 
 #include "cmd/command.h"
 #include "cmd/symbol_options.h"
-#include "query/progress.h"
+#include "query/session.h"
 #include "report/info_report.h"
 
-struct reading {
-  struct reader *reader;
-  struct progress progress;
-};
-
-static void step(void *arg)
-{
-  struct reading *reading = arg;
-
-  progress_step(&reading->progress, reader_progress(reading->reader));
-}
-
 /* The report of one trace: as text, or as an object appended to array. */
-static int info_one(const char *path, enum command_format format, json_t *array, bool first)
+static int info_one(char *path, enum command_format format, json_t *array, bool first)
 {
-  struct reading reading = {.reader = reader_open(path, READER_ALL)};
-  struct digest digest;
-  bool whole;
+  struct session *s = session_open(&path, 1);
+  const struct digest *digest;
 
-  if (!reading.reader)
+  if (!session_count(s)) {
+    session_close(s);
     return EXIT_UNREADABLE;
-  progress_begin(&reading.progress, path);
-  whole = digest_read(&digest, reading.reader, step, &reading);
-  progress_end(&reading.progress);
-  if (!whole) {
-    reader_close(reading.reader);
-    return command_error(EXIT_UNREADABLE, "%s: out of memory", path);
   }
+  session_want(s, &tracker_digest);
+  session_run(s);
+  digest = session_state(session_trace(s, 0), &tracker_digest);
   if (format == FORMAT_JSON) {
-    json_array_append_new(array, info_json(&digest));
+    json_array_append_new(array, info_json(digest));
   } else {
     if (!first)
       putchar('\n');
-    info_text(stdout, &digest);
+    info_text(stdout, digest);
   }
-  digest_release(&digest);
-  reader_close(reading.reader);
+  session_close(s);
   return EXIT_FINE;
 }
 

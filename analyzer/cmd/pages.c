@@ -11,6 +11,7 @@
 #include "cmd/arguments.h"
 #include "cmd/command.h"
 #include "output/output_format.h"
+#include "query/pictures.h"
 #include "reader/terminal.h"
 #include "reader/xalloc.h"
 #include "report/pages_report.h"
@@ -80,43 +81,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
   }
 }
 
-/* A trace that is given twice would share every page with itself. */
-static bool is_new(struct picture *const *pictures, size_t count, const struct picture *p)
-{
-  static const uint8_t none[sizeof p->trace_id];
-
-  for (size_t i = 0; i < count; i++) {
-    if (!memcmp(pictures[i]->trace_id, p->trace_id, sizeof none) && memcmp(p->trace_id, none, sizeof none) != 0)
-      return false;
-  }
-  return true;
-}
-
-/* Loads what can be loaded; *code says whether that was everything. */
-static struct picture **load(const struct command_traces *traces, size_t *count, int *code)
-{
-  struct picture **pictures = xcalloc(traces->count + 1, sizeof(struct picture *));
-
-  *count = 0;
-  for (size_t i = 0; i < traces->count; i++) {
-    struct picture *p = picture_load(traces->path[i]);
-
-    if (!p) {
-      *code = EXIT_UNREADABLE;
-    } else if (is_new(pictures, *count, p)) {
-      pictures[(*count)++] = p;
-    } else {
-      command_error(EXIT_FINE, "%s: the same trace was given before; it counts once", traces->path[i]);
-      picture_free(p);
-    }
-  }
-  if (!*count) {
-    free(pictures);
-    return NULL;
-  }
-  return pictures;
-}
-
 static int report(const struct pages_options *options, const struct page_set *set)
 {
   struct pages_view view = {.end = PAGES_EVERYTHING, .all = options->all};
@@ -153,10 +117,12 @@ int cmd_pages(int argc, char **argv)
   struct picture **pictures;
   struct page_set *set;
   int code = EXIT_FINE;
-  size_t count;
+  size_t count, failed;
 
   command_parse(&argp, argc, argv, &options);
-  pictures = load(&options.traces, &count, &code);
+  pictures = pictures_load(options.traces.path, options.traces.count, &count, &failed);
+  if (failed)
+    code = EXIT_UNREADABLE;
   if (!pictures)
     return code;
   set = page_set_new(pictures, count);

@@ -19,6 +19,7 @@
 #include "cmd/pack_trace.h"
 #include "model/foreign_malloc.h"
 #include "model/page_set.h"
+#include "query/pictures.h"
 #include "reader/file_place.h"
 #include "reader/plain_text.h"
 #include "reader/reader.h"
@@ -277,19 +278,20 @@ static int put_trace(const struct run_traces *traces, const struct run_trace *t)
 /* What the copies themselves have in common; their children are for `vmtrace pages`. */
 static int put_pages(const struct run_traces *traces, const struct copy *copies, size_t count)
 {
-  struct picture **pictures = xcalloc(traces->count + 1, sizeof(struct picture *));
+  char **paths = xcalloc(traces->count + 1, sizeof(char *));
+  struct picture **pictures;
   struct page_set *set;
-  size_t n = 0;
+  size_t chosen = 0, n, failed;
   int result = -1;
 
   for (size_t i = 0; i < traces->count; i++) {
-    if (is_copy(&traces->items[i], copies, count) && (pictures[n] = picture_load(traces->items[i].path)))
-      n++;
+    if (is_copy(&traces->items[i], copies, count))
+      paths[chosen++] = traces->items[i].path;
   }
-  if (!n) {
-    free(pictures);
+  pictures = pictures_load(paths, chosen, &n, &failed);
+  free(paths);
+  if (!pictures)
     return -1;
-  }
   set = page_set_new(pictures, n);
   if (set)
     result = pages_text_short(stderr, set);

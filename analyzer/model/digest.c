@@ -9,21 +9,19 @@
 
 #include "reader/xalloc.h"
 
-#define STEP 65536 /* events between two calls of step: some milliseconds */
-
-static void judge(struct digest *d, uint64_t seen_ns, uint64_t chunks_lost, uint64_t records_lost)
+static void judge(struct digest *d)
 {
   const struct vt_file_header *h = d->header;
 
   /* The three tell of the same events: none is added to another. */
   d->lost = h->lost;
-  if (d->lost < chunks_lost)
-    d->lost = chunks_lost;
-  if (d->lost < records_lost)
-    d->lost = records_lost;
+  if (d->lost < d->chunks_lost)
+    d->lost = d->chunks_lost;
+  if (d->lost < d->records_lost)
+    d->lost = d->records_lost;
   d->end_ns = h->end_ns;
   if (!d->end_ns)
-    d->end_ns = h->last_ns > seen_ns ? h->last_ns : seen_ns;
+    d->end_ns = h->last_ns > d->seen_ns ? h->last_ns : d->seen_ns;
   d->complete =
       !d->own_malloc.path && !h->stop_reason && !d->damage->cut && !d->damage->bad_chunks && !d->damage->bad_records;
   d->deterministic = !h->nondet_reason;
@@ -37,55 +35,35 @@ static void take_exec(struct digest *d, const struct event *e)
 }
 
 /* Everything that is not of a block. */
-static bool take_other(struct digest *d, const struct event *e)
+static void take_other(struct digest *d, const struct event *e)
 {
   if (e->type == VT_R_EXEC)
     take_exec(d, e);
+  if (e->type == VT_R_LOSS)
+    *(e->field[0] ? &d->records_lost : &d->chunks_lost) += e->field[1];
   heap_errors_event(d->errors, e);
   marks_event(&d->marks, e);
-  return caveats_event(&d->caveats, e) && own_malloc_event(&d->own_malloc, d->header, e);
+  caveats_event(&d->caveats, e);
+  own_malloc_event(&d->own_malloc, d->header, e);
 }
 
-bool digest_read(struct digest *d, struct reader *r, void (*step)(void *arg), void *arg)
+static void digest_begin(struct digest *d, const struct reader *r)
 {
-  uint64_t chunks_lost = 0, records_lost = 0, seen_ns, n = 0;
-  const struct event *e;
-
   *d = (struct digest){.reader = r, .header = reader_header(r), .damage = reader_damage(r)};
-  if (!stack_digest_init(&d->stacks))
-    return false;
+  stack_digest_init(&d->stacks);
   d->errors = heap_errors_new(r);
-  if (!d->errors) {
-    digest_release(d);
-    return false;
-  }
-  seen_ns = d->header->start_ns;
-  while ((e = reader_next(r))) {
-    d->count[e->type & (VT_R_LIMIT - 1)]++;
-    stack_digest_event(&d->stacks, e);
-    seen_ns = e->time_ns;
-    if (e->type != VT_R_ALLOC && e->type != VT_R_FREE && !take_other(d, e)) {
-      digest_release(d);
-      return false;
-    }
-    if (e->type == VT_R_LOSS) {
-      *(e->field[0] ? &records_lost : &chunks_lost) += e->field[1];
-      continue;
-    }
-    if (++n % STEP == 0 && step)
-      step(arg);
-  }
+  d->seen_ns = d->header->start_ns;
+}
+
+static void digest_finish(struct digest *d)
+{
   for (unsigned i = 0; i < VT_R_LIMIT; i++)
     d->events += d->count[i];
-  judge(d, seen_ns, chunks_lost, records_lost);
+  judge(d);
   stack_digest_finish(&d->stacks);
-  if (!d->stacks.failed && !d->errors->failed)
-    return true;
-  digest_release(d);
-  return false;
 }
 
-void digest_release(struct digest *d)
+static void digest_release(struct digest *d)
 {
   stack_digest_release(&d->stacks);
   marks_release(&d->marks);
@@ -96,6 +74,60 @@ void digest_release(struct digest *d)
   heap_errors_free(d->errors);
   d->errors = NULL;
 }
+
+static void digest_tracker_begin(void *state, const struct reader *r, struct boot_group *group)
+{
+  (void)group;
+  digest_begin(state, r);
+}
+
+static void digest_tracker_event(void *state, const struct event *e)
+{
+  struct digest *d = state;
+
+  d->count[e->type & (VT_R_LIMIT - 1)]++;
+  stack_digest_event(&d->stacks, e);
+  d->seen_ns = e->time_ns;
+  if (e->type != VT_R_ALLOC && e->type != VT_R_FREE)
+    take_other(d, e);
+}
+
+static const struct event *digest_tracker_run(void *state, struct reader *r, const struct event *e, uint64_t limit_ns,
+                                              struct tracker_taken *taken)
+{
+  struct digest *d = state;
+  uint64_t n = taken->count;
+
+  for (; tracker_runs(e, limit_ns, n); n++) {
+    d->count[e->type]++;
+    stack_digest_event(&d->stacks, e);
+    d->seen_ns = e->time_ns;
+    e = reader_next(r);
+  }
+  *taken = (struct tracker_taken){n, d->seen_ns};
+  return e;
+}
+
+static void digest_tracker_finish(void *state)
+{
+  digest_finish(state);
+}
+
+static void digest_tracker_release(void *state)
+{
+  digest_release(state);
+}
+
+const struct tracker tracker_digest = {
+    .name = "digest",
+    .size = sizeof(struct digest),
+    .classes = UINT64_MAX,
+    .begin = digest_tracker_begin,
+    .event = digest_tracker_event,
+    .run = digest_tracker_run,
+    .finish = digest_tracker_finish,
+    .release = digest_tracker_release,
+};
 
 const char *digest_ended(const struct digest *d)
 {

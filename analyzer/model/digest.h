@@ -10,6 +10,7 @@
 #include "model/mark_list.h"
 #include "model/stack_digest.h"
 #include "reader/reader.h"
+#include "track/tracker.h"
 
 struct digest {
   const struct reader *reader; /* outlives the digest */
@@ -28,12 +29,12 @@ struct digest {
   size_t exec_length;
   struct own_malloc own_malloc;
   struct heap_errors *errors; /* names of functions are looked up when asked for */
+  /* On the way. */
+  uint64_t seen_ns, chunks_lost, records_lost;
 };
 
-/* Reads r to its end.  step, if not NULL, is called now and then.  False when out of memory, and nothing to be
- * released. */
-bool digest_read(struct digest *d, struct reader *r, void (*step)(void *arg), void *arg);
-void digest_release(struct digest *d);
+/* State: struct digest. */
+extern const struct tracker tracker_digest;
 
 /* "exit", "signal", "exec", "unknown". */
 const char *digest_ended(const struct digest *d);

@@ -28,17 +28,3 @@ void marks_release(struct marks *m)
   free(m->all);
   *m = (struct marks){0};
 }
-
-int marks_load(struct marks *m, const char *path)
-{
-  struct reader *r = reader_open(path, READER_ALL);
-  const struct event *e;
-
-  *m = (struct marks){0};
-  if (!r)
-    return -1;
-  while (m->count + m->more < reader_header(r)->marks && (e = reader_next(r)))
-    marks_event(m, e);
-  reader_close(r);
-  return 0;
-}

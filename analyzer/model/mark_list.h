@@ -30,7 +30,4 @@ struct marks {
 void marks_event(struct marks *m, const struct event *e);
 void marks_release(struct marks *m);
 
-/* Reads a trace up to the last mark that its header counts.  -1 after one line on stderr. */
-int marks_load(struct marks *m, const char *path);
-
 #endif

@@ -342,31 +342,3 @@ void picture_finish(struct picture *p)
   if (p->value_count)
     qsort(p->values, p->value_count, sizeof *p->values, compare_values);
 }
-
-struct picture *picture_load(const char *path)
-{
-  struct reader *reader = reader_open(path, READER_SAMPLES);
-  struct picture *p;
-  const struct event *e;
-  bool marks;
-
-  if (!reader)
-    return NULL;
-  p = picture_new(reader_header(reader));
-  marks = p && reader_header(reader)->marks;
-  while (p && (e = reader_next(reader))) {
-    if (picture_event(p, e) < 0) {
-      complain("%s: out of memory after %zu samples", path, p->sample_count);
-      picture_free(p);
-      p = NULL;
-    }
-  }
-  reader_close(reader);
-  if (p && marks && marks_load(&p->marks, path) < 0) {
-    picture_free(p);
-    return NULL;
-  }
-  if (p)
-    picture_finish(p);
-  return p;
-}

@@ -83,9 +83,6 @@ int picture_event(struct picture *p, const struct event *e);
 void picture_finish(struct picture *p);
 void picture_free(struct picture *p);
 
-/* Reads a whole trace.  NULL after one line on stderr that names the file. */
-struct picture *picture_load(const char *path);
-
 /* The index of the first value of addr (or of a higher address) that was seen at from_ns or later; value_count: none.
  */
 size_t picture_values(const struct picture *p, uint64_t addr, uint64_t from_ns);

@@ -13,7 +13,6 @@
 #include "reader/complain.h"
 #include "reader/xalloc.h"
 
-#define STEP 65536u         /* events between two looks at the clock for the progress line: some milliseconds */
 #define NAMES_GRACE_MS 100u /* how late names may come without a sampler, whose period bounds it */
 
 /*
@@ -150,7 +149,7 @@ static void meet_mark(void *state, const struct event *e)
   for (size_t i = 0; i < s->instant_count; i++) {
     if (!is_mark(&s->instant[i], e) || ++t->group->marks[i] != s->instant[i].nth)
       continue;
-    t->group->time_ns[i] = e->time_ns;
+    t->seen_ns = t->group->time_ns[i] = e->time_ns;
     reach(t, &(struct tracker_instant){.number = (unsigned)i,
                                        .time_ns = e->time_ns,
                                        .marked = true,
@@ -212,28 +211,63 @@ static bool hears(const struct tracker *tracker, unsigned type)
   return (tracker->records >> type | tracker->classes >> vt_record_class(type)) & 1;
 }
 
-/* Lays out who is to hear of which record. */
-static void listen(struct trace *t)
+static void tell_nobody(void *state, const struct event *e)
+{
+  (void)state;
+  (void)e;
+}
+
+static void tell_all(void *state, const struct event *e)
+{
+  for (const struct listener *l = state; l->event; l++)
+    l->event(l->state, e);
+}
+
+/* Who is to hear of a record type, as a list without an end. */
+static size_t find_listeners(struct trace *t, unsigned type, struct listener *list)
 {
   const struct session *s = t->session;
-  bool forks = has_children(t);
-  struct listener *next = t->all + 1; /* the first one is the empty list */
+  size_t n = 0;
+
+  if (type == VT_R_MARK && s->marked && !t->past)
+    list[n++] = (struct listener){meet_mark, t};
+  if (type == VT_R_FORK && t->has_children && !t->past)
+    list[n++] = (struct listener){meet_fork, t};
+  for (size_t i = 0; i < s->tracker_count; i++) {
+    if (hears(s->tracker[i], type) && (s->tracker[i]->names || !t->past))
+      list[n++] = (struct listener){s->tracker[i]->event, t->state[i]};
+  }
+  return n;
+}
+
+/* The one tracker that wants allocations and frees, if it takes them in runs. */
+static void find_runner(struct trace *t)
+{
+  const struct session *s = t->session;
+
+  t->runner = (struct runner){NULL, NULL};
+  for (size_t i = 0; i < s->tracker_count; i++) {
+    if (t->of[VT_R_ALLOC].state == t->state[i] && t->of[VT_R_FREE].state == t->state[i])
+      t->runner = (struct runner){s->tracker[i]->run, t->state[i]};
+  }
+}
+
+static void listen(struct trace *t)
+{
+  struct listener *list = t->lists;
 
   for (unsigned type = 0; type < VT_R_LIMIT; type++) {
-    struct listener *first = next;
+    size_t n = find_listeners(t, type, list);
 
-    if (type == VT_R_MARK && s->marked && !t->past)
-      *next++ = (struct listener){meet_mark, t};
-    if (type == VT_R_FORK && forks && !t->past)
-      *next++ = (struct listener){meet_fork, t};
-    for (size_t i = 0; i < s->tracker_count; i++) {
-      if (hears(s->tracker[i], type) && (s->tracker[i]->names || !t->past))
-        *next++ = (struct listener){s->tracker[i]->event, t->state[i]};
+    if (n <= 1) {
+      t->of[type] = n ? list[0] : (struct listener){tell_nobody, NULL};
+      continue;
     }
-    t->of[type] = next > first ? first : t->all;
-    if (next > first)
-      *next++ = (struct listener){NULL, NULL};
+    list[n] = (struct listener){NULL, NULL};
+    t->of[type] = (struct listener){tell_all, list};
+    list += n + 1;
   }
+  find_runner(t);
 }
 
 static void begin(struct trace *t)
@@ -244,7 +278,8 @@ static void begin(struct trace *t)
   t->state = xcalloc(s->tracker_count + 1, sizeof(void *));
   t->at = xcalloc(s->instant_count + 1, sizeof *t->at);
   t->done = xcalloc(s->instant_count + 1, sizeof *t->done);
-  t->all = xcalloc(1 + (size_t)VT_R_LIMIT * (s->tracker_count + 3), sizeof *t->all);
+  t->lists = xcalloc(VT_R_LIMIT * (s->tracker_count + 3), sizeof *t->lists);
+  t->has_children = has_children(t);
   t->seen_ns = t->public.start_ns;
   for (size_t i = 0; i < s->tracker_count; i++) {
     t->state[i] = xcalloc(1, s->tracker[i]->size);
@@ -300,27 +335,55 @@ static void show_progress(struct session *s)
   progress_step(&s->progress, all > 0 ? done / all : 1);
 }
 
+static inline void take_event(const struct trace *t, const struct event *e)
+{
+  const struct listener *l = &t->of[e->type & (VT_R_LIMIT - 1)];
+
+  l->event(l->state, e);
+}
+
+/* After it, the heap may have changed: a child has begun, or an instant has come. */
+static inline bool ends_turn(const struct event *e)
+{
+  return e->type == VT_R_FORK || e->type == VT_R_MARK;
+}
+
 /* Takes up events until one is later than the limit, which becomes the held one; NULL at the end. */
 static void take_turn(struct session *s, struct trace *t, uint64_t limit_ns)
 {
   struct reader *r = t->public.reader;
   const struct event *e = t->held;
-  bool watched = s->marked && t->public.header->marks;
+  struct tracker_taken taken = {0, t->seen_ns};
 
-  for (; e && e->time_ns <= limit_ns; e = reader_next(r)) {
-    t->seen_ns = e->time_ns;
-    t->public.events += !t->past;
-    for (const struct listener *l = t->of[e->type & (VT_R_LIMIT - 1)]; l->event; l++)
-      l->event(l->state, e);
-    if (watched)
-      mark_watch_event(&t->marks, e);
-    if (++s->steps % STEP == 0)
-      show_progress(s);
-    /* A child or a mark may have come between. */
-    if (e->type == VT_R_FORK || e->type == VT_R_MARK)
+  while (e && e->time_ns <= limit_ns && taken.count < TRACKER_STEP) {
+    if (t->runner.run && tracker_runs(e, limit_ns, taken.count)) {
+      e = t->runner.run(t->runner.state, r, e, limit_ns, &taken);
+      continue;
+    }
+    taken.seen_ns = e->time_ns;
+    taken.count++;
+    take_event(t, e);
+    if (ends_turn(e))
       limit_ns = 0;
+    e = reader_next(r);
   }
+  t->seen_ns = taken.seen_ns;
+  t->public.events += t->past ? 0 : taken.count;
   t->held = e;
+  s->steps += taken.count;
+}
+
+/* The same, one event at a time, of which marks that come want to know (query/mark_watch.h). */
+static void take_watched(struct session *s, struct trace *t)
+{
+  const struct event *e = t->held;
+
+  t->seen_ns = e->time_ns;
+  take_event(t, e);
+  mark_watch_event(&t->marks, e);
+  t->public.events += !t->past;
+  t->held = reader_next(t->public.reader);
+  s->steps++;
 }
 
 /* The trace whose turn it is. */
@@ -350,7 +413,14 @@ static void go_on(struct session *s, struct trace *t)
     finish(t);
     return;
   }
-  take_turn(s, t, limit_ns < t->cut_ns ? limit_ns : t->cut_ns);
+  if (s->marked && t->public.header->marks && t->held->time_ns <= limit_ns)
+    take_watched(s, t);
+  else
+    take_turn(s, t, limit_ns < t->cut_ns ? limit_ns : t->cut_ns);
+  if (s->steps >= TRACKER_STEP) {
+    s->steps = 0;
+    show_progress(s);
+  }
   if (t->held)
     t->key = t->held->time_ns;
   heap_down(s, t);
@@ -409,6 +479,17 @@ static int find_missing(const struct session *s)
   return 0;
 }
 
+/* Whether nobody wants more of a trace than the sampler's stream has. */
+static bool samples_suffice(const struct session *s, const struct trace *t)
+{
+  const uint64_t samples = CLASS_SET(SAMPLE) | CLASS_SET(VALUE);
+  uint64_t rest = s->marked ? UINT64_MAX : 0;
+
+  for (size_t i = 0; i < s->tracker_count; i++)
+    rest |= s->tracker[i]->inherit ? UINT64_MAX : (s->tracker[i]->classes & ~samples) | s->tracker[i]->records;
+  return !rest || (rest == CLASS_SET(MARK) && !t->public.header->marks);
+}
+
 int session_run(struct session *s)
 {
   char *what = s->count == 1 ? xstrdup(s->trace[0]->public.path) : xasprintf("%zu traces", s->count);
@@ -419,6 +500,8 @@ int session_run(struct session *s)
   for (size_t i = 0; i < s->count; i++) {
     struct trace *t = s->trace[i];
 
+    if (samples_suffice(s, t))
+      reader_samples_alone(t->public.reader);
     t->key = t->public.start_ns + (t->public.parent ? FORK_LATE_NS : 0);
     t->place = s->heap_count;
     s->heap[s->heap_count++] = t;

@@ -145,7 +145,7 @@ static void close_trace(struct session *s, struct trace *t)
     free(t->state[i]);
   }
   free(t->state);
-  free(t->all);
+  free(t->lists);
   free(t->at);
   free(t->done);
   mark_watch_release(&t->marks);

@@ -8,9 +8,16 @@
 #include "query/progress.h"
 #include "query/session.h"
 
-/* A tracker's wish to see a record type. */
+/* Who hears of a record type: a tracker, a list of several, or nobody; there is always something to call. */
 struct listener {
   void (*event)(void *state, const struct event *e); /* NULL: the end of a list */
+  void *state;
+};
+
+/* Who takes allocations and frees in runs (track/tracker.h); run NULL: nobody. */
+struct runner {
+  const struct event *(*run)(void *state, struct reader *r, const struct event *e, uint64_t limit_ns,
+                             struct tracker_taken *taken);
   void *state;
 };
 
@@ -22,17 +29,19 @@ struct trace {
   uint64_t key; /* when it is its turn */
   const struct event *held;
   bool begun;
-  bool drained;                          /* it has no more events */
-  bool past;                             /* all instants are behind it, and only names are still taken */
-  bool quiet;                            /* and its listeners were told */
-  uint64_t cut_ns;                       /* later events come after an instant that its trackers know nothing of */
-  uint64_t names_ns;                     /* once past: until when */
-  uint64_t seen_ns;                      /* time of the latest event */
-  void **state;                          /* by tracker */
-  struct listener *all;                  /* room for the lists */
-  const struct listener *of[VT_R_LIMIT]; /* a list for each record type, ended by an empty one */
-  struct session_instant *at;            /* by instant */
-  bool *done;                            /* by instant: it came, or the process did not live then */
+  bool has_children;              /* in the session */
+  bool drained;                   /* it has no more events */
+  bool past;                      /* all instants are behind it, and only names are still taken */
+  bool quiet;                     /* and its listeners were told */
+  uint64_t cut_ns;                /* later events come after an instant that its trackers know nothing of */
+  uint64_t names_ns;              /* once past: until when */
+  uint64_t seen_ns;               /* time of the latest event */
+  void **state;                   /* by tracker */
+  struct listener of[VT_R_LIMIT]; /* by record type */
+  struct runner runner;
+  struct listener *lists;     /* room for those of several */
+  struct session_instant *at; /* by instant */
+  bool *done;                 /* by instant: it came, or the process did not live then */
   struct mark_watch marks;
 };
 

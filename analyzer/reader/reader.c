@@ -69,6 +69,13 @@ struct reader *reader_open(const char *path, unsigned flags)
   return r;
 }
 
+void reader_samples_alone(struct reader *r)
+{
+  r->wanted = sampler_track;
+  merge_release(&r->merge);
+  begin(r);
+}
+
 /* Leaves of a stream's chunks those that may hold something from these times: a chunk ends when the next one begins. */
 static void stream_limit(struct stream_info *info, uint64_t from_ns, uint64_t to_ns)
 {

@@ -54,6 +54,9 @@ struct reader;
 struct reader *reader_open(const char *path, unsigned flags);
 void reader_close(struct reader *r);
 
+/* To be called before the first reader_next: as if the reader had been opened with READER_SAMPLES. */
+void reader_samples_alone(struct reader *r);
+
 /*
  * To be called before the first reader_next: only chunks that may hold events
  * between these times are read, whole chunks, so that earlier and later events come, too. What is read knows

@@ -13,6 +13,20 @@ static void block_books_event(void *state, const struct event *e)
   heap_counts_event(state, e);
 }
 
+static const struct event *block_books_run(void *state, struct reader *r, const struct event *e, uint64_t limit_ns,
+                                           struct tracker_taken *taken)
+{
+  uint64_t n = taken->count, seen_ns = taken->seen_ns;
+
+  for (; tracker_runs(e, limit_ns, n); n++) {
+    heap_counts_event(state, e);
+    seen_ns = e->time_ns;
+    e = reader_next(r);
+  }
+  *taken = (struct tracker_taken){n, seen_ns};
+  return e;
+}
+
 static void block_books_inherit(void *state, void *parent)
 {
   heap_counts_inherit(state, parent);
@@ -40,6 +54,7 @@ const struct tracker tracker_blocks = {
     .records = RECORD_SET(SAMPLE),
     .begin = block_books_begin,
     .event = block_books_event,
+    .run = block_books_run,
     .inherit = block_books_inherit,
     .instant = block_books_instant,
     .finish = block_books_finish,

@@ -33,6 +33,21 @@ struct tracker_instant {
   bool sampled;      /* the latest sample of its pages was taken for it, however long ago */
 };
 
+/* Events between two looks at the clock for the progress line: some milliseconds. */
+#define TRACKER_STEP 65536u
+
+/* How far a run has come. */
+struct tracker_taken {
+  uint64_t count;   /* events, at most TRACKER_STEP */
+  uint64_t seen_ns; /* time of the latest */
+};
+
+/* Whether a run goes on with e, the n-th of it. */
+static inline bool tracker_runs(const struct event *e, uint64_t limit_ns, uint64_t n)
+{
+  return e && (e->type == VT_R_ALLOC || e->type == VT_R_FREE) && e->time_ns <= limit_ns && n < TRACKER_STEP;
+}
+
 struct tracker {
   const char *name; /* for whoever debugs a session */
   size_t size;      /* bytes of the state; all zero before begin */
@@ -44,6 +59,12 @@ struct tracker {
   void (*begin)(void *state, const struct reader *r, struct boot_group *group);
   /* One of those, in the reader's order. */
   void (*event)(void *state, const struct event *e);
+  /* Most records are of allocations and frees.  Where no other tracker wants these, this one is given them in runs: it
+   * takes up e and what follows it until an event is something else or later than limit_ns, or
+   * TRACKER_STEP of them were taken,
+   * returns that event (NULL: the end), and brings *taken up to date.  NULL: event does. */
+  const struct event *(*run)(void *state, struct reader *r, const struct event *e, uint64_t limit_ns,
+                             struct tracker_taken *taken);
   /* The process of state was just forked from the one of parent, which has taken up all its events until then; after
    * begin, before the first event.  NULL: nothing is inherited. */
   void (*inherit)(void *state, void *parent);

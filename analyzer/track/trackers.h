@@ -30,6 +30,12 @@ struct shortcomings {
 };
 extern const struct tracker tracker_shortcomings;
 
+/* All that was seen of pages, and marks.  State: struct history. */
+struct history {
+  struct picture *picture; /* who takes it leaves NULL */
+};
+extern const struct tracker tracker_history;
+
 /* Page states at instants.  State: struct page_states. */
 struct page_states;
 extern const struct tracker tracker_pages;

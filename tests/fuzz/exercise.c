@@ -14,6 +14,7 @@
 #include "model/heap_process.h"
 #include "model/page_set.h"
 #include "pack/columns.h"
+#include "query/pictures.h"
 #include "reader/xalloc.h"
 #include "report/event_line.h"
 #include "report/heap_report.h"
@@ -33,20 +34,21 @@ static FILE *nowhere(void)
 
 static void info(const char *path)
 {
-  struct reader *r = reader_open(path, READER_ALL);
-  struct digest digest;
+  char *paths[] = {(char *)path};
+  struct session *s = session_open(paths, 1);
+  const struct digest *digest;
   json_t *object;
 
-  if (!r)
-    return;
-  if (!digest_read(&digest, r, NULL, NULL))
-    abort();
-  info_text(nowhere(), &digest);
-  object = info_json(&digest);
-  json_dumpf(object, nowhere(), JSON_INDENT(2));
-  json_decref(object);
-  digest_release(&digest);
-  reader_close(r);
+  session_want(s, &tracker_digest);
+  session_run(s);
+  if (session_count(s)) {
+    digest = session_state(session_trace(s, 0), &tracker_digest);
+    info_text(nowhere(), digest);
+    object = info_json(digest);
+    json_dumpf(object, nowhere(), JSON_INDENT(2));
+    json_decref(object);
+  }
+  session_close(s);
 }
 
 static void dump(const char *path)
@@ -71,16 +73,17 @@ static void dump(const char *path)
 /* The same trace as two processes, so that there is something to compare. */
 static void pages(const char *path)
 {
-  struct picture **pictures = calloc(2, sizeof(struct picture *));
+  struct picture **pictures = calloc(2, sizeof(struct picture *)), **one;
   const struct pages_view view = {.end = PAGES_EVERYTHING, .all = true};
+  char *paths[] = {(char *)path};
   struct page_set *set;
-  size_t n = 0;
+  size_t n = 0, loaded, failed;
 
-  if (!pictures)
-    abort();
   for (unsigned i = 0; i < 2; i++) {
-    pictures[n] = picture_load(path);
-    n += pictures[n] != NULL;
+    one = pictures_load(paths, 1, &loaded, &failed);
+    if (one)
+      pictures[n++] = one[0];
+    free(one);
   }
   if (!n) {
     free(pictures);

@@ -13,6 +13,7 @@
 #include "report/info_report.h"
 #include "report/pages_report.h"
 #include "trace_maker.h"
+#include "tracked.h"
 #include "unit.h"
 
 #define A UINT64_C(0x200000)
@@ -20,18 +21,14 @@
 
 static struct digest digest_of(const char *path)
 {
-  struct reader *r = reader_opened(path);
-  struct digest d;
-
-  ck_assert(digest_read(&d, r, NULL, NULL));
-  return d;
+  return digest_made(reader_opened(path));
 }
 
 static void done(struct digest *d)
 {
   struct reader *r = (struct reader *)d->reader;
 
-  digest_release(d);
+  tracker_digest.release(d);
   reader_close(r);
 }
 
@@ -201,8 +198,7 @@ static char *pages_of(const char *path, int (*report)(FILE *, const struct page_
   size_t size;
   FILE *f = open_memstream(&text, &size);
 
-  pictures[0] = picture_load(path);
-  ck_assert_ptr_nonnull(pictures[0]);
+  pictures[0] = picture_made(path);
   set = page_set_new(pictures, 1);
   ck_assert_ptr_nonnull(set);
   ck_assert_int_eq(report(f, set, &view), 0);

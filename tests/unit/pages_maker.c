@@ -2,6 +2,7 @@
  * Makes the traces of pages_maker.h in a temporary directory.
  */
 #include "pages_maker.h"
+#include "tracked.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -112,8 +113,7 @@ struct page_set *pages_made(void)
   pages_end();
   made = 0;
   for (size_t i = 0; i < count; i++) {
-    if (!pictures || !(pictures[i] = picture_load(paths[i])))
-      abort();
+    pictures[i] = picture_made(paths[i]);
     unlink(paths[i]);
   }
   return page_set_new(pictures, count);

@@ -1,0 +1,16 @@
+/*
+ * What single trackers make of a trace, without a session.
+ */
+#ifndef VMTRACE_TESTS_TRACKED_H
+#define VMTRACE_TESTS_TRACKED_H
+
+#include "model/digest.h"
+#include "model/process_picture.h"
+
+/* A digest of all events that r has; tracker_digest.release frees what is in it. */
+struct digest digest_made(struct reader *r);
+
+/* The whole history of a trace's pages, which the caller frees; ends the test program when it cannot be read. */
+struct picture *picture_made(const char *path);
+
+#endif
