@@ -71,7 +71,7 @@ struct reader *reader_open(const char *path, unsigned flags)
 
 void reader_samples_alone(struct reader *r)
 {
-  r->wanted = sampler_track;
+  r->wanted = sampler_stream;
   merge_release(&r->merge);
   begin(r);
 }

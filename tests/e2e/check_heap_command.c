@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -215,6 +216,38 @@ START_TEST(wrong_moments)
 }
 END_TEST
 
+/* How often a command opens a trace: what is read once can be a pipe's end, and is not read in two states. */
+static unsigned opens(const char *const *command, const char *trace)
+{
+  struct e2e_result result;
+  struct inotify_event seen;
+  int watch = inotify_init1(IN_NONBLOCK);
+  unsigned count = 0;
+
+  ck_assert_int_ge(inotify_add_watch(watch, trace, IN_OPEN), 0);
+  e2e_run(&(struct e2e_spec){.argv = command}, &result);
+  e2e_expect_exit(&result, 0);
+  e2e_release(&result);
+  while (read(watch, &seen, sizeof seen) == sizeof seen)
+    count++;
+  close(watch);
+  return count;
+}
+
+START_TEST(a_trace_is_opened_once)
+{
+  const char *path = e2e_path("marks.vmt");
+
+  TRACE(path, e2e_prog("marks"));
+  ck_assert_uint_eq(opens(E2E_ARGV(e2e_analyzer(), "heap", "--at=peak", "--diff-at=mark:first", path), path), 1);
+  ck_assert_uint_eq(opens(E2E_ARGV(e2e_analyzer(), "heap", path), path), 1);
+  ck_assert_uint_eq(opens(E2E_ARGV(e2e_analyzer(), "info", path), path), 1);
+  ck_assert_uint_eq(opens(E2E_ARGV(e2e_analyzer(), "pages", path), path), 1);
+  ck_assert_uint_eq(opens(E2E_ARGV(e2e_analyzer(), "dump", path), path), 1);
+  ck_assert_uint_eq(opens(E2E_ARGV(e2e_analyzer(), "ps", path), path), 1);
+}
+END_TEST
+
 /* Two traces of one program: its stacks once with twice the numbers, or twice. */
 START_TEST(merged_and_apart)
 {
@@ -246,6 +279,7 @@ int main(void)
   tcase_add_test(tcase, differences);
   tcase_add_test(tcase, moments);
   tcase_add_test(tcase, wrong_moments);
+  tcase_add_test(tcase, a_trace_is_opened_once);
   tcase_add_test(tcase, merged_and_apart);
   return e2e_main(suite);
 }

@@ -227,24 +227,6 @@ START_TEST(pages_tell_of_marks)
 }
 END_TEST
 
-/* The header's count says where the last one is: a reader that looks for marks does not read on. */
-START_TEST(reading_ends_at_the_last_mark)
-{
-  const char *path = temp_path("counted.vmt");
-  struct trace_maker *m = maker_new(path);
-  struct maker_stream *s = maker_stream(m, VT_NO_THREAD, 0, VT_ROLE_PROGRAM);
-  struct marks marks;
-
-  maker_record(s, VT_R_MARK, 0, NULL, "one", 3);
-  maker_record(s, VT_R_MARK, 0, NULL, "two", 3);
-  m->header.marks = 1;
-  maker_finish(m);
-  ck_assert_int_eq(marks_load(&marks, path), 0);
-  ck_assert_uint_eq(marks.count, 1);
-  marks_release(&marks);
-}
-END_TEST
-
 /* Files of before have the first two fields of a HEAP_ERROR: the others read as 0. */
 START_TEST(heap_errors_old_and_new)
 {
@@ -282,7 +264,6 @@ int main(void)
   tcase_add_test(tests, info_tells_of_stacks);
   tcase_add_test(tests, info_tells_of_marks);
   tcase_add_test(tests, pages_tell_of_marks);
-  tcase_add_test(tests, reading_ends_at_the_last_mark);
   tcase_add_test(tests, heap_errors_old_and_new);
   return unit_main(suite);
 }
