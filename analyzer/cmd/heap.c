@@ -4,12 +4,12 @@
  * (report/heap_report.h).
  */
 #include <stdlib.h>
-#include <unistd.h>
+#include <string.h>
 
 #include "cmd/command.h"
 #include "cmd/heap_options.h"
 #include "model/heap_process.h"
-#include "reader/terminal.h"
+#include "output/pager.h"
 
 static bool add(struct call_tree *tree, struct heap_report *r, const struct heap_set *set, enum heap_scope scope,
                 int factor)
@@ -34,8 +34,8 @@ static bool init_tree(struct call_tree *tree, struct symbols *symbols, const str
 }
 
 /* One report over a set; before is what is taken off, or NULL; part of parts. */
-static int report(const struct heap_options *o, const struct heap_set *set, const struct heap_set *before, size_t part,
-                  size_t parts)
+static int report(FILE *out, const struct heap_options *o, const struct heap_set *set, const struct heap_set *before,
+                  size_t part, size_t parts)
 {
   struct symbols *symbols = symbols_open();
   struct call_tree tree = {0};
@@ -48,7 +48,9 @@ static int report(const struct heap_options *o, const struct heap_set *set, cons
       .sort = o->sort,
       .shape = o->shape,
       .top = o->top,
-      .colour = terminal_has_colour(STDOUT_FILENO),
+      .where = o->where,
+      .columns = o->columns,
+      .style = style_for(stdout),
   };
   enum heap_scope scope = before || o->until ? HEAP_UNTIL_THEN : HEAP_WHOLE_RUN;
   int result = -1;
@@ -58,33 +60,33 @@ static int report(const struct heap_options *o, const struct heap_set *set, cons
   if (!symbols || !init_tree(&tree, symbols, o) || !add(&tree, &r, set, scope, 1) ||
       (before && !add(&tree, &r, before, scope, -1)))
     command_error(EXIT_UNREADABLE, "out of memory");
-  else if (o->format == HEAP_FORMAT_JSON)
-    result = heap_json(stdout, &r, part == 0, part + 1 == parts);
-  else if (o->format == HEAP_FORMAT_FOLDED)
-    result = heap_folded(stdout, &r);
+  else if (!strcmp(o->format->name, "json"))
+    result = heap_json(out, &r, part == 0, part + 1 == parts);
+  else if (o->format->paged)
+    result = heap_text(out, &r);
   else
-    result = heap_text(stdout, &r);
+    result = heap_format(out, &r, o->format);
   call_tree_release(&tree);
   symbols_close(symbols);
   return result;
 }
 
-static int report_apart(const struct heap_options *o, const struct heap_set *set)
+static int report_apart(FILE *out, const struct heap_options *o, const struct heap_set *set)
 {
   int result = 0;
 
   for (size_t i = 0; i < set->count && result == 0; i++) {
     const struct heap_set one = {&set->process[i], 1};
 
-    if (i && o->format == HEAP_FORMAT_TEXT)
-      putchar('\n');
-    result = report(o, &one, NULL, i, set->count);
+    if (i && o->format->paged)
+      putc('\n', out);
+    result = report(out, o, &one, NULL, i, set->count);
   }
   return result;
 }
 
 /* The traces at the instant, and what is taken off: at another one, or of another trace. */
-static int heap_of(const struct heap_options *o, struct session *s, struct session *other)
+static int heap_of(FILE *out, const struct heap_options *o, struct session *s, struct session *other)
 {
   bool difference = other || o->has_diff_at;
   unsigned now = session_at(s, &o->at), then = 0;
@@ -106,10 +108,10 @@ static int heap_of(const struct heap_options *o, struct session *s, struct sessi
   if (difference) {
     heap_set_at(other ? other : s, then, &before);
     if (set.count && before.count)
-      result = report(o, &set, &before, 0, 1);
+      result = report(out, o, &set, &before, 0, 1);
     heap_set_release(&before);
   } else if (set.count) {
-    result = o->per_process ? report_apart(o, &set) : report(o, &set, NULL, 0, 1);
+    result = o->per_process ? report_apart(out, o, &set) : report(out, o, &set, NULL, 0, 1);
   }
   heap_set_release(&set);
   return result;
@@ -119,6 +121,7 @@ int cmd_heap(int argc, char **argv)
 {
   struct heap_options options;
   struct session *s, *other = NULL;
+  struct pager pager = {.out = stdout};
   char *before;
   int code;
 
@@ -128,8 +131,11 @@ int cmd_heap(int argc, char **argv)
   if (before)
     other = session_open(&before, 1);
   code = session_failed(s) || (other && session_failed(other)) ? EXIT_UNREADABLE : EXIT_FINE;
-  if (!session_count(s) || (other && !session_count(other)) || heap_of(&options, s, other) < 0)
+  if (options.format->paged)
+    pager_begin(&pager, stdout);
+  if (!session_count(s) || (other && !session_count(other)) || heap_of(pager.out, &options, s, other) < 0)
     code = EXIT_UNREADABLE;
+  pager_end(&pager);
   session_close(s);
   session_close(other);
   return command_finish(stdout, code);

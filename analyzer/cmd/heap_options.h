@@ -6,13 +6,13 @@
 
 #include <stdbool.h>
 
+#include "output/output_format.h"
 #include "query/instant.h"
 #include "report/heap_report.h"
 
-enum heap_format { HEAP_FORMAT_TEXT, HEAP_FORMAT_JSON, HEAP_FORMAT_FOLDED };
-
 struct heap_options {
-  enum heap_format format;
+  const struct format *format;
+  const char *where, *columns; /* as given; NULL: not given */
   struct instant at;
   bool until;             /* --until, or nothing behind the instant is asked for */
   struct instant diff_at; /* --diff-at: what is taken off is at this instant */
@@ -26,6 +26,7 @@ struct heap_options {
   bool all;
   bool no_skip; /* sites are innermost frames, wrappers of allocators too */
   unsigned top;
+  bool has_top;
   char **traces;
   int trace_count;
 };

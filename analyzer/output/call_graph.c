@@ -10,23 +10,23 @@
 #include "reader/hash.h"
 #include "reader/xalloc.h"
 
-/* Finds a node by parent and name (which is one pointer for one text). */
+/* Finds a node by parent and detail (which is one pointer for one text). */
 struct call_graph_slot {
   UT_hash_handle hh;
   struct {
     size_t parent;
-    const char *name;
+    const char *detail;
   } key;
   size_t node;
 };
 
-struct call_graph *call_graph_new(const char *title, const struct column *measure)
+struct call_graph *call_graph_new(const char *title, struct column measure)
 {
   struct call_graph *g = xcalloc(1, sizeof *g);
 
-  g->title = title;
   g->measure = measure;
-  g->texts = table_new("texts", measure, 1);
+  g->texts = table_new("texts", &measure, 1);
+  g->title = table_text(g->texts, title);
   g->nodes = xgrow(NULL, 0, &g->room, sizeof *g->nodes);
   g->nodes[g->count++] = (struct call_graph_node){
       .name = "all", .detail = "all", .parent = CALL_GRAPH_NONE, .child = CALL_GRAPH_NONE, .sibling = CALL_GRAPH_NONE};
@@ -51,17 +51,22 @@ void call_graph_free(struct call_graph *g)
 
 size_t call_graph_child(struct call_graph *g, size_t parent, const char *name, const char *detail)
 {
-  struct call_graph_slot *slot, wanted = {.key = {parent, table_text(g->texts, name)}};
+  struct call_graph_slot *slot, wanted = {.key = {parent, table_text(g->texts, detail)}};
 
   HASH_FIND(hh, g->slots, &wanted.key, sizeof wanted.key, slot);
   if (slot)
     return slot->node;
   slot = xcalloc(1, sizeof *slot);
   slot->key = wanted.key;
-  slot->node = g->count;
+  slot->node = call_graph_append(g, parent, name, detail);
   HASH_ADD(hh, g->slots, key, sizeof slot->key, slot);
+  return slot->node;
+}
+
+size_t call_graph_append(struct call_graph *g, size_t parent, const char *name, const char *detail)
+{
   g->nodes = xgrow(g->nodes, g->count, &g->room, sizeof *g->nodes);
-  g->nodes[g->count] = (struct call_graph_node){.name = slot->key.name,
+  g->nodes[g->count] = (struct call_graph_node){.name = table_text(g->texts, name),
                                                 .detail = table_text(g->texts, detail),
                                                 .parent = parent,
                                                 .child = CALL_GRAPH_NONE,
@@ -76,6 +81,8 @@ static int compare_names(const void *a, const void *b, void *graph)
   size_t x = *(const size_t *)a, y = *(const size_t *)b;
   int order = strcmp(g->nodes[x].name, g->nodes[y].name);
 
+  if (!order)
+    order = strcmp(g->nodes[x].detail, g->nodes[y].detail);
   return order ? order : (x > y) - (x < y);
 }
 
@@ -125,7 +132,7 @@ static size_t graph_stack(struct call_graph *g, const struct symbol **frames, un
 struct call_graph *call_graph_of_table(const struct table *t, const char *title, unsigned stack, unsigned measure,
                                        bool inverted)
 {
-  struct call_graph *g = call_graph_new(title, &t->columns[measure]);
+  struct call_graph *g = call_graph_new(title, t->columns[measure]);
   const struct symbol **frames = xcalloc(STACK_FRAMES_MAX, sizeof *frames);
 
   g->inverted = inverted;

@@ -21,21 +21,23 @@ struct call_graph_node {
 };
 
 struct call_graph {
-  const char *title;            /* "Live bytes of 4711 ./prog" */
-  const struct column *measure; /* what the numbers are */
-  bool inverted;                /* the first level is where memory is allocated; else where threads begin */
+  const char *title;     /* "Live bytes of 4711 ./prog" */
+  struct column measure; /* what the numbers are */
+  bool is_difference;    /* they may be negative, and shares of them mean nothing */
+  bool inverted;         /* the first level is where memory is allocated; else where threads begin */
   struct call_graph_node *nodes;
   size_t count, room;
   struct table *texts; /* each name once */
   struct call_graph_slot *slots;
 };
 
-/* title and measure must outlive it. */
-struct call_graph *call_graph_new(const char *title, const struct column *measure);
+struct call_graph *call_graph_new(const char *title, struct column measure);
 void call_graph_free(struct call_graph *g);
 
-/* The node of that name below parent, made if need be. */
+/* The node of that frame (what tells two apart is detail) below parent, made if need be; or made in any case, by a
+ * caller who knows that it is new. */
 size_t call_graph_child(struct call_graph *g, size_t parent, const char *name, const char *detail);
+size_t call_graph_append(struct call_graph *g, size_t parent, const char *name, const char *detail);
 
 static inline void call_graph_add(struct call_graph *g, size_t node, int64_t value)
 {

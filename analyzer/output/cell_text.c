@@ -72,6 +72,25 @@ char *cell_text(const struct cell_view *view, union cell cell)
   return xstrdup("-");
 }
 
+char **cell_frames(const struct stack_names *stacks, int64_t stack, unsigned *count)
+{
+  const struct symbol **frames = xcalloc(STACK_FRAMES_MAX, sizeof *frames);
+  unsigned n = stacks ? stacks->frames(stacks->arg, stack, frames, STACK_FRAMES_MAX) : 0;
+  char **texts = xcalloc(STACK_FRAMES_MAX + 1, sizeof(char *));
+
+  *count = n < STACK_FRAMES_MAX ? n : STACK_FRAMES_MAX;
+  for (unsigned i = 0; i < *count; i++) {
+    char *text = frame_text(frames[i]);
+
+    texts[i] = clean(text);
+    free(text);
+  }
+  if (!*count)
+    texts[(*count)++] = xstrdup("[unknown]");
+  free(frames);
+  return texts;
+}
+
 bool cell_is_right(enum column_kind kind)
 {
   return kind != COLUMN_TEXT && kind != COLUMN_STACK && kind != COLUMN_ADDRESS && kind != COLUMN_FRAME;

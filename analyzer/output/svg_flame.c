@@ -68,7 +68,7 @@ static void flame_box(const struct flame *f, size_t i)
   const struct call_graph_node *node = &f->g->nodes[i];
   double width = (double)node->sum * f->scale, share = 100 * width / (SVG_WIDTH - 2 * MARGIN);
   unsigned y = HEAD + (f->levels - 1 - f->depth[i]) * ROW, letters = (unsigned)(width > 6 ? (width - 6) / LETTER : 0);
-  struct cell_view view = {f->g->measure, NULL, false, f->style};
+  struct cell_view view = {&f->g->measure, NULL, false, f->style};
   char *sum = cell_text(&view, (union cell){.number = node->sum});
   char *self = cell_text(&view, (union cell){.number = node->self});
 
@@ -95,7 +95,7 @@ int svg_flame(FILE *out, const struct call_graph *g, const struct style *style)
 {
   struct flame f = {.out = out, .g = g, .style = style};
   int64_t total = g->nodes[CALL_GRAPH_ROOT].sum;
-  struct cell_view view = {g->measure, NULL, false, style};
+  struct cell_view view = {&g->measure, NULL, false, style};
   char *sum = cell_text(&view, (union cell){.number = total});
 
   f.scale = total > 0 ? (SVG_WIDTH - 2.0 * MARGIN) / (double)total : 0;

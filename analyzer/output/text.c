@@ -66,6 +66,25 @@ static void put_heading(struct text_table *x)
   put_end(x);
 }
 
+/* A whole stack: its innermost frame in the row, the others below it. */
+static void put_stack(struct text_table *x, unsigned place, int64_t stack)
+{
+  unsigned count, blanks = 0;
+  char **frames = cell_frames(x->t->stacks, stack, &count);
+
+  for (unsigned i = 0; i < place; i++)
+    blanks += x->layout.shown[i].width + LAYOUT_GAP;
+  for (unsigned i = 0; i < count; i++) {
+    if (i) {
+      put_end(x);
+      x->blanks = blanks;
+    }
+    put_cell(x, place, "", frames[i]);
+    free(frames[i]);
+  }
+  free(frames);
+}
+
 /* label: what a sum is of, in place of a text; NULL: an ordinary row. */
 static void put_row(struct text_table *x, const union cell *row, const char *prefix, const char *label)
 {
@@ -74,7 +93,13 @@ static void put_row(struct text_table *x, const union cell *row, const char *pre
     const struct column *c = &x->t->columns[column];
     struct cell_view view = {c, x->t->stacks, x->t->is_difference, x->style};
     bool sum = label && !column_adds(c);
-    char *text = sum ? xstrdup(i == x->layout.label ? label : "") : cell_text(&view, row[column]);
+    char *text;
+
+    if (x->t->whole_stacks && c->kind == COLUMN_STACK && !label) {
+      put_stack(x, i, row[column].number);
+      continue;
+    }
+    text = sum ? xstrdup(i == x->layout.label ? label : "") : cell_text(&view, row[column]);
 
     put_cell(x, i, x->tree && column == x->t->tree_column ? prefix : "", text);
     free(text);

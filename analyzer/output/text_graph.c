@@ -44,7 +44,7 @@ static int compare_branches(const void *a, const void *b, void *graph)
 
   if (m != n)
     return m < n ? -1 : 1;
-  return strcmp(g->nodes[y->node].name, g->nodes[x->node].name);
+  return strcmp(g->nodes[y->node].detail, g->nodes[x->node].detail);
 }
 
 /* The branches of node, the largest on top. */
@@ -61,21 +61,24 @@ static void push_branches(struct text_graph *x, size_t node, unsigned depth)
     x->waiting = xgrow(x->waiting, x->count, &x->room, sizeof *x->waiting);
     x->waiting[x->count++] = (struct text_branch){child, depth};
   }
-  qsort_r(x->waiting + from, x->count - from, sizeof *x->waiting, compare_branches, (void *)x->g);
+  if (x->count > from)
+    qsort_r(x->waiting + from, x->count - from, sizeof *x->waiting, compare_branches, (void *)x->g);
 }
 
 static void put_branch(struct text_graph *x, const struct text_branch *b)
 {
   const struct call_graph_node *node = &x->g->nodes[b->node];
   int64_t total = x->g->nodes[CALL_GRAPH_ROOT].sum;
-  struct cell_view view = {x->g->measure, NULL, false, x->style};
+  struct cell_view view = {&x->g->measure, NULL, x->g->is_difference, x->style};
   char *number = cell_text(&view, (union cell){.number = node->sum});
   char *name = plain_dup(node->detail, strlen(node->detail));
   unsigned indent = b->depth < INDENT_MAX ? b->depth : INDENT_MAX, taken = NUMBER_WIDTH + 10 + indent;
   unsigned room = x->style->width > taken + NAME_MIN ? x->style->width - taken : NAME_MIN;
 
-  fprintf(x->out, "%*s  %5.1f%%  %*s", (int)NUMBER_WIDTH, number, total ? 100 * (double)node->sum / (double)total : 0,
-          (int)indent, "");
+  fprintf(x->out, "%*s  ", (int)NUMBER_WIDTH, number);
+  if (total && !x->g->is_difference)
+    fprintf(x->out, "%5.1f%%  ", 100 * (double)node->sum / (double)total);
+  fprintf(x->out, "%*s", (int)indent, "");
   text_put_cut(x->out, name, x->style->width ? room : UINT32_MAX);
   putc('\n', x->out);
   free(number);
@@ -87,7 +90,8 @@ int text_graph(FILE *out, const struct call_graph *g, const struct style *style)
   struct text_graph x = {.out = out, .g = g, .style = style};
 
   x.least = style->whole ? 0 : magnitude(g->nodes[CALL_GRAPH_ROOT].sum) / 1000 * SHOWN_PERMILLE;
-  fprintf(out, "%s%*s   SHARE  %s%s\n", style->colour ? "\033[1m" : "", (int)NUMBER_WIDTH, g->measure->heading,
+  fprintf(out, "%s%*s  %s%s%s\n", style->colour ? "\033[1m" : "", (int)NUMBER_WIDTH, g->measure.heading,
+          g->is_difference ? "" : " SHARE  ",
           g->inverted ? "CALL TREE, FROM WHERE MEMORY IS ALLOCATED" : "CALL TREE, FROM THE ROOT",
           style->colour ? "\033[0m" : "");
   push_branches(&x, CALL_GRAPH_ROOT, 0);

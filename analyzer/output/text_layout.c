@@ -12,12 +12,32 @@
 
 #define TREE_DEPTH_MAX 16u /* levels that are drawn; what is deeper stands under them */
 
+/* Of its longest frame. */
+static unsigned width_of_stack(const struct table *t, union cell cell)
+{
+  unsigned count, width = 0;
+  char **frames = cell_frames(t->stacks, cell.number, &count);
+
+  for (unsigned i = 0; i < count; i++) {
+    unsigned frame = text_width(frames[i], strlen(frames[i]));
+
+    width = frame > width ? frame : width;
+    free(frames[i]);
+  }
+  free(frames);
+  return width;
+}
+
 static unsigned width_of(const struct table *t, unsigned column, union cell cell, const struct style *style)
 {
   struct cell_view view = {&t->columns[column], t->stacks, t->is_difference, style};
-  char *text = cell_text(&view, cell);
-  unsigned width = text_width(text, strlen(text));
+  char *text;
+  unsigned width;
 
+  if (t->whole_stacks && view.column->kind == COLUMN_STACK && cell_is_known(view.column, cell))
+    return width_of_stack(t, cell);
+  text = cell_text(&view, cell);
+  width = text_width(text, strlen(text));
   free(text);
   return width;
 }
@@ -43,9 +63,12 @@ static void measure(struct text_column *c, const struct table *t, char *const *t
 }
 
 /* What a column needs at least for the others to stay. */
-static unsigned good_width(const struct text_column *c, unsigned width)
+static unsigned good_width(const struct text_layout *l, const struct text_column *c, unsigned width)
 {
   unsigned good = width / 3 < LAYOUT_TEXT_GOOD ? width / 3 : LAYOUT_TEXT_GOOD;
+
+  if (l->whole_stacks) /* then they are what the table is about */
+    good = width / 2;
 
   return c->gives && c->natural > good ? good : c->natural;
 }
@@ -55,7 +78,7 @@ static unsigned layout_need(const struct text_layout *l, unsigned width)
   unsigned need = l->count ? (l->count - 1) * LAYOUT_GAP : 0;
 
   for (unsigned i = 0; i < l->count; i++)
-    need += good_width(&l->shown[i], width);
+    need += good_width(l, &l->shown[i], width);
   return need;
 }
 
@@ -130,7 +153,8 @@ void text_layout_make(struct text_layout *l, const struct table *t, const struct
   char **tree = text_tree_lines(t);
 
   *l = (struct text_layout){.shown = xcalloc(t->column_count + 1, sizeof *l->shown),
-                            .left_out = xcalloc(t->column_count + 1, sizeof *l->left_out)};
+                            .left_out = xcalloc(t->column_count + 1, sizeof *l->left_out),
+                            .whole_stacks = t->whole_stacks};
   for (unsigned i = 0; i < t->column_count; i++) {
     struct text_column *c = &l->shown[l->count];
 

@@ -22,7 +22,8 @@ struct text_layout {
   unsigned count;
   unsigned *left_out; /* columns for which there was no room */
   unsigned left_out_count;
-  unsigned label; /* the place in shown of the text that a sum is labelled in; count: none */
+  bool whole_stacks; /* all frames of stacks are shown */
+  unsigned label;    /* the place in shown of the text that a sum is labelled in; count: none */
 };
 
 /*

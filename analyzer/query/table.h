@@ -29,6 +29,7 @@ struct table {
   size_t *parent;       /* per row: the one above it, or TABLE_NO_ROW; NULL: no tree */
   unsigned tree_column; /* the column that shows the tree */
 
+  bool whole_stacks;  /* in text, all frames of COLUMN_STACK cells are shown, one below the other; else one */
   bool is_difference; /* its bytes, counts and durations are differences: shown with a sign */
   union cell *rest;   /* sum of the rest_count rows that table_top left out; NULL: none */
   size_t rest_count;

@@ -13,6 +13,7 @@ struct heap_column {
   const char *key;     /* in JSON */
   const char *heading; /* of a table */
   bool bytes;          /* else a number of things */
+  const char *meaning;
 };
 
 const struct heap_column *heap_column(enum heap_value value);

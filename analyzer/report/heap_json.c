@@ -195,6 +195,12 @@ int heap_json(FILE *out, const struct heap_report *r, bool first, bool last)
   emit_literal(e, "},\n");
   if (!r->before && sampled)
     put_parts(e, r);
+  if (r->top && count > r->top) {
+    emit_literal(e, "  ");
+    put_number(e, "stacks_left_out", count - r->top);
+    emit_literal(e, ",\n");
+    count = r->top;
+  }
   emit_literal(e, "  \"stacks\": [\n");
   for (size_t i = 0; i < count; i++) {
     put_stack(e, r, &lines[i], sampled);

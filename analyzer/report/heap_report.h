@@ -9,7 +9,10 @@
 #include <stdio.h>
 
 #include "model/call_tree.h"
+#include "output/style.h"
 #include "report/heap_column.h"
+
+struct format; /* output/output_format.h */
 
 enum heap_shape { HEAP_SITES, HEAP_STACKS, HEAP_TREE, HEAP_TREE_INVERTED };
 
@@ -22,8 +25,10 @@ struct heap_report {
   struct heap_row totals; /* of the tree */
   enum heap_value sort;   /* --sort, and --weight of folded lines and trees */
   enum heap_shape shape;
-  size_t top; /* rows of a table, at most; 0: all, in trees too */
-  bool colour;
+  size_t top;          /* rows of a table, at most; 0: all, in trees too */
+  const char *where;   /* an SQL expression over the columns of the table; NULL: all rows */
+  const char *columns; /* which of them, in which order; NULL: as heap_view.h has it */
+  struct style style;
 };
 
 /* Whether pages were seen in a process at least (in a difference, in all); else nothing is known about residence. */
@@ -44,12 +49,9 @@ struct heap_parts heap_report_parts(const struct heap_report *r);
 
 /* Each writes one report; 0, or -1 after one line on stderr. */
 int heap_text(FILE *out, const struct heap_report *r);
-int heap_folded(FILE *out, const struct heap_report *r);
+/* Its table or, if the format or the shape asks for it, its graph of calls alone. */
+int heap_format(FILE *out, const struct heap_report *r, const struct format *format);
 /* An object; first and last say where it stands in an array of several (both: alone, no array). */
 int heap_json(FILE *out, const struct heap_report *r, bool first, bool last);
-
-/* Parts of heap_text. */
-int heap_table(FILE *out, const struct heap_report *r);
-int heap_tree_text(FILE *out, const struct heap_report *r);
 
 #endif

@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "output/output_format.h"
 #include "output/quantity.h"
-#include "reader/complain.h"
 #include "reader/plain_text.h"
 #include "report/heap_report.h"
 
@@ -229,15 +229,10 @@ static void print_parts(FILE *out, const struct heap_report *r)
 
 int heap_text(FILE *out, const struct heap_report *r)
 {
-  int result;
-
   print_head(out, r);
   print_sums(out, r);
-  result = r->shape == HEAP_SITES || r->shape == HEAP_STACKS ? heap_table(out, r) : heap_tree_text(out, r);
-  if (result < 0) {
-    complain("out of memory");
+  if (heap_format(out, r, formats()[0]) < 0)
     return -1;
-  }
   if (!r->before && heap_report_sampled(r))
     print_parts(out, r);
   return 0;

@@ -72,11 +72,50 @@ START_TEST(two_address_spaces)
 }
 END_TEST
 
+/* The flame graph of a heap has the functions of the program, on top of each other. */
+START_TEST(flame_graph)
+{
+  struct e2e_result result;
+  char *text;
+
+  e2e_run(&(struct e2e_spec){.argv = E2E_ARGV(e2e_prog("owners")), .preload = e2e_library()}, &result);
+  e2e_release(&result);
+  text = figure_of(E2E_ARGV(e2e_analyzer(), "heap", "--format=svg", "--sort=requested", e2e_only_trace(e2e_dir())));
+  ck_assert_msg(strstr(text, "<title>main (owners.c:") && strstr(text, "100.0%</title>"), "%s", text);
+  ck_assert_ptr_null(strstr(text, "<script"));
+  free(text);
+}
+END_TEST
+
+/* Filters and columns, in formats for programs. */
+START_TEST(table_of_sites)
+{
+  struct e2e_result result;
+  const char *trace;
+
+  e2e_run(&(struct e2e_spec){.argv = E2E_ARGV(e2e_prog("owners")), .preload = e2e_library()}, &result);
+  e2e_release(&result);
+  trace = e2e_only_trace(e2e_dir());
+  e2e_run(&(struct e2e_spec){.argv = E2E_ARGV(e2e_analyzer(), "heap", "--format=csv", "--columns=function,allocations",
+                                              "--where=module = 'owners' and allocations > 0", trace)},
+          &result);
+  e2e_expect_exit(&result, 0);
+  ck_assert_msg(!strncmp(result.out, "function,allocations,", 21) && strchr(result.out, '\n')[1], "%s", result.out);
+  e2e_release(&result);
+  e2e_run(&(struct e2e_spec){.argv = E2E_ARGV(e2e_analyzer(), "heap", "--where=modul = 1", trace)}, &result);
+  e2e_expect_exit(&result, 2);
+  ck_assert_msg(strstr(result.err, "no such column: modul; the columns are resident, ") != NULL, "%s", result.err);
+  e2e_release(&result);
+}
+END_TEST
+
 int main(void)
 {
   Suite *suite = suite_create("figures");
   TCase *tcase = e2e_case(suite, "svg", 60);
 
   tcase_add_test(tcase, two_address_spaces);
+  tcase_add_test(tcase, flame_graph);
+  tcase_add_test(tcase, table_of_sites);
   return e2e_main(suite);
 }

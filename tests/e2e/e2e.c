@@ -46,6 +46,7 @@ int e2e_main(Suite *suite)
   SRunner *runner;
   int failed;
 
+  setenv("COLUMNS", "0", 1); /* no name is cut in what is looked at here */
   snprintf(suite_name, sizeof suite_name, "%s", program_invocation_short_name);
   snprintf(suite_dir, sizeof suite_dir, "%s/vmtrace-%s.XXXXXX", tmp && *tmp ? tmp : "/tmp", suite_name);
   if (!mkdtemp(suite_dir) || chmod(suite_dir, 0755)) {

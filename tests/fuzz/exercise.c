@@ -13,6 +13,7 @@
 #include "model/digest.h"
 #include "model/heap_process.h"
 #include "model/page_set.h"
+#include "output/output_format.h"
 #include "pack/columns.h"
 #include "query/pictures.h"
 #include "reader/xalloc.h"
@@ -109,7 +110,7 @@ static void heap_shapes(struct heap_process *p)
   heap_process_totals(p, HEAP_WHOLE_RUN, &report.totals);
   for (report.shape = HEAP_SITES; report.shape <= HEAP_TREE_INVERTED; report.shape++)
     heap_text(nowhere(), &report);
-  heap_folded(nowhere(), &report);
+  heap_format(nowhere(), &report, format_find("folded", SHAPE_GRAPH));
   heap_json(nowhere(), &report, true, true);
   call_tree_release(&tree);
   symbols_close(symbols);

@@ -12,6 +12,7 @@
 #include "golden.h"
 #include "heap_maker.h"
 #include "model/call_site.h"
+#include "output/output_format.h"
 #include "unit.h"
 
 #define HEAP UINT64_C(0x200000)
@@ -94,7 +95,8 @@ static struct shown *show(const char *name, const char *before, enum heap_value 
                                    .before_count = before != NULL,
                                    .sort = sort,
                                    .shape = shape,
-                                   .top = 30};
+                                   .top = 30,
+                                   .style = {.width = 120}};
   capture_begin(2); /* that there is no file /nowhere/prog */
   add(s, s->now, 1);
   if (before)
@@ -110,6 +112,11 @@ static void hide(struct shown *s)
   heap_unload(s->now);
   heap_unload(s->before);
   free(s);
+}
+
+static int as_folded(FILE *out, const struct heap_report *r)
+{
+  return heap_format(out, r, format_find("folded", SHAPE_GRAPH));
 }
 
 static int as_json(FILE *out, const struct heap_report *r)
@@ -172,7 +179,7 @@ END_TEST
 START_TEST(folded_lines_have_every_stack)
 {
   struct shown *s = show("day1", NULL, HEAP_REQUESTED, HEAP_SITES);
-  char *text = text_of(s, heap_folded);
+  char *text = text_of(s, as_folded);
 
   ck_assert_ptr_nonnull(strstr(text, "prog+0x100;prog+0x200 100000\n"));
   ck_assert_ptr_nonnull(strstr(text, "prog+0x100;prog+0x300 25000\n"));
