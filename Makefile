@@ -34,7 +34,7 @@ OTHER_ARCH := $(filter-out %_$(ARCH).c,$(wildcard preload/*/*_x86_64.c preload/*
 # Assertions of a debug build alone.
 DEBUG_ONLY := preload/base/lock_check.c
 PRELOAD_SRC := $(filter-out $(OTHER_ARCH) $(DEBUG_ONLY),$(wildcard preload/*/*.c))
-ANALYZER_SRC := $(wildcard analyzer/*/*.c)
+ANALYZER_SRC := $(wildcard analyzer/*/*.c analyzer/*/*/*.c)
 LIBUNWIND_IMAGE := $(BUILD)/preload/unwind/libunwind_image_data
 PRELOAD_OBJ := $(PRELOAD_SRC:%.c=$(BUILD)/%.o) $(LIBUNWIND_IMAGE).o
 DEBUG_OBJ := $(patsubst %.c,$(BUILD)/debug/%.o,$(PRELOAD_SRC) $(DEBUG_ONLY)) $(LIBUNWIND_IMAGE).o

@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "cmd/doctor_checks.h"
-#include "cmd/run_launch.h"
+#include "cmd/run/run_launch.h"
 #include "reader/xalloc.h"
 
 #define MIB (UINT64_C(1) << 20)

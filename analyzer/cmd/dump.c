@@ -10,7 +10,7 @@
 
 #include "cmd/arguments.h"
 #include "cmd/command.h"
-#include "query/progress.h"
+#include "query/session/progress.h"
 #include "report/event_line.h"
 
 struct dump_options {

@@ -1,6 +1,6 @@
 /*
  * `vmtrace heap`: which call stacks own the memory.  Reads the traces
- * (query/session.h), names their stacks (model/call_tree.h) and reports
+ * (query/session/session.h), names their stacks (query/heap/call_tree.h) and reports
  * (report/heap_report.h).
  */
 #include <stdlib.h>
@@ -8,8 +8,8 @@
 
 #include "cmd/command.h"
 #include "cmd/heap_options.h"
-#include "model/heap_process.h"
 #include "output/pager.h"
+#include "query/heap/heap_process.h"
 
 static bool add(struct call_tree *tree, struct heap_report *r, const struct heap_set *set, enum heap_scope scope,
                 int factor)

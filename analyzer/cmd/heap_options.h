@@ -7,7 +7,7 @@
 #include <stdbool.h>
 
 #include "output/output_format.h"
-#include "query/instant.h"
+#include "query/session/instant.h"
 #include "report/heap_report.h"
 
 struct heap_options {

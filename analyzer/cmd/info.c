@@ -1,12 +1,12 @@
 /*
  * `vmtrace info`: what a trace holds, what was lost, how the process ended.
- * Options and exit code only; counting is in model/digest.c, output in report/info_*.c.
+ * Options and exit code only; counting is in track/digest.c, output in report/info_*.c.
  */
 #include <jansson.h>
 
 #include "cmd/command.h"
 #include "cmd/symbol_options.h"
-#include "query/session.h"
+#include "query/session/session.h"
 #include "report/info_report.h"
 
 /* The report of one trace: as text, or as an object appended to array. */

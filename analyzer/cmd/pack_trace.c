@@ -1,6 +1,6 @@
 /*
  * The files around packing: the new one without a name until it is complete,
- * then in the place of the old one.  Called by cmd/pack.c and cmd/run.c.
+ * then in the place of the old one.  Called by cmd/pack.c and cmd/run/run.c.
  *
  * The directory may be one that another user writes in, and the caller root.
  * So each name is looked up once, in a directory that is open, and what
@@ -19,7 +19,7 @@
 
 #include "cmd/command.h"
 #include "pack/pack_file.h"
-#include "query/progress.h"
+#include "query/session/progress.h"
 #include "reader/file_place.h"
 #include "reader/xalloc.h"
 

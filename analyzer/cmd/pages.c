@@ -1,6 +1,6 @@
 /*
  * `vmtrace pages`: the merged report over all traces given.  Reads each trace's
- * sampler stream, joins them (model/page_set.h) and reports (report/pages_report.h).
+ * sampler stream, joins them (query/verdict/page_set.h) and reports (report/pages_report.h).
  */
 #include <errno.h>
 #include <inttypes.h>

@@ -9,11 +9,11 @@
 #include "cmd/table_options.h"
 #include "output/cell_text.h"
 #include "output/quantity.h"
-#include "query/instant.h"
 #include "query/process_tree.h"
 #include "query/relation_run.h"
 #include "query/relations.h"
-#include "query/session.h"
+#include "query/session/instant.h"
+#include "query/session/session.h"
 #include "reader/xalloc.h"
 
 struct ps_options {

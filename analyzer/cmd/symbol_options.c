@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "cmd/command.h"
-#include "model/call_site.h"
-#include "model/symbols.h"
+#include "symbols/call_site.h"
+#include "symbols/symbols.h"
 
 enum { OPTION_DEBUG_ROOT = 0x300, OPTION_SYSROOT, OPTION_NO_SYMBOLS, OPTION_NO_DEBUGINFOD, OPTION_SKIP };
 

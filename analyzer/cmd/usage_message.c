@@ -1,6 +1,6 @@
 /*
  * Parsing of arguments with clean messages.  See usage_message.h.  Called by
- * main.c, cmd/command.c and cmd/run.c.
+ * main.c, cmd/command.c and cmd/run/run.c.
  *
  * While argp works, stderr is memory.  It ends the program itself when an option is wrong:
  * what it had to say is then written on the way out.

@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "model/symbols.h"
 #include "output/formats.h"
 #include "reader/xalloc.h"
+#include "symbols/symbols.h"
 
 static const char *key_of(const struct column *column)
 {

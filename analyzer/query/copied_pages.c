@@ -3,8 +3,8 @@
  */
 #include "query/copied_pages.h"
 
-#include "model/page_range.h"
-#include "model/process_picture.h"
+#include "track/pages/page_range.h"
+#include "track/pages/process_picture.h"
 
 enum { LANE_NOW, LANE_BEFORE, LANE_AFTER, LANES };
 

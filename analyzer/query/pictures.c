@@ -1,12 +1,12 @@
 /*
  * Loading pictures by a session.  See pictures.h.  Called by cmd/pages.c and
- * cmd/run_traces.c.
+ * cmd/run/run_traces.c.
  */
 #include "query/pictures.h"
 
 #include <stdlib.h>
 
-#include "query/session.h"
+#include "query/session/session.h"
 #include "reader/xalloc.h"
 #include "track/trackers.h"
 

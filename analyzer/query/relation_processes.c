@@ -8,9 +8,9 @@
 
 #include "query/relations.h"
 #include "query/residence.h"
-#include "query/session.h"
+#include "query/session/session.h"
 #include "reader/xalloc.h"
-#include "track/samples_tracker.h"
+#include "track/pages/samples_tracker.h"
 #include "track/trackers.h"
 
 #define INSTANT 0u /* of those that the session was asked for */

@@ -5,7 +5,7 @@
 #define VMTRACE_RELATION_RUN_H
 
 #include "query/relation.h"
-#include "query/session.h"
+#include "query/session/session.h"
 #include "query/table.h"
 
 /* Asks for what a relation needs; before the pass. */

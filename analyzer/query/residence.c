@@ -1,12 +1,12 @@
 /*
- * See residence.h.  Who has which frame is model/heap_pages.c's.
+ * See residence.h.  Who has which frame is query/heap/heap_pages.c's.
  */
 #include "query/residence.h"
 
 #include <stdlib.h>
 
-#include "model/heap_pages.h"
 #include "query/copied_pages.h"
+#include "query/heap/heap_pages.h"
 #include "reader/xalloc.h"
 #include "track/trackers.h"
 

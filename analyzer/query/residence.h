@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "query/session.h"
+#include "query/session/session.h"
 
 #define RESIDENCE_UNKNOWN INT64_MIN
 

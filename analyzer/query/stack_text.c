@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "model/symbols.h"
 #include "reader/xalloc.h"
+#include "symbols/symbols.h"
 
 char *frame_function(const struct symbol *f)
 {

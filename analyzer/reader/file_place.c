@@ -1,6 +1,6 @@
 /*
  * Files by descriptor.  See file_place.h.  Called by trace_file.c and by what
- * writes into directories: cmd/pack_trace.c, cmd/run_traces.c.
+ * writes into directories: cmd/pack_trace.c, cmd/run/run_traces.c.
  */
 #include "reader/file_place.h"
 

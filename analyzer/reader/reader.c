@@ -1,6 +1,6 @@
 /*
  * The reader as its callers see it: a file, its streams, and their merge.
- * Contains no decoding of its own; called by model/ and cmd/.
+ * Contains no decoding of its own; called by query/session/ and cmd/.
  */
 #include "reader/reader.h"
 

@@ -6,9 +6,9 @@
 #ifndef VMTRACE_EVENT_LINE_H
 #define VMTRACE_EVENT_LINE_H
 
-#include "model/blocks.h"
 #include "output/emit.h"
 #include "reader/reader.h"
+#include "track/heap/blocks.h"
 
 struct event_format;
 

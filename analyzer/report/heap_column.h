@@ -6,7 +6,7 @@
 
 #include <stdbool.h>
 
-#include "model/heap_values.h"
+#include "query/heap/heap_values.h"
 
 struct heap_column {
   const char *name;    /* as --sort and --weight take it */

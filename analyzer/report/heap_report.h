@@ -8,8 +8,8 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#include "model/call_tree.h"
 #include "output/style.h"
+#include "query/heap/call_tree.h"
 #include "report/heap_column.h"
 
 struct format; /* output/output_format.h */

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "model/successor.h"
+#include "query/successor.h"
 #include "reader/utf8.h"
 #include "reader/xalloc.h"
 #include "report/info_report.h"

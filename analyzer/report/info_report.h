@@ -6,7 +6,7 @@
 
 #include <stdio.h>
 
-#include "model/digest.h"
+#include "track/digest.h"
 
 struct json_t;
 

@@ -6,8 +6,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "model/successor.h"
 #include "output/quantity.h"
+#include "query/successor.h"
 #include "reader/plain_text.h"
 #include "reader/utf8.h"
 #include "report/info_report.h"

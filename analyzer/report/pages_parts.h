@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "model/page_set.h"
+#include "query/verdict/page_set.h"
 #include "report/pages_report.h"
 
 /* How many pages got which verdict. */

@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "model/page_set.h"
+#include "query/verdict/page_set.h"
 struct format; /* output/output_format.h */
 
 struct pages_view {

@@ -1,7 +1,7 @@
 /*
  * The merged page report for people: who ran with whom, the table, the sums in
  * a sentence, frames at different addresses, watched values, and what could
- * not be seen.  Called by cmd/pages.c, and the short form by cmd/run.c.
+ * not be seen.  Called by cmd/pages.c, and the short form by cmd/run/run.c.
  */
 #include <inttypes.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /*
  * A tracker is one state machine over the events of one trace: blocks, mappings,
  * names, pages, marks, errors ...  It knows neither files nor other traces nor output.
- * A session (query/session.h) reads each trace once and hands every event to the
+ * A session (query/session/session.h) reads each trace once and hands every event to the
  * trackers that asked for its type.
  *
  * To add one: a file in track/ with a state that is right when all its bytes are zero after begin,
@@ -17,13 +17,14 @@
 #include <stdint.h>
 
 #include "reader/reader.h"
-#include "track/boot_group.h"
+#include "track/heap/boot_group.h"
 
 /* Sets of records: one bit for each VT_CLASS_* or each VT_R_*. */
 #define CLASS_SET(class) (UINT64_C(1) << (VT_CLASS_##class))
 #define RECORD_SET(type) (UINT64_C(1) << (VT_R_##type))
 
-/* An instant that has come; the peak of a group is none of these, for it is known afterwards (track/boot_group.h). */
+/* An instant that has come; the peak of a group is none of these, for it is known afterwards (track/heap/boot_group.h).
+ */
 struct tracker_instant {
   unsigned number; /* of those that the session was asked for */
   uint64_t time_ns;
@@ -68,8 +69,8 @@ struct tracker {
   /* The process of state was just forked from the one of parent, which has taken up all its events until then; after
    * begin, before the first event.  NULL: nothing is inherited. */
   void (*inherit)(void *state, void *parent);
-  /* An instant (query/instant.h) has come for this process.  All events up to it were taken up, later ones were not.
-   * NULL: of no matter. */
+  /* An instant (query/session/instant.h) has come for this process.  All events up to it were taken up, later ones were
+   * not. NULL: of no matter. */
   void (*instant)(void *state, const struct tracker_instant *instant);
   /* After the last event.  NULL: nothing is left to do. */
   void (*finish)(void *state);

@@ -4,11 +4,11 @@
 #ifndef VMTRACE_TRACKERS_H
 #define VMTRACE_TRACKERS_H
 
-#include "model/foreign_malloc.h"
-#include "model/heap_counts.h"
-#include "model/modules.h"
-#include "model/process_picture.h"
-#include "model/stack_nodes.h"
+#include "symbols/modules.h"
+#include "track/foreign_malloc.h"
+#include "track/heap/heap_counts.h"
+#include "track/pages/process_picture.h"
+#include "track/stack_nodes.h"
 #include "track/tracker.h"
 
 /* Blocks and the program's own mappings, by call stack.  State: struct heap_counts. */

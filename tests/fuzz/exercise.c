@@ -9,18 +9,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "model/call_tree.h"
-#include "model/digest.h"
-#include "model/heap_process.h"
-#include "model/page_set.h"
 #include "output/output_format.h"
 #include "pack/columns.h"
+#include "query/heap/call_tree.h"
+#include "query/heap/heap_process.h"
 #include "query/pictures.h"
+#include "query/verdict/page_set.h"
 #include "reader/xalloc.h"
 #include "report/event_line.h"
 #include "report/heap_report.h"
 #include "report/info_report.h"
 #include "report/pages_report.h"
+#include "track/digest.h"
 
 static FILE *nowhere(void)
 {

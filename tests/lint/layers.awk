@@ -7,24 +7,25 @@ BEGIN {
   see["preload/heap"] = see["preload/unwind"] = see["preload/frames"] = "base"
   see["preload/trace"] = "base heap unwind frames"
   see["preload/entry"] = "base heap unwind frames trace"
-  # reader <- pack; reader <- track <- query <- output <- cmd, with model below track and report beside output.
+  # reader <- pack; reader <- symbols <- track <- query <- output <- cmd, with report beside output.
   see["analyzer/reader"] = ""
   see["analyzer/pack"] = "reader"
-  see["analyzer/model"] = "reader track query"
-  see["analyzer/track"] = "reader model"
-  see["analyzer/query"] = "reader model track"
-  see["analyzer/output"] = "reader model track query"
-  see["analyzer/report"] = "reader model track query output"
-  see["analyzer/cmd"] = "reader pack model track query output report"
+  see["analyzer/symbols"] = "reader"
+  see["analyzer/track"] = "reader symbols"
+  see["analyzer/query"] = "reader symbols track"
+  see["analyzer/output"] = see["analyzer/report"] = "reader symbols track query output"
+  see["analyzer/cmd"] = "reader pack symbols track query output report"
   see["analyzer"] = see["analyzer/cmd"] " cmd"
   see["include/vmtrace"] = ""
   see["demos"] = ""
   see["tests/progs"] = ""
 }
 
-# a file's room: its directory
+# A file's room: its directory, without the corner of the room that it is in.
 function room_of(path) {
   sub(/\/[^\/]*$/, "", path)
+  if (match(path, /^analyzer\/[^\/]*/))
+    return substr(path, 1, RLENGTH)
   return path
 }
 

@@ -1,11 +1,11 @@
 /*
- * Unit tests of model/address_map: which of many overlapping ranges is in
+ * Unit tests of symbols/address_map: which of many overlapping ranges is in
  * force, against looking at all of them.
  */
 #include <check.h>
 #include <stdlib.h>
 
-#include "model/address_map.h"
+#include "symbols/address_map.h"
 
 #include "unit.h"
 

@@ -8,11 +8,11 @@
 #include <string.h>
 
 #include "capture.h"
-#include "model/process_picture.h"
 #include "reader_assert.h"
 #include "report/info_report.h"
 #include "report/pages_report.h"
 #include "trace_maker.h"
+#include "track/pages/process_picture.h"
 #include "tracked.h"
 #include "unit.h"
 

@@ -11,8 +11,8 @@
 #include "capture.h"
 #include "golden.h"
 #include "heap_maker.h"
-#include "model/call_site.h"
 #include "output/output_format.h"
+#include "symbols/call_site.h"
 #include "unit.h"
 
 #define HEAP UINT64_C(0x200000)

@@ -4,7 +4,7 @@
 #include <check.h>
 #include <stdlib.h>
 
-#include "model/page_range.h"
+#include "track/pages/page_range.h"
 
 #include "unit.h"
 

@@ -7,8 +7,6 @@
 #include <stdlib.h>
 
 #include "capture.h"
-#include "model/blocks.h"
-#include "model/digest.h"
 #include "output/emit.h"
 #include "output/quantity.h"
 #include "reader/liveness.h"
@@ -16,6 +14,8 @@
 #include "report/event_line.h"
 #include "report/info_report.h"
 #include "trace_maker.h"
+#include "track/digest.h"
+#include "track/heap/blocks.h"
 #include "tracked.h"
 #include "unit.h"
 #include "workload.h"

@@ -1,5 +1,5 @@
 /*
- * Unit tests of model/modules and model/symbols, on programs that they
+ * Unit tests of symbols/modules and symbols/symbols, on programs that they
  * compile: known lines at -O2 with inlining, debug information split off, symbols only, other builds.
  */
 #include <check.h>
@@ -9,8 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "model/modules.h"
-#include "model/symbols.h"
+#include "symbols/modules.h"
+#include "symbols/symbols.h"
 
 #include "unit.h"
 

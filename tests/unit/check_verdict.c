@@ -1,11 +1,11 @@
 /*
- * The rules of model/verdict.c, each with what is just inside and just outside
+ * The rules of query/verdict/verdict.c, each with what is just inside and just outside
  * of it, on sightings made by hand.
  */
 #include <check.h>
 #include <string.h>
 
-#include "model/verdict.h"
+#include "query/verdict/verdict.h"
 #include "vmtrace/format.h"
 
 #include "unit.h"

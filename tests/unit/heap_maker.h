@@ -5,8 +5,8 @@
 #ifndef VMTRACE_HEAP_MAKER_H
 #define VMTRACE_HEAP_MAKER_H
 
-#include "model/call_tree.h"
-#include "model/heap_process.h"
+#include "query/heap/call_tree.h"
+#include "query/heap/heap_process.h"
 #include "report/heap_report.h"
 #include "trace_maker.h"
 

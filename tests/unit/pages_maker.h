@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "model/page_set.h"
+#include "query/verdict/page_set.h"
 #include "trace_maker.h"
 
 #define PAGES_MAKER_MAX 32

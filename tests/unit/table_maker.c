@@ -3,7 +3,7 @@
  */
 #include "table_maker.h"
 
-#include "model/symbols.h"
+#include "symbols/symbols.h"
 
 static const struct column columns[T_COLUMNS] = {
     {"name", NULL, "NAME", COLUMN_TEXT, 0, "what it is called", COLUMN_KEY},

@@ -4,8 +4,8 @@
 #ifndef VMTRACE_TESTS_TRACKED_H
 #define VMTRACE_TESTS_TRACKED_H
 
-#include "model/digest.h"
-#include "model/process_picture.h"
+#include "track/digest.h"
+#include "track/pages/process_picture.h"
 
 /* A digest of all events that r has; tracker_digest.release frees what is in it. */
 struct digest digest_made(struct reader *r);
