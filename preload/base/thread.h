@@ -41,6 +41,7 @@ struct thread {
   const void *given;           /* entry: the latest block of the next allocator that was recorded */
   const void *freeing;         /* entry: a block whose free is recorded already, while the next allocator frees it */
   uint64_t pthread;            /* entry: pthread_t, to find it again in pthread_join */
+  uint64_t entered;            /* entry: so many were entered into the table before it, and it; no two are alike */
   uint32_t ordinal;            /* which of its parent's threads this is, from 1 */
   const struct filter *filter; /* entry: seccomp filters that its creator had */
   uint32_t flags;              /* entry */

@@ -85,66 +85,62 @@ EXPORT int thrd_create(thrd_t *thread, thrd_start_t start, void *arg)
   return result;
 }
 
-/* child was looked up before the join, because afterwards its pthread_t may name another thread. */
-static void joined(struct thread *t, pthread_t pthread, struct thread *child)
-{
-  if (!child)
-    child = threads_find(pthread);
-  if (child)
-    threads_joined(t, child);
-}
-
 EXPORT int pthread_join(pthread_t pthread, void **value)
 {
-  struct thread *t = hook_thread(), *child = threads_find(pthread);
+  struct thread *t = hook_thread();
+  struct thread_found found = threads_find(pthread);
   int result = next_libc.pthread_join(pthread, value);
 
   if (result == 0)
-    joined(t, pthread, child);
+    threads_joined(t, pthread, found);
   return result;
 }
 
 EXPORT int pthread_tryjoin_np(pthread_t pthread, void **value)
 {
-  struct thread *t = hook_thread(), *child = threads_find(pthread);
+  struct thread *t = hook_thread();
+  struct thread_found found = threads_find(pthread);
   int result = next_libc.pthread_tryjoin_np(pthread, value);
 
   /* The region of a joined thread is the next one's: with another result that would have another. */
   t->polled = 1;
   if (result == 0)
-    joined(t, pthread, child);
+    threads_joined(t, pthread, found);
   return result;
 }
 
 EXPORT int pthread_timedjoin_np(pthread_t pthread, void **value, const struct timespec *until)
 {
-  struct thread *t = hook_thread(), *child = threads_find(pthread);
+  struct thread *t = hook_thread();
+  struct thread_found found = threads_find(pthread);
   int result = next_libc.pthread_timedjoin_np(pthread, value, until);
 
   t->polled |= result == ETIMEDOUT;
   if (result == 0)
-    joined(t, pthread, child);
+    threads_joined(t, pthread, found);
   return result;
 }
 
 EXPORT int pthread_clockjoin_np(pthread_t pthread, void **value, clockid_t clock, const struct timespec *until)
 {
-  struct thread *t = hook_thread(), *child = threads_find(pthread);
+  struct thread *t = hook_thread();
+  struct thread_found found = threads_find(pthread);
   int result = next_libc.pthread_clockjoin_np(pthread, value, clock, until);
 
   t->polled |= result == ETIMEDOUT;
   if (result == 0)
-    joined(t, pthread, child);
+    threads_joined(t, pthread, found);
   return result;
 }
 
 EXPORT int thrd_join(thrd_t thread, int *value)
 {
-  struct thread *t = hook_thread(), *child = threads_find(thread);
+  struct thread *t = hook_thread();
+  struct thread_found found = threads_find(thread);
   int result = next_libc.thrd_join(thread, value);
 
   if (result == thrd_success)
-    joined(t, thread, child);
+    threads_joined(t, thread, found);
   return result;
 }
 

@@ -30,6 +30,7 @@
 static struct thread *table[BUCKETS];
 static struct thread *ending; /* through their last destructor, but perhaps not gone yet */
 static unsigned ending_count;
+static uint64_t entered_count; /* under the lock */
 
 static bool key_made;
 static pthread_key_t end_key;
@@ -49,6 +50,7 @@ static void table_add(struct thread *t, uint64_t pthread)
     return;
   t->creation |= THREAD_LISTED;
   t->pthread = pthread;
+  t->entered = ++entered_count;
   t->next = *bucket;
   *bucket = t;
 }
@@ -279,31 +281,26 @@ void threads_watch_end(struct thread *t)
 }
 
 /*
- * The lock is held.  libc hands a pthread_t out again as soon as its thread
- * was joined, or ended detached: the oldest one that is not detached is meant.
+ * The lock is held.  libc hands a pthread_t out again as soon as its thread was joined, or ended detached, and before
+ * that is known here.  So the one entered last is who has it: all others are over.
  */
 static struct thread *find_locked(uint64_t pthread)
 {
-  struct thread *found = NULL, *any = NULL;
+  struct thread *t = *bucket_of(pthread);
 
-  for (struct thread *t = *bucket_of(pthread); t; t = t->next) {
-    if (t->pthread != pthread)
-      continue;
-    if (!any)
-      any = t;
-    if (!(t->flags & THREAD_DETACHED))
-      found = t;
-  }
-  return found ? found : any;
+  while (t && t->pthread != pthread)
+    t = t->next;
+  return t;
 }
 
-struct thread *threads_find(pthread_t pthread)
+struct thread_found threads_find(pthread_t pthread)
 {
   uint64_t mask = masked_lock_take(&lock_threads);
   struct thread *t = find_locked((uint64_t)pthread);
+  struct thread_found found = {t, t ? t->entered : 0};
 
   masked_lock_release(&lock_threads, mask);
-  return t;
+  return found;
 }
 
 int threads_tid(pthread_t pthread)
@@ -341,17 +338,46 @@ void threads_detach(pthread_t pthread)
   hook_end(&h);
 }
 
-void threads_joined(struct thread *self, struct thread *child)
+/*
+ * The lock is held.  What was found before the join, if nobody else has taken it out; else, because the thread was
+ * entered later than it was looked for, the first that has ended and had that pthread_t.
+ */
+static struct thread *find_joined(uint64_t pthread, struct thread_found found)
+{
+  struct thread *oldest = NULL;
+
+  for (struct thread *t = *bucket_of(pthread); t; t = t->next) {
+    if (t == found.thread && t->entered == found.entered)
+      return t;
+    if (t->pthread == pthread && (t->flags & (THREAD_ENDED | THREAD_DETACHED)) == THREAD_ENDED)
+      oldest = t;
+  }
+  return oldest;
+}
+
+/* NULL: it is not known. */
+static struct thread *take_joined(uint64_t pthread, struct thread_found found, bool *creating)
 {
   uint64_t mask = masked_lock_take(&lock_threads);
-  bool mine = table_remove(child), creating;
+  struct thread *child = find_joined(pthread, found);
+
+  if (child) {
+    table_remove(child);
+    ending_remove(child);
+    *creating = child->creation & THREAD_CREATING;
+  }
+  masked_lock_release(&lock_threads, mask);
+  return child;
+}
+
+void threads_joined(struct thread *self, pthread_t pthread, struct thread_found found)
+{
+  bool creating;
+  struct thread *child = take_joined((uint64_t)pthread, found, &creating);
+  uint64_t mask;
   struct hook h;
 
-  if (mine)
-    ending_remove(child);
-  creating = mine && child->creation & THREAD_CREATING;
-  masked_lock_release(&lock_threads, mask);
-  if (!mine)
+  if (!child)
     return;
   h = hook_begin(HOOK_FRAME);
   if (child->writer != &trace_none)

@@ -34,14 +34,22 @@ void threads_add_self(struct thread *t);
 /* The calling thread t wants to be told of its own end. */
 void threads_watch_end(struct thread *t);
 
-/* NULL: not known (yet).  Of several with that pthread_t, the one that is still to be joined. */
-struct thread *threads_find(pthread_t pthread);
+/* A thread that somebody is about to join.  Its record may be freed, and serve another thread, at any time: it is what
+ * threads_find found only as long as it was entered into the table at the same time. */
+struct thread_found {
+  struct thread *thread; /* NULL: not known (yet) */
+  uint64_t entered;
+};
+
+/* The thread that pthread names now, before it is joined. */
+struct thread_found threads_find(pthread_t pthread);
 /* The kernel's id of a thread; 0: not known. */
 int threads_tid(pthread_t pthread);
 void threads_detach(pthread_t pthread);
 
-/* child, which is gone, was joined by the calling thread self; child is freed. */
-void threads_joined(struct thread *self, struct thread *child);
+/* The calling thread self has joined what had that pthread_t, which may name another thread by now; its record is
+ * freed. found: what threads_find said before. */
+void threads_joined(struct thread *self, pthread_t pthread, struct thread_found found);
 
 /* In the child of a fork every thread but self is forgotten.  torn: what the table says of them may be half-done. */
 void threads_renew(struct thread *self, bool torn);

@@ -1,6 +1,6 @@
 /*
  * Threads that are created and end, one after another, leave nothing behind:
- * neither memory of the library's own nor addresses of it.
+ * neither memory of the library's own nor addresses of it.  Threads that many create and join at once are not mixed up.
  */
 #include <stdio.h>
 #include <string.h>
@@ -65,6 +65,26 @@ START_TEST(detached_and_traced)
 }
 END_TEST
 
+static const char *const modes[] = {"VMTRACE_OUT=off", "VMTRACE_STACK=0", "VMTRACE_HEAP=next"};
+#define MODES (int)(sizeof modes / sizeof *modes)
+
+/* A pthread_t is the next thread's before the join that gave it back has returned. */
+START_TEST(joined_by_many)
+{
+  struct e2e_result result;
+  char out[4200];
+
+  snprintf(out, sizeof out, "VMTRACE_OUT=%s/%%p.vmt", e2e_dir());
+  e2e_run(&(struct e2e_spec){.argv = E2E_ARGV(e2e_prog("joiners"), "3", "16"),
+                             .env = E2E_ARGV(out, modes[_i]),
+                             .preload = e2e_library()},
+          &result);
+  e2e_expect_exit(&result, 0);
+  ck_assert_str_eq(result.err, "");
+  e2e_release(&result);
+}
+END_TEST
+
 int main(void)
 {
   Suite *suite = suite_create("thread_series");
@@ -74,5 +94,6 @@ int main(void)
   tcase_add_test(tcase, joined_and_traced);
   tcase_add_test(tcase, detached);
   tcase_add_test(tcase, detached_and_traced);
+  tcase_add_loop_test(tcase, joined_by_many, 0, MODES);
   return e2e_main(suite);
 }
