@@ -63,11 +63,11 @@ static void measure(struct text_column *c, const struct table *t, char *const *t
 }
 
 /* What a column needs at least for the others to stay. */
-static unsigned good_width(const struct text_layout *l, const struct text_column *c, unsigned width)
+static unsigned good_width(const struct text_column *c, unsigned width)
 {
   unsigned good = width / 3 < LAYOUT_TEXT_GOOD ? width / 3 : LAYOUT_TEXT_GOOD;
 
-  if (l->whole_stacks) /* then they are what the table is about */
+  if (c->wide)
     good = width / 2;
 
   return c->gives && c->natural > good ? good : c->natural;
@@ -78,7 +78,7 @@ static unsigned layout_need(const struct text_layout *l, unsigned width)
   unsigned need = l->count ? (l->count - 1) * LAYOUT_GAP : 0;
 
   for (unsigned i = 0; i < l->count; i++)
-    need += good_width(l, &l->shown[i], width);
+    need += good_width(&l->shown[i], width);
   return need;
 }
 
@@ -153,15 +153,16 @@ void text_layout_make(struct text_layout *l, const struct table *t, const struct
   char **tree = text_tree_lines(t);
 
   *l = (struct text_layout){.shown = xcalloc(t->column_count + 1, sizeof *l->shown),
-                            .left_out = xcalloc(t->column_count + 1, sizeof *l->left_out),
-                            .whole_stacks = t->whole_stacks};
+                            .left_out = xcalloc(t->column_count + 1, sizeof *l->left_out)};
   for (unsigned i = 0; i < t->column_count; i++) {
     struct text_column *c = &l->shown[l->count];
 
     if (t->columns[i].priority == COLUMN_HIDDEN)
       continue;
-    *c = (struct text_column){
-        .column = i, .right = cell_is_right(t->columns[i].kind), .gives = is_text(t->columns[i].kind)};
+    *c = (struct text_column){.column = i,
+                              .right = cell_is_right(t->columns[i].kind),
+                              .gives = is_text(t->columns[i].kind),
+                              .wide = t->columns[i].flags & COLUMN_WIDE};
     measure(c, t, tree, style);
     l->count++;
   }

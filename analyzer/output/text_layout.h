@@ -15,6 +15,7 @@ struct text_column {
   unsigned natural; /* what its longest cell takes */
   bool right;
   bool gives; /* a text that may be cut */
+  bool wide;  /* COLUMN_WIDE */
 };
 
 struct text_layout {
@@ -22,16 +23,17 @@ struct text_layout {
   unsigned count;
   unsigned *left_out; /* columns for which there was no room */
   unsigned left_out_count;
-  bool whole_stacks; /* all frames of stacks are shown */
-  unsigned label;    /* the place in shown of the text that a sum is labelled in; count: none */
+  unsigned label; /* the place in shown of the text that a sum is labelled in; count: none */
 };
 
 /*
  * A table that does not fit loses columns, those of the highest priority number first; then its texts are cut, the
  * longest first.  What must stay is never cut below LAYOUT_TEXT_MIN, even if lines then are too long.
  */
-#define LAYOUT_TEXT_MIN 12  /* columns of a text that is cut */
-#define LAYOUT_TEXT_GOOD 28 /* columns of a text for which other columns give way: so many, or a third of the line */
+#define LAYOUT_TEXT_MIN 12 /* columns of a text that is cut */
+#define LAYOUT_TEXT_GOOD                                                                                               \
+  28 /* columns of a text for which other columns give way: so many, or a third of the line, or, if it is wide, half   \
+        of it */
 
 void text_layout_make(struct text_layout *l, const struct table *t, const struct style *style);
 void text_layout_release(struct text_layout *l);

@@ -54,6 +54,7 @@ struct column {
 #define COLUMN_HIDDEN 255 /* shown when asked for by --columns, and in all formats for machines */
 #define COLUMN_KEY 1u   /* rows of two sessions that agree in all such columns are the same thing: what diff compares */
 #define COLUMN_ALONE 2u /* a peak and the like: the sum over rows is no such number, although the kind adds */
+#define COLUMN_WIDE 4u  /* a text that the table is about: on a narrow terminal, half of the line is its */
 
 /* Who the frames of COLUMN_STACK cells are. */
 struct stack_names {

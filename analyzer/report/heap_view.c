@@ -17,7 +17,8 @@
 enum { VIEW_WHAT = HEAP_VALUES, VIEW_FUNCTION, VIEW_FILE, VIEW_LINE, VIEW_MODULE, VIEW_STACKS, VIEW_COLUMNS };
 
 static const struct column site_columns[VIEW_COLUMNS] = {
-    [VIEW_WHAT] = {"site", NULL, "SITE", COLUMN_TEXT, 0, "the function that allocated, its line and its module", 0},
+    [VIEW_WHAT] = {"site", NULL, "SITE", COLUMN_TEXT, 0, "the function that allocated, its line and its module",
+                   COLUMN_WIDE},
     [VIEW_FUNCTION] = {"function", NULL, "FUNCTION", COLUMN_TEXT, COLUMN_HIDDEN, "the function", COLUMN_KEY},
     [VIEW_FILE] = {"file", NULL, "FILE", COLUMN_TEXT, COLUMN_HIDDEN, "its source file", 0},
     [VIEW_LINE] = {"line", NULL, "LINE", COLUMN_NUMBER, COLUMN_HIDDEN, "the line", 0},
@@ -25,7 +26,7 @@ static const struct column site_columns[VIEW_COLUMNS] = {
     [VIEW_STACKS] = {"stacks", NULL, "STACKS", COLUMN_COUNT, COLUMN_HIDDEN, "call stacks that lead there", 0},
 };
 static const struct column stack_column = {
-    "stack", NULL, "CALL STACK", COLUMN_STACK, 0, "the functions that were active", 0};
+    "stack", NULL, "CALL STACK", COLUMN_STACK, 0, "the functions that were active", COLUMN_WIDE};
 
 /* In this order they give way on a narrow terminal, the last ones first. */
 static const enum heap_value usual[] = {HEAP_RESIDENT, HEAP_LIVE,        HEAP_UNTOUCHED, HEAP_MAPPED,   HEAP_PEAK,
