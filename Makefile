@@ -188,6 +188,10 @@ soak: all ## redis and PostgreSQL for SOAK_MINUTES=30 each, traced beside untrac
 	$(Q).ci/deps matrix
 	$(Q)tests/soak/soak.sh $(S)
 
+reload: all ## gunicorn, php-fpm, nginx, PostgreSQL reloaded and stopped RELOADS=250 times each, traced; S=name runs one
+	$(Q).ci/deps reload
+	$(Q)tests/soak/reload.sh $(S)
+
 $(BUILD)/matrix/measure: tests/matrix/measure.c | $(DEPS_BUILD)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(STD) $(CFLAGS) $(WARN) -o $@ $<
@@ -294,7 +298,7 @@ help: ## this list
 	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/\1|\2/p' Makefile | while IFS='|' read -r t d; do printf '%-13s %s\n' "$$t" "$$d"; done
 
 -include $(shell find $(addprefix $(BUILD)/,preload debug analyzer tests progs) -type f -name '*.d' 2>/dev/null)
-.PHONY: all demo check check-compare check-debug check-unit guards bench matrix soak lint lint-build format asan ubsan tsan san-run tsan-run fuzz fuzz-run \
+.PHONY: all demo check check-compare check-debug check-unit guards bench matrix soak reload lint lint-build format asan ubsan tsan san-run tsan-run fuzz fuzz-run \
   libfuzzer aarch64 aarch64-run deb try-deb install uninstall clean help
 .SECONDARY:
 .DELETE_ON_ERROR:
