@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 
 #include "e2e.h"
+#include "vmtrace/format.h"
 
 static const char *const exports[] = {"MallocExtension_GetAllocatedSize",
                                       "_Exit",
@@ -462,6 +463,32 @@ START_TEST(signal_handlers)
 }
 END_TEST
 
+/* From the moment on that the trace tells of the region that was given up, its addresses are nobody's. */
+static void expect_region_left(const char *trace)
+{
+  json_t *dump = e2e_dump(trace), *event;
+  uint64_t left = 0, after = 0;
+  size_t i;
+
+  json_array_foreach(dump, i, event) {
+    const char *op = e2e_str(event, "op");
+    uint64_t addr;
+
+    if (strcmp(op, "nondet") && strcmp(op, "alloc"))
+      continue;
+    addr = strtoull(e2e_str(event, "addr"), NULL, 0);
+    if (!left && !strcmp(op, "nondet") && e2e_int(event, "reason") == VT_NONDET_SIGNAL)
+      left = addr;
+    if (!left || strcmp(op, "alloc"))
+      continue;
+    after++;
+    ck_assert_msg(addr >= left + (UINT64_C(1) << 40), "0x%lx is allocated after the region at 0x%lx was given up",
+                  (unsigned long)addr, (unsigned long)left);
+  }
+  ck_assert_uint_gt(after, 20);
+  json_decref(dump);
+}
+
 /* A handler leaves by longjmp while a lock of the heap is held: that region is given up, and all goes on in another. */
 START_TEST(left_under_a_lock)
 {
@@ -478,6 +505,7 @@ START_TEST(left_under_a_lock)
   ck_assert_str_eq(e2e_str(info, "ended"), "exit");
   ck_assert(json_is_false(e2e_get(info, "deterministic")));
   ck_assert_int_gt(e2e_int(info, "events.alloc"), 60 * 20);
+  expect_region_left(traces[0]);
   json_decref(info);
   e2e_release(&result);
 }
