@@ -192,6 +192,7 @@ static void start(void)
   process.mode = choose_mode();
   if (process.mode == PROCESS_PIN) {
     heap_set_nondet(process_note_nondet);
+    heap_set_wait(threads_wait_for_hooks);
     t->heap = heap_main();
   } else if (process.mode == PROCESS_NEXT) {
     process_note_nondet(VT_NONDET_NEXT, 0);

@@ -396,6 +396,16 @@ void threads_joined(struct thread *self, pthread_t pthread, struct thread_found 
     free_thread(child);
 }
 
+void threads_visit(void (*see)(struct thread *t, void *arg), void *arg)
+{
+  uint64_t mask = masked_lock_take(&lock_threads);
+
+  for (unsigned i = 0; i < BUCKETS; i++)
+    for (struct thread *t = table[i]; t; t = t->next)
+      see(t, arg);
+  masked_lock_release(&lock_threads, mask);
+}
+
 void threads_renew(struct thread *self, bool torn)
 {
   ending = NULL;

@@ -51,6 +51,13 @@ void threads_detach(pthread_t pthread);
  * freed. found: what threads_find said before. */
 void threads_joined(struct thread *self, pthread_t pthread, struct thread_found found);
 
+/* Calls see for each thread of the table, which cannot change meanwhile: see may take no lock. */
+void threads_visit(void (*see)(struct thread *t, void *arg), void *arg);
+
+/* Waits until every other thread has left the hook that it is in, or for 100 ms: one may be waiting for the caller.
+ * What the caller has written before is seen by every hook that begins later.  Within a hook, without a lock. */
+void threads_wait_for_hooks(void);
+
 /* In the child of a fork every thread but self is forgotten.  torn: what the table says of them may be half-done. */
 void threads_renew(struct thread *self, bool torn);
 

@@ -44,7 +44,7 @@ static bool is_live(uintptr_t addr)
 
 static void describe(uintptr_t addr, struct segment *segment, struct block *block)
 {
-  unsigned class = __atomic_load_n(meta_class(addr), __ATOMIC_RELAXED);
+  unsigned class = __atomic_load_n(meta_class(addr), __ATOMIC_ACQUIRE);
 
   block->segment = segment;
   block->run = block_run(addr);
@@ -135,19 +135,19 @@ static enum heap_verdict find_huge(uintptr_t addr, struct segment *segment, stru
   return HEAP_OK;
 }
 
-/* In a segment that the heap has left: there the class of a run is in its record alone. */
+/* In a segment that the heap has left, or is about to leave: there the class of a run ends up in its record alone. */
 static enum heap_verdict find_withdrawn(uintptr_t addr, struct segment *segment, struct block *block)
 {
   unsigned page = (unsigned)(addr >> 12 & (SEGMENT_PAGES - 1));
 
   if (!is_live(addr) || pages_count(segment->void_map, page, 1))
     return HEAP_WITHDRAWN;
+  describe(addr, segment, block);
   block->withdrawn = true;
-  block->segment = segment;
-  block->run = block_run(addr);
-  block->kind = block->run->free == RUN_MEDIUM ? BLOCK_MEDIUM : BLOCK_SMALL;
-  block->size =
-      block->kind == BLOCK_MEDIUM ? (block->run->last + 1u) * HEAP_PAGE : class_infos[block->run->populated].size;
+  if (block->kind == BLOCK_MEDIUM && block->run->free != RUN_MEDIUM) {
+    block->kind = BLOCK_SMALL;
+    block->size = class_infos[block->run->populated].size;
+  }
   block->lost = withdraw_touches(addr, block->size);
   return HEAP_OK;
 }
@@ -161,7 +161,8 @@ static enum heap_verdict find_paged(uintptr_t addr, struct segment *segment, str
     return find_withdrawn(addr, segment, block);
   if (likely(is_live(addr))) {
     describe(addr, segment, block);
-    return HEAP_OK;
+    /* A small block without its class is no medium one: the segment is being left. */
+    return unlikely(segment_is_withdrawn(segment)) ? find_withdrawn(addr, segment, block) : HEAP_OK;
   }
   /* In a handler in the middle of a call on that heap there is only a guess. */
   if (guarded_lock_is_mine(&segment->region->lock))

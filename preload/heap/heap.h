@@ -175,6 +175,10 @@ bool heap_range_grow(struct heap *heap, uint64_t addr, uint64_t size);
  */
 size_t heap_trim(uint64_t age_ns);
 
+/* What heap_withdraw calls once nobody can find what is left any more: it comes back when every other thread has left
+ * the call on its heap that it was in, or after a while.  NULL: nobody waits. */
+void heap_set_wait(void (*others_leave)(void));
+
 /*
  * The program is about to map something at [addr, addr + size), to unmap it or to move it away.  What the heap
  * has there is the program's from now on: blocks in use are lost, and nothing is handed out there any more.  heap is

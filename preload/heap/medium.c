@@ -5,6 +5,7 @@
 #include "base/lock.h"
 #include "heap/large.h"
 #include "heap/segment.h"
+#include "heap/withdraw.h"
 
 void *medium_alloc(struct arena *arena, size_t align, size_t size, bool *zero)
 {
@@ -33,8 +34,11 @@ void medium_free(struct arena *arena, void *p)
   guarded_lock_take(&arena->region->lock);
   live = __atomic_load_n(&pair->live, __ATOMIC_RELAXED);
   __atomic_store_n(&pair->live, live & ~meta_bit((uintptr_t)p), __ATOMIC_RELAXED);
-  run->free = 0;
-  segment_give(arena, run_segment(run), run->head, run->last + 1u);
+  /* Else its segment was left since the block was looked up. */
+  if (likely(!segment_is_withdrawn(run_segment(run)))) {
+    run->free = 0;
+    segment_give(arena, run_segment(run), run->head, run->last + 1u);
+  }
   guarded_lock_release(&arena->region->lock);
 }
 
@@ -46,7 +50,9 @@ bool medium_resize(struct arena *arena, void *p, size_t size)
   bool done = true, clean;
 
   guarded_lock_take(&arena->region->lock);
-  if (pages > have) {
+  if (unlikely(segment_is_withdrawn(run_segment(run)))) {
+    done = pages <= have;
+  } else if (pages > have) {
     done = segment_extend(arena, run, pages - have, &clean);
   } else if (pages < have) {
     run->last = (uint8_t)(pages - 1);

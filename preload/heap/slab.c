@@ -264,5 +264,5 @@ void slab_withdraw(struct arena *arena, unsigned class, struct run *run)
   for (unsigned i = 0; i < (run->last + 1u) * 4; i++)
     *avail_word(run, i) = 0;
   for (unsigned i = 0; i <= run->last; i++)
-    __atomic_store_n(classes + i, CLASS_NONE, __ATOMIC_RELAXED);
+    __atomic_store_n(classes + i, CLASS_NONE, __ATOMIC_RELEASE); /* after the record, and after segment->withdrawn */
 }

@@ -21,6 +21,12 @@
 #include "heap/space.h"
 
 static struct extent *taken; /* under lock_taken */
+static void (*others_leave_fn)(void);
+
+void heap_set_wait(void (*others_leave)(void))
+{
+  __atomic_store_n(&others_leave_fn, others_leave, __ATOMIC_RELEASE);
+}
 
 /* ---- the set of what was taken ---- */
 
@@ -78,8 +84,10 @@ void withdraw_discard(uint64_t addr, uint64_t size)
 /* ---- segments of runs; the region's lock is held ---- */
 
 /*
- * Blocks of the segment in a magazine are exchanged for others.  Its owner may be at work: a block that it takes or
- * puts in between stays as it is, and one of ours may be lost.  Nothing of the segment can come in any more.
+ * Blocks of the segment in a magazine are exchanged for others.  The lock keeps its owner from refilling it, making
+ * room in it or letting it grow; but it may take and put single blocks (heap_fast.h).  A slot whose block it has taken
+ * is exchanged for nothing: one of ours is lost, and what it put there stays as it is.  A block of the segment comes in
+ * after that only by a free that had read the block's class before: see heap_withdraw.
  */
 static void exchange_blocks(struct arena *arena, unsigned class, uint64_t segment)
 {
@@ -108,7 +116,7 @@ static void leave_runs(struct region *region, struct segment *segment)
   }
 }
 
-static bool leave_segment(struct segment *segment)
+static bool leave_segment(struct segment *segment, bool *first)
 {
   struct region *region = segment->region;
   struct arena *arena;
@@ -120,13 +128,14 @@ static bool leave_segment(struct segment *segment)
   }
   arena = region_is_whole(region) ? arena_of(region_heap(region)) : NULL;
   if (!segment->withdrawn) {
+    *first = true;
     __atomic_store_n(&segment->withdrawn, true, __ATOMIC_RELEASE);
     leave_runs(region, segment);
     if (arena)
       segment_withdraw(arena, segment);
-    for (unsigned class = 1; arena && region->state == REGION_USED && class <= CLASS_COUNT; class ++)
-      exchange_blocks(arena, class, segment->addr);
   }
+  for (unsigned class = 1; arena && region->state == REGION_USED && class <= CLASS_COUNT; class ++)
+    exchange_blocks(arena, class, segment->addr);
   guarded_lock_release(&region->lock);
   return true;
 }
@@ -177,7 +186,7 @@ static uint64_t heads_from(uint64_t grain)
   return grain;
 }
 
-static bool leave_at(uint64_t addr, uint64_t start, uint64_t end)
+static bool leave_at(uint64_t addr, uint64_t start, uint64_t end, bool *first)
 {
   struct segment *segment;
   unsigned state = meta_state(addr);
@@ -187,7 +196,7 @@ static bool leave_at(uint64_t addr, uint64_t start, uint64_t end)
   segment = meta_segment(addr);
   switch (__atomic_load_n(&segment->kind, __ATOMIC_ACQUIRE)) {
   case SEGMENT_PAGED:
-    return addr < end && start < addr + SEGMENT_SIZE && leave_segment(segment);
+    return addr < end && start < addr + SEGMENT_SIZE && leave_segment(segment, first);
   case SEGMENT_HUGE:
     return leave_huge(segment, start, end);
   default:
@@ -214,33 +223,46 @@ static bool is_used(uint64_t start, uint64_t end)
   return end > NESTED_START || (from < to && first_used(from, to) < to);
 }
 
-static bool leave_high(uint64_t start, uint64_t end)
+static bool leave_high(uint64_t start, uint64_t end, bool *first)
 {
-  uint64_t first, addr;
+  uint64_t grain_used, addr;
   bool used = false;
 
   start = start < HIGH_START ? HIGH_START : start;
   end = end > NESTED_START ? NESTED_START : end;
-  first = start < end ? first_used(start, end) : end;
-  if (first >= end)
+  grain_used = start < end ? first_used(start, end) : end;
+  if (grain_used >= end)
     return false;
-  for (addr = heads_from(first); addr < end;) {
+  for (addr = heads_from(grain_used); addr < end;) {
     uint64_t grain = addr & ~(GRAIN_SIZE - 1);
 
     if (grain == GRAIN_ALIAS || !meta_state(addr)) {
       addr = grain + GRAIN_SIZE;
       continue;
     }
-    used |= leave_at(addr, start, end);
+    used |= leave_at(addr, start, end, first);
     addr += SEGMENT_SIZE;
   }
   leave_kept(start, end);
   return used;
 }
 
-static bool leave_low(uint64_t start, uint64_t end)
+static bool leave_low(uint64_t start, uint64_t end, bool *first)
 {
-  return start < LOW_END && end > LOW_START && leave_at(LOW_START, start, end);
+  return start < LOW_END && end > LOW_START && leave_at(LOW_START, start, end, first);
+}
+
+/* A free that had read a block's class, and found it small, may have put the block into its magazine since. */
+static void leave_again(uint64_t start, uint64_t end)
+{
+  void (*others_leave)(void) = __atomic_load_n(&others_leave_fn, __ATOMIC_ACQUIRE);
+  bool first;
+
+  if (!others_leave)
+    return;
+  others_leave();
+  leave_low(start, end, &first);
+  leave_high(start, end, &first);
 }
 
 /* The calling thread's own mappings are what most calls concern. */
@@ -260,6 +282,7 @@ static bool is_all_reserved(struct heap *heap, uint64_t start, uint64_t end)
 bool heap_withdraw(struct heap *heap, uint64_t addr, uint64_t size)
 {
   uint64_t start = addr & ~(HEAP_PAGE - 1), end = page_round(addr + size), mask;
+  bool first = false;
   bool low = start < LOW_END && end > LOW_START, high = start < HIGH_END && end > HIGH_START, used;
 
   if (end <= start || !(low || high) || !is_used(start, end) || is_all_reserved(heap, start, end))
@@ -267,9 +290,11 @@ bool heap_withdraw(struct heap *heap, uint64_t addr, uint64_t size)
   /* Other threads' regions, too: a handler that left by longjmp would leave them half-done. */
   mask = sys_block_signals();
   taken_add(start, end);
-  used = low && leave_low(start, end);
-  used |= high && leave_high(start, end);
+  used = low && leave_low(start, end, &first);
+  used |= high && leave_high(start, end, &first);
   used |= high && nested_withdraw(start, end);
+  if (first)
+    leave_again(start, end);
   sys_restore_signals(mask);
   return used;
 }

@@ -63,6 +63,21 @@ START_TEST(heap_leaves_untraced)
 }
 END_TEST
 
+/* The thread whose heap it is allocates and frees meanwhile. */
+START_TEST(a_working_thread_leaves)
+{
+  struct e2e_result result;
+
+  e2e_run(&(struct e2e_spec){.argv = E2E_ARGV(e2e_prog("taken"), "1000"),
+                             .env = _i % 2 ? NULL : E2E_ARGV("VMTRACE_OUT=off"),
+                             .preload = e2e_library()},
+          &result);
+  e2e_expect_exit(&result, 0);
+  ck_assert_str_eq(result.out, "");
+  e2e_release(&result);
+}
+END_TEST
+
 int main(void)
 {
   Suite *suite = suite_create("intruder");
@@ -70,5 +85,6 @@ int main(void)
 
   tcase_add_loop_test(tcase, heap_leaves, 0, sizeof ways / sizeof *ways);
   tcase_add_loop_test(tcase, heap_leaves_untraced, 0, sizeof ways / sizeof *ways);
+  tcase_add_loop_test(tcase, a_working_thread_leaves, 0, 4);
   return e2e_main(suite);
 }
