@@ -188,20 +188,24 @@ END_TEST
 START_TEST(preload_is_added_to)
 {
   const char *other = e2e_system_library("libm.so.6"), *asan = e2e_path("libasan.so.99");
-  char env[8192], expected[8192];
+  char env[8192], expected[8192], own[4200];
   struct e2e_result result;
 
   ck_assert_ptr_nonnull(other);
+  run_with(E2E_ARGV("--", "sh", "-c", "printf %s $LD_PRELOAD"), NULL, &result);
+  snprintf(own, sizeof own, "%s", result.out);
+  ck_assert_ptr_nonnull(strstr(own, "/libvmtrace.so"));
+  e2e_release(&result);
   ck_assert_int_eq(symlink(other, asan), 0);
   snprintf(env, sizeof env, "LD_PRELOAD=%s", other);
   run_with(E2E_ARGV("--", "sh", "-c", "echo $LD_PRELOAD"), E2E_ARGV(env), &result);
-  snprintf(expected, sizeof expected, "%s:%s\n", e2e_library(), other);
+  snprintf(expected, sizeof expected, "%s:%s\n", own, other);
   ck_assert_str_eq(result.out, expected);
   e2e_release(&result);
 
   snprintf(env, sizeof env, "LD_PRELOAD=%s %s", asan, other);
   run_with(E2E_ARGV("--", "sh", "-c", "echo $LD_PRELOAD"), E2E_ARGV(env), &result);
-  snprintf(expected, sizeof expected, "%s:%s %s\n", asan, e2e_library(), other);
+  snprintf(expected, sizeof expected, "%s:%s %s\n", asan, own, other);
   ck_assert_str_eq(result.out, expected);
   e2e_release(&result);
 }

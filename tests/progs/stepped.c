@@ -16,6 +16,7 @@
 #include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -403,6 +404,38 @@ static void way_child_is_killed(void)
   await_child(pid, 0, SIGABRT);
 }
 
+/* By the bare system call: no hook knows of it. */
+static void way_bare_child_allocates(void)
+{
+  pid_t pid = (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+
+  if (pid == 0) {
+    use_heap();
+    _exit(11);
+  }
+  await_child(pid, 11, 0);
+}
+
+static void way_bare_child_goes_on(void)
+{
+  pid_t pid = (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+
+  if (pid == 0)
+    in_child = 1;
+  else
+    await_child(pid, FINE, 0);
+}
+
+static void way_child_is_spawned(void)
+{
+  char *const args[] = {"true", NULL};
+  pid_t pid;
+
+  if (posix_spawn(&pid, "/bin/true", NULL, NULL, args, environ))
+    _exit(95);
+  await_child(pid, 0, 0);
+}
+
 static const struct {
   const char *name;
   void (*handler)(void);
@@ -426,6 +459,9 @@ static const struct {
     {"child_threads", way_child_threads, 0, true},
     {"child_executes", way_child_executes, 0, false},
     {"child_is_killed", way_child_is_killed, 0, true},
+    {"bare_child_allocates", way_bare_child_allocates, 0, false},
+    {"bare_child_goes_on", way_bare_child_goes_on, 0, true},
+    {"child_is_spawned", way_child_is_spawned, 0, true},
 };
 #define WAYS (sizeof ways / sizeof *ways)
 
@@ -513,6 +549,7 @@ static uint64_t position(pid_t pid)
   return ptrace(PTRACE_GET_SYSCALL_INFO, pid, sizeof info, &info) > 0 ? info.instruction_pointer : 0;
 }
 
+/* From its first instruction to its last: the library changes the protection of pages in between. */
 static void find_library(pid_t pid, const char *name)
 {
   char path[64], line[4200];
@@ -524,7 +561,7 @@ static void find_library(pid_t pid, const char *name)
     unsigned long start, end;
 
     if (sscanf(line, "%lx-%lx r-xp", &start, &end) == 2 && strstr(line, "r-xp") && strstr(line, name))
-      library = (struct range){start, end};
+      library = (struct range){library.start ? library.start : start, end};
   }
   if (maps)
     fclose(maps);
@@ -776,6 +813,7 @@ int main(int argc, char **argv)
       if (!(calls[c].forks && ways[w].libc) && (argc <= 4 || strcmp(argv[4], ways[w].name) == 0))
         bad += interrupt(c, w, total, points, seed);
     printf("%s: %u instructions\n", calls[c].name, total);
+    bad += !total && library.start; /* nothing was tried */
     fflush(stdout);
   }
   kill(program, SIGKILL);
