@@ -416,16 +416,6 @@ static void way_bare_child_allocates(void)
   await_child(pid, 11, 0);
 }
 
-static void way_bare_child_goes_on(void)
-{
-  pid_t pid = (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
-
-  if (pid == 0)
-    in_child = 1;
-  else
-    await_child(pid, FINE, 0);
-}
-
 static void way_child_is_spawned(void)
 {
   char *const args[] = {"true", NULL};
@@ -460,7 +450,6 @@ static const struct {
     {"child_executes", way_child_executes, 0, false},
     {"child_is_killed", way_child_is_killed, 0, true},
     {"bare_child_allocates", way_bare_child_allocates, 0, false},
-    {"bare_child_goes_on", way_bare_child_goes_on, 0, true},
     {"child_is_spawned", way_child_is_spawned, 0, true},
 };
 #define WAYS (sizeof ways / sizeof *ways)
