@@ -1,7 +1,9 @@
 /*
  * What the library takes from threads that have little, and from several at once.
  */
+#include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 
 #include "e2e.h"
 #include "e2e_judge.h"
@@ -48,6 +50,25 @@ START_TEST(threads_pause_the_sampler)
 }
 END_TEST
 
+/* While one thread is in such a call, another one that comes back from its own does not bring the helper back. */
+START_TEST(the_last_one_brings_the_sampler_back)
+{
+  char out[4200];
+  struct e2e_result result;
+
+  snprintf(out, sizeof out, "VMTRACE_OUT=%s/%%p.vmt", e2e_dir());
+  e2e_run(&(struct e2e_spec){.argv = E2E_ARGV(e2e_prog("pause_held")), .env = E2E_ARGV(out), .preload = e2e_library()},
+          &result);
+  if (WIFEXITED(result.status) && WEXITSTATUS(result.status) == 77) {
+    e2e_release(&result);
+    E2E_SKIP("processes cannot be traced here");
+  }
+  e2e_expect_exit(&result, 0);
+  ck_assert_str_eq(result.out, "held: 3\nafter: 4\n");
+  e2e_release(&result);
+}
+END_TEST
+
 int main(void)
 {
   Suite *suite = suite_create("thread_edges");
@@ -55,5 +76,6 @@ int main(void)
 
   tcase_add_loop_test(tc, little_of_a_stack, 0, sizeof modes / sizeof *modes);
   tcase_add_test(tc, threads_pause_the_sampler);
+  tcase_add_test(tc, the_last_one_brings_the_sampler_back);
   return e2e_main(suite);
 }
