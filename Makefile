@@ -39,7 +39,7 @@ LIBUNWIND_IMAGE := $(BUILD)/preload/unwind/libunwind_image_data
 PRELOAD_OBJ := $(PRELOAD_SRC:%.c=$(BUILD)/%.o) $(LIBUNWIND_IMAGE).o
 DEBUG_OBJ := $(patsubst %.c,$(BUILD)/debug/%.o,$(PRELOAD_SRC) $(DEBUG_ONLY)) $(LIBUNWIND_IMAGE).o
 ANALYZER_OBJ := $(ANALYZER_SRC:%.c=$(BUILD)/%.o)
-ANALYZER_LIBS := -ljansson -lsqlite3 -lzstd -ldw -lelf -liberty -lm -pthread
+ANALYZER_LIBS := -lsqlite3 -lzstd -ldw -lelf -liberty -lm -pthread
 DEMOS := $(patsubst %.c,$(BUILD)/%,$(filter-out demos/mem.c,$(wildcard demos/*.c)))
 
 # Tests.  A file with a main() is a program, check_*.c runs under `make check`; all others are linked where needed.
@@ -130,11 +130,11 @@ $(FUZZERS): %: %.o $(ARCHIVES)
 	$(Q)$(LINK) -fsanitize=fuzzer -o $@ $< -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(ANALYZER_LIBS) -ldl -pthread
 
 $(BENCH) $(FUZZ): %: %.o $(ARCHIVES)
-	$(Q)$(LINK) -o $@ $< -Wl,--start-group $(ARCHIVES) -Wl,--end-group -Wl,--as-needed $(ANALYZER_LIBS) -lm -ldl -pthread
+	$(Q)$(LINK) -o $@ $< -Wl,--start-group $(ARCHIVES) -Wl,--end-group -Wl,--as-needed $(ANALYZER_LIBS) -ljansson -lm -ldl -pthread
 
 $(UNIT): %: %.o $(UNIT_ARCHIVES)
 	$(Q)$(LINK) -o $@ $< -Wl,--start-group $(UNIT_ARCHIVES) -Wl,--end-group -Wl,--as-needed \
-	  $(CHECK_LIBS) $(ANALYZER_LIBS) -lunwind -lm -ldl -pthread
+	  $(CHECK_LIBS) $(ANALYZER_LIBS) -ljansson -lunwind -lm -ldl -pthread
 
 # These only start programs: nothing of the library or the analyzer is in them.
 $(E2E): %: %.o $(BUILD)/libtests.a

@@ -2,7 +2,6 @@
  * `vmtrace doctor`: a table of what this machine allows, and how to get what is
  * missing.  Exits with 1 when something is missing without which nothing works.
  */
-#include <jansson.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +10,7 @@
 
 #include "cmd/command.h"
 #include "cmd/doctor_checks.h"
+#include "output/json_writer.h"
 #include "reader/plain_text.h"
 #include "reader/terminal.h"
 
@@ -81,22 +81,27 @@ static void put_text(const struct finding *findings, bool usable, bool colour)
 
 static int put_json(const struct finding *findings, bool usable)
 {
-  json_t *list = json_array();
-  json_t *document;
-  int result;
+  struct json_writer j;
 
+  json_begin(&j, stdout);
+  json_open_object(&j);
+  json_member_bool(&j, "usable", usable);
+  json_put_key(&j, "checks");
+  json_open_array(&j);
   for (size_t i = 0; i < CHECKS; i++) {
     const struct finding *f = &findings[i];
 
-    json_array_append_new(list, json_pack("{s:s, s:s, s:b, s:s, s:s}", "name", checks[i].name, "result",
-                                          result_names[f->result], "essential", checks[i].essential, "found", f->found,
-                                          "advice", f->advice));
+    json_open_object(&j);
+    json_member_text(&j, "name", checks[i].name);
+    json_member_text(&j, "result", result_names[f->result]);
+    json_member_bool(&j, "essential", checks[i].essential);
+    json_member_text(&j, "found", f->found);
+    json_member_text(&j, "advice", f->advice);
+    json_close(&j);
   }
-  document = json_pack("{s:b, s:o}", "usable", usable, "checks", list);
-  result = document ? json_dumpf(document, stdout, JSON_INDENT(2)) : -1;
-  putchar('\n');
-  json_decref(document);
-  return result;
+  json_close(&j);
+  json_close(&j);
+  return json_finish(&j);
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)

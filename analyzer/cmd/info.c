@@ -2,44 +2,74 @@
  * `vmtrace info`: what a trace holds, what was lost, how the process ended.
  * Options and exit code only; counting is in track/digest.c, output in report/info_*.c.
  */
-#include <jansson.h>
+#include <stdio.h>
 
 #include "cmd/command.h"
 #include "cmd/symbol_options.h"
 #include "query/session/session.h"
 #include "report/info_report.h"
 
-/* The report of one trace: as text, or as an object appended to array. */
-static int info_one(char *path, enum command_format format, json_t *array, bool first)
+/* What is printed: text, or JSON. */
+struct printing {
+  struct json_writer *json; /* NULL: text */
+  bool begun;
+};
+
+static void print_one(struct printing *p, const struct digest *d)
+{
+  if (p->json) {
+    info_json(p->json, d);
+  } else {
+    if (p->begun)
+      putchar('\n');
+    info_text(stdout, d);
+  }
+  p->begun = true;
+}
+
+/* Traces one after the other, so that memory does not grow with their number. */
+static int info_one(char *path, struct printing *p)
 {
   struct session *s = session_open(&path, 1);
-  const struct digest *digest;
+  int code = session_count(s) ? EXIT_FINE : EXIT_UNREADABLE;
 
-  if (!session_count(s)) {
-    session_close(s);
-    return EXIT_UNREADABLE;
-  }
   session_want(s, &tracker_digest);
   session_run(s);
-  digest = session_state(session_trace(s, 0), &tracker_digest);
-  if (format == FORMAT_JSON) {
-    json_array_append_new(array, info_json(digest));
-  } else {
-    if (!first)
-      putchar('\n');
-    info_text(stdout, digest);
-  }
+  if (session_count(s))
+    print_one(p, session_state(session_trace(s, 0), &tracker_digest));
   session_close(s);
-  return EXIT_FINE;
+  return code;
+}
+
+static int info_all(char **traces, int count, struct printing *p)
+{
+  int code = EXIT_FINE;
+
+  for (int i = 0; i < count; i++) {
+    if (info_one(traces[i], p) != EXIT_FINE)
+      code = EXIT_UNREADABLE;
+  }
+  return code;
 }
 
 /* One trace: its object.  Several: an array of those that could be read. */
-static void print_json(const json_t *array, int traces)
+static int info_as_json(char **traces, int count)
 {
-  const json_t *value = traces == 1 ? json_array_get(array, 0) : array;
+  struct json_writer json;
+  struct printing p = {.json = &json};
+  int code;
 
-  if (value && json_dumpf(value, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6)) == 0)
-    putchar('\n');
+  json_begin(&json, stdout);
+  if (count > 1)
+    json_open_array(&json);
+  code = info_all(traces, count, &p);
+  if (count > 1)
+    json_close(&json);
+  if (count > 1 || p.begun)
+    json_finish(&json);
+  else
+    json_drop(&json);
+  return code;
 }
 
 int cmd_info(int argc, char **argv)
@@ -50,17 +80,9 @@ int cmd_info(int argc, char **argv)
                                    "lost and why, how the process ended.",
                             .children = children};
   struct command_common common = {.format = FORMAT_TEXT};
-  json_t *array;
-  int code = EXIT_FINE;
+  struct printing text = {.json = NULL};
 
   command_parse(&argp, argc, argv, &common);
-  array = json_array();
-  for (int i = 0; i < common.trace_count; i++) {
-    if (info_one(common.traces[i], common.format, array, i == 0) != EXIT_FINE)
-      code = EXIT_UNREADABLE;
-  }
-  if (common.format == FORMAT_JSON)
-    print_json(array, common.trace_count);
-  json_decref(array);
-  return command_finish(stdout, code);
+  return command_finish(stdout, common.format == FORMAT_JSON ? info_as_json(common.traces, common.trace_count)
+                                                             : info_all(common.traces, common.trace_count, &text));
 }

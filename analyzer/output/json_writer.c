@@ -29,6 +29,12 @@ int json_finish(struct json_writer *j)
   return failed ? -1 : 0;
 }
 
+void json_drop(struct json_writer *j)
+{
+  free(j->out);
+  j->out = NULL;
+}
+
 static void json_new_line(struct json_writer *j)
 {
   emit_char(j->out, '\n');
@@ -159,4 +165,34 @@ void json_put_address(struct json_writer *j, uint64_t n)
   emit_char(j->out, '"');
   emit_hex(j->out, n);
   emit_char(j->out, '"');
+}
+
+void json_member_text(struct json_writer *j, const char *key, const char *text)
+{
+  json_put_key(j, key);
+  json_put_text(j, text);
+}
+
+void json_member_number(struct json_writer *j, const char *key, int64_t n)
+{
+  json_put_key(j, key);
+  json_put_number(j, n);
+}
+
+void json_member_u64(struct json_writer *j, const char *key, uint64_t n)
+{
+  json_put_key(j, key);
+  json_put_u64(j, n);
+}
+
+void json_member_bool(struct json_writer *j, const char *key, bool value)
+{
+  json_put_key(j, key);
+  json_put_bool(j, value);
+}
+
+void json_member_address(struct json_writer *j, const char *key, uint64_t n)
+{
+  json_put_key(j, key);
+  json_put_address(j, n);
 }

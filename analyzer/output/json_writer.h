@@ -34,6 +34,8 @@ struct json_writer {
 void json_begin(struct json_writer *j, FILE *out);
 /* Ends the line, writes out what is left, and gives back the writer's memory.  0, or -1: not all could be written. */
 int json_finish(struct json_writer *j);
+/* Instead, when nothing was written: nothing is. */
+void json_drop(struct json_writer *j);
 
 /* Begin an object or an array: as a value, or as the whole. */
 void json_open_object(struct json_writer *j);
@@ -55,5 +57,12 @@ void json_put_real(struct json_writer *j, double n, unsigned decimals); /* not f
 void json_put_bool(struct json_writer *j, bool value);
 void json_put_null(struct json_writer *j);
 void json_put_address(struct json_writer *j, uint64_t n); /* "0x200000" */
+
+/* A key and its value. */
+void json_member_text(struct json_writer *j, const char *key, const char *text);
+void json_member_number(struct json_writer *j, const char *key, int64_t n);
+void json_member_u64(struct json_writer *j, const char *key, uint64_t n);
+void json_member_bool(struct json_writer *j, const char *key, bool value);
+void json_member_address(struct json_writer *j, const char *key, uint64_t n);
 
 #endif

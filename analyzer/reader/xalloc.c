@@ -5,7 +5,6 @@
  */
 #include "reader/xalloc.h"
 
-#include <jansson.h>
 #include <malloc.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -221,5 +220,4 @@ void xalloc_begin(void)
   stack_reach();
   /* Large pieces go back to the kernel when they are freed, whatever was freed before. */
   mallopt(M_MMAP_THRESHOLD, MAPPED_LEAST);
-  json_set_alloc_funcs(xmalloc, free);
 }

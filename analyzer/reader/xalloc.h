@@ -37,9 +37,9 @@ void *xgrow(void *items, size_t count, size_t *room, size_t size);
 void *xtable(size_t count, size_t size) __attribute__((malloc, returns_nonnull));
 
 /*
- * To be called first of all: takes over the allocations of libjansson, and
- * makes sure that the stack can grow as far as any command needs it; where an
- * address space limit forbids that, a growing stack is a SIGSEGV.
+ * To be called first of all: makes sure that the stack can grow as far as any
+ * command needs it; where an address space limit forbids that, a growing stack
+ * is a SIGSEGV.
  */
 void xalloc_begin(void);
 

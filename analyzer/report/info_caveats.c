@@ -3,7 +3,6 @@
  * info_text.c and info_json.c.
  */
 #include <inttypes.h>
-#include <jansson.h>
 
 #include "output/quantity.h"
 #include "reader/plain_text.h"
@@ -70,49 +69,50 @@ void info_untraced_text(FILE *out, const struct digest *d)
 
 /* ---- JSON ---- */
 
-static json_t *place_value(const struct digest *d, const struct caveat *c, const char *reason)
+static void put_place(struct json_writer *j, const struct digest *d, const struct caveat *c, const char *reason)
 {
-  return json_pack("{s:s, s:I, s:s, s:I}", "thread", reader_lineage(d->reader, c->thread), "event",
-                   (json_int_t)c->event, "reason", reason, "time_ns", (json_int_t)c->time_ns);
+  json_member_text(j, "thread", reader_lineage(d->reader, c->thread));
+  json_member_u64(j, "event", c->event);
+  json_member_text(j, "reason", reason);
+  json_member_u64(j, "time_ns", c->time_ns);
 }
 
-static json_t *nondet_value(const struct digest *d, const struct caveat *c)
+static void put_nondet(struct json_writer *j, const struct digest *d, const struct caveat *c)
 {
-  json_t *o = place_value(d, c, digest_nondet_words(c->reason));
-  char addr[24];
-
-  snprintf(addr, sizeof addr, "0x%" PRIx64, c->value);
-  json_object_set_new(o, "addr", json_string(addr));
-  return o;
+  put_place(j, d, c, digest_nondet_words(c->reason));
+  json_member_address(j, "addr", c->value);
 }
 
-static json_t *loss_value(const struct digest *d, const struct caveat *c)
+static void put_loss(struct json_writer *j, const struct digest *d, const struct caveat *c)
 {
-  json_t *o = place_value(d, c, c->reason ? digest_stop_words(c->reason) : "");
-
-  json_object_set_new(o, "events", json_integer((json_int_t)c->value));
-  return o;
+  put_place(j, d, c, c->reason ? digest_stop_words(c->reason) : "");
+  json_member_u64(j, "events", c->value);
 }
 
-static json_t *untraced_value(const struct digest *d, const struct caveat *c)
+static void put_untraced(struct json_writer *j, const struct digest *d, const struct caveat *c)
 {
   (void)d;
-  return json_pack("{s:I, s:o}", "reason", (json_int_t)c->reason, "text", info_text_value(c->text, c->length));
+  json_member_u64(j, "reason", c->reason);
+  json_put_key(j, "text");
+  json_put_text_n(j, c->text, c->length);
 }
 
-static json_t *list_value(const struct digest *d, const struct caveat_list *list,
-                          json_t *(*value)(const struct digest *, const struct caveat *))
+static void put_list(struct json_writer *j, const char *key, const struct digest *d, const struct caveat_list *list,
+                     void (*put)(struct json_writer *, const struct digest *, const struct caveat *))
 {
-  json_t *array = json_array();
-
-  for (size_t i = 0; i < list->count; i++)
-    json_array_append_new(array, value(d, &list->all[i]));
-  return array;
+  json_put_key(j, key);
+  json_open_array(j);
+  for (size_t i = 0; i < list->count; i++) {
+    json_open_object(j);
+    put(j, d, &list->all[i]);
+    json_close(j);
+  }
+  json_close(j);
 }
 
-void info_caveats_json(struct json_t *object, const struct digest *d)
+void info_caveats_json(struct json_writer *j, const struct digest *d)
 {
-  json_object_set_new(object, "nondet", list_value(d, &d->caveats.nondet, nondet_value));
-  json_object_set_new(object, "losses", list_value(d, &d->caveats.losses, loss_value));
-  json_object_set_new(object, "untraced", list_value(d, &d->caveats.untraced, untraced_value));
+  put_list(j, "nondet", d, &d->caveats.nondet, put_nondet);
+  put_list(j, "losses", d, &d->caveats.losses, put_loss);
+  put_list(j, "untraced", d, &d->caveats.untraced, put_untraced);
 }

@@ -3,7 +3,6 @@
  * info_text.c and info_json.c.
  */
 #include <inttypes.h>
-#include <jansson.h>
 #include <string.h>
 
 #include "output/quantity.h"
@@ -71,56 +70,54 @@ void info_errors_text(FILE *out, const struct digest *d)
 
 /* ---- JSON ---- */
 
-static json_t *text_or_null(const char *text)
+static void put_json_frame(void *writer, const struct symbol *frame)
 {
-  json_t *value = text ? json_string(text) : NULL;
+  struct json_writer *j = writer;
 
-  return value ? value : json_null();
+  json_open_object(j);
+  json_member_text(j, "function", frame->function);
+  json_member_text(j, "file", frame->file);
+  json_put_key(j, "line");
+  if (frame->line)
+    json_put_number(j, frame->line);
+  else
+    json_put_null(j);
+  json_member_text(j, "module", frame->module);
+  json_member_address(j, "address", frame->address);
+  json_close(j);
 }
 
-static json_t *address_value(uint64_t address)
+static void put_json_stack(struct json_writer *j, const char *key, struct heap_errors *errors, uint32_t stack)
 {
-  return json_sprintf("0x%" PRIx64, address);
+  json_put_key(j, key);
+  json_open_array(j);
+  heap_errors_frames(errors, stack, put_json_frame, j);
+  json_close(j);
 }
 
-static void add_frame(void *array, const struct symbol *frame)
-{
-  json_t *o = json_object();
-
-  json_object_set_new(o, "function", text_or_null(frame->function));
-  json_object_set_new(o, "file", text_or_null(frame->file));
-  json_object_set_new(o, "line", frame->line ? json_integer(frame->line) : json_null());
-  json_object_set_new(o, "module", text_or_null(frame->module));
-  json_object_set_new(o, "address", address_value(frame->address));
-  json_array_append_new(array, o);
-}
-
-static json_t *stack_value(struct heap_errors *errors, uint32_t stack)
-{
-  json_t *array = json_array();
-
-  heap_errors_frames(errors, stack, add_frame, array);
-  return array;
-}
-
-json_t *info_errors_json(const struct digest *d)
+void info_errors_json(struct json_writer *j, const struct digest *d)
 {
   struct heap_errors *errors = d->errors;
-  json_t *array = json_array();
 
+  json_put_key(j, "heap_errors");
+  json_open_array(j);
   for (size_t i = 0; i < errors->count; i++) {
     const struct heap_error *e = &errors->error[i];
-    json_t *o = json_object();
 
-    json_object_set_new(o, "kind", json_string(heap_errors_kind(e->kind)));
-    json_object_set_new(o, "addr", address_value(e->addr));
-    json_object_set_new(o, "block", e->block ? address_value(e->block) : json_null());
-    json_object_set_new(o, "thread", json_string(reader_lineage(d->reader, e->thread)));
-    json_object_set_new(o, "time_ns", json_integer((json_int_t)e->time_ns));
-    json_object_set_new(o, "frames", stack_value(errors, e->stack));
-    json_object_set_new(o, "alloc_frames", stack_value(errors, e->alloc_stack));
-    json_object_set_new(o, "free_frames", stack_value(errors, e->free_stack));
-    json_array_append_new(array, o);
+    json_open_object(j);
+    json_member_text(j, "kind", heap_errors_kind(e->kind));
+    json_member_address(j, "addr", e->addr);
+    json_put_key(j, "block");
+    if (e->block)
+      json_put_address(j, e->block);
+    else
+      json_put_null(j);
+    json_member_text(j, "thread", reader_lineage(d->reader, e->thread));
+    json_member_u64(j, "time_ns", e->time_ns);
+    put_json_stack(j, "frames", errors, e->stack);
+    put_json_stack(j, "alloc_frames", errors, e->alloc_stack);
+    put_json_stack(j, "free_frames", errors, e->free_stack);
+    json_close(j);
   }
-  return array;
+  json_close(j);
 }

@@ -6,27 +6,23 @@
 
 #include <stdio.h>
 
+#include "output/json_writer.h"
 #include "track/digest.h"
-
-struct json_t;
 
 void info_text(FILE *out, const struct digest *d);
 
-/* The JSON object of one trace (its keys: man/vmtrace-info.1); the caller's.  NULL without memory. */
-struct json_t *info_json(const struct digest *d);
+/* The JSON object of one trace (its keys: man/vmtrace-info.1). */
+void info_json(struct json_writer *j, const struct digest *d);
 
 /* Their parts about what the trace cannot say: details of the lines "lost" and "deterministic", what is not traced, and
- * three arrays. */
+ * three members. */
 void info_losses_text(FILE *out, const struct digest *d);
 void info_nondet_text(FILE *out, const struct digest *d);
 void info_untraced_text(FILE *out, const struct digest *d);
-void info_caveats_json(struct json_t *object, const struct digest *d);
+void info_caveats_json(struct json_writer *j, const struct digest *d);
 
-/* Text of any bytes as a value. */
-struct json_t *info_text_value(const char *text, size_t n);
-
-/* Their parts about misuse of the heap: nothing when there was none, and an array. */
+/* Their parts about misuse of the heap: nothing when there was none, and a member. */
 void info_errors_text(FILE *out, const struct digest *d);
-struct json_t *info_errors_json(const struct digest *d);
+void info_errors_json(struct json_writer *j, const struct digest *d);
 
 #endif

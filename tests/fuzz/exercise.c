@@ -4,7 +4,6 @@
  */
 #include "exercise.h"
 
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,16 +37,16 @@ static void info(const char *path)
   char *paths[] = {(char *)path};
   struct session *s = session_open(paths, 1);
   const struct digest *digest;
-  json_t *object;
+  struct json_writer json;
 
   session_want(s, &tracker_digest);
   session_run(s);
   if (session_count(s)) {
     digest = session_state(session_trace(s, 0), &tracker_digest);
     info_text(nowhere(), digest);
-    object = info_json(digest);
-    json_dumpf(object, nowhere(), JSON_INDENT(2));
-    json_decref(object);
+    json_begin(&json, nowhere());
+    info_json(&json, digest);
+    json_finish(&json);
   }
   session_close(s);
 }

@@ -139,7 +139,7 @@ START_TEST(info_tells_of_stacks)
   make_allocs(s, 1, 40);
   maker_finish(s->maker);
   d = digest_of(path);
-  o = info_json(&d);
+  o = digest_json(&d);
   done(&d);
   ck_assert_int_eq(json_integer_value(json_object_get(json_object_get(o, "stacks"), "events")), 4);
   ck_assert_int_eq(json_integer_value(json_object_get(json_object_get(o, "stacks"), "depth_max")), 2);

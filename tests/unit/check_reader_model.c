@@ -197,7 +197,7 @@ START_TEST(info_keys)
   maker_finish(m);
   r = reader_opened(path);
   d = digest_made(r);
-  o = info_json(&d);
+  o = digest_json(&d);
   tracker_digest.release(&d);
   for (unsigned i = 0; i < sizeof keys / sizeof *keys; i++) {
     ck_assert_msg(json_object_get(o, keys[i].key), "%s", keys[i].key);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "query/pictures.h"
+#include "report/info_report.h"
 
 struct digest digest_made(struct reader *r)
 {
@@ -31,4 +32,23 @@ struct picture *picture_made(const char *path)
   picture = pictures[0];
   free(pictures);
   return picture;
+}
+
+json_t *digest_json(const struct digest *d)
+{
+  struct json_writer j;
+  json_t *document;
+  char *text = NULL;
+  size_t size;
+  FILE *out = open_memstream(&text, &size);
+
+  json_begin(&j, out);
+  info_json(&j, d);
+  json_finish(&j);
+  fclose(out);
+  document = json_loadb(text, size, 0, NULL);
+  if (!document)
+    abort();
+  free(text);
+  return document;
 }

@@ -4,6 +4,8 @@
 #ifndef VMTRACE_TESTS_TRACKED_H
 #define VMTRACE_TESTS_TRACKED_H
 
+#include <jansson.h>
+
 #include "track/digest.h"
 #include "track/pages/process_picture.h"
 
@@ -12,5 +14,8 @@ struct digest digest_made(struct reader *r);
 
 /* The whole history of a trace's pages, which the caller frees; ends the test program when it cannot be read. */
 struct picture *picture_made(const char *path);
+
+/* What `vmtrace info --format=json` says of it; the caller's. */
+json_t *digest_json(const struct digest *d);
 
 #endif
