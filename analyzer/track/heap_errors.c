@@ -86,11 +86,12 @@ void heap_errors_event(struct heap_errors *h, const struct event *e)
 
 unsigned heap_errors_frames(struct heap_errors *h, uint32_t stack, heap_errors_frame_fn fn, void *arg)
 {
+  const struct stack_node *node;
   unsigned shown = 0;
 
   if (!h->symbols)
     h->symbols = symbols_open();
-  for (const struct stack_node *node; (node = id_table_get(&h->nodes, stack)) && node->known && h->symbols;) {
+  while (shown < HEAP_ERRORS_DEPTH && (node = id_table_get(&h->nodes, stack)) && node->known) {
     const struct symbols_frames *frames = symbols_at(h->symbols, &h->modules, node->pc, node->time_ns);
 
     for (unsigned i = 0; frames && i < frames->count; i++, shown++)

@@ -13,7 +13,8 @@
 #include "symbols/symbols.h"
 #include "track/id_table.h"
 
-#define HEAP_ERRORS_KEPT 1000 /* further ones are only counted */
+#define HEAP_ERRORS_KEPT 1000  /* further ones are only counted */
+#define HEAP_ERRORS_DEPTH 1024 /* frames of a stack that are told: the library keeps no more (VMTRACE_STACK) */
 
 struct heap_error {
   uint32_t kind; /* enum vt_heap_error, or a later version's */
