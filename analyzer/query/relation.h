@@ -59,7 +59,7 @@ struct column {
 /* Who the frames of COLUMN_STACK cells are. */
 struct stack_names {
   void *arg;
-  /* Writes the frames of a call stack, innermost first, room of them at most; how many it has in all (0: not known).
+  /* Writes the frames of a call stack, innermost first, room of them at most; how many these are (0: not known).
    * They live as long as the session. */
   unsigned (*frames)(void *arg, int64_t stack, const struct symbol **frame, unsigned room);
   /* Which of them stands for the stack in a table, where one line is to say it: an index. */
@@ -77,12 +77,13 @@ struct relation {
   unsigned column_count;
   const struct tracker *const *trackers; /* that the session needs for it, ended by NULL */
   /* A cursor before the first row of a session whose pass is done. */
-  struct cursor *(*open)(struct session *s);
+  struct cursor *(*open)(const struct relation *r, struct session *s);
   /* Writes the next row, column_count cells; false at the end. */
   bool (*next)(struct cursor *c, union cell *row);
   void (*close)(struct cursor *c);
   /* Of its COLUMN_STACK cells; NULL: it has none. */
   const struct stack_names *(*stacks)(struct session *s);
+  const struct relation_list *list; /* of relations that are a list in each trace (query/relation_list.h); else NULL */
 };
 
 /* All relations, ended by NULL; and the one of that name, NULL when there is none. */

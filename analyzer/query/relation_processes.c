@@ -101,10 +101,11 @@ struct cursor {
   char *command, how[64], boot[33], trace_id[33], parent_id[33];
 };
 
-static struct cursor *processes_open(struct session *s)
+static struct cursor *processes_open(const struct relation *r, struct session *s)
 {
   struct cursor *c = xcalloc(1, sizeof *c);
 
+  (void)r;
   c->session = s;
   c->residence = residence_find(s, INSTANT);
   return c;

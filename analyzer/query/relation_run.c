@@ -7,6 +7,9 @@
 
 void relation_want(const struct relation *r, struct session *s)
 {
+  /* What some show is as of the first instant. */
+  if (!session_instants(s))
+    session_at(s, &(struct instant){.kind = INSTANT_END});
   for (const struct tracker *const *tracker = r->trackers; *tracker; tracker++)
     session_want(s, *tracker);
 }

@@ -8,8 +8,10 @@
 const struct relation *const *relations(void)
 {
   static const struct relation *const table[] = {
-      &relation_processes,
-      NULL,
+#define X(name) &relation_##name,
+      RELATIONS(X)
+#undef X
+          NULL,
   };
 
   return table;

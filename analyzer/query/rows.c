@@ -38,7 +38,7 @@ struct rows *rows_open(const struct row_source *source)
   rows->relation = source->relation;
   rows->table = source->table;
   if (rows->relation)
-    rows->cursor = rows->relation->open(source->session);
+    rows->cursor = rows->relation->open(source->relation, source->session);
   return rows;
 }
 

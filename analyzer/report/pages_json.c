@@ -11,6 +11,7 @@
 #include "reader/complain.h"
 #include "reader/xalloc.h"
 #include "report/pages_parts.h"
+#include "track/pages/value_text.h"
 #include "vmtrace/format.h"
 
 /* Pages of a document, unless a range is asked for: 16 GiB of them.  A record can claim a terabyte's. */
@@ -260,7 +261,7 @@ static void put_summary(struct json *json)
 
 static void put_point(struct emit *e, const struct value_seen *v)
 {
-  char text[PAGES_VALUE_MAX];
+  char text[VALUE_TEXT_MAX];
   double number = 0;
   bool quoted;
 
@@ -271,7 +272,7 @@ static void put_point(struct emit *e, const struct value_seen *v)
   put_number(e, "time_ns", v->time_ns);
   emit_literal(e, ",\"value\":");
   emit_text(e, quoted ? "\"" : "");
-  emit_text(e, pages_value_text(text, v->type, v->bits));
+  emit_text(e, value_text(text, v->type, v->bits));
   emit_text(e, quoted ? "\"}" : "}");
 }
 

@@ -83,33 +83,3 @@ const char *pages_label(const struct page_set *set, const struct page_run *run)
   slash = strrchr(vma->path, '/');
   return slash && slash[1] ? slash + 1 : vma->path;
 }
-
-const char *pages_value_text(char *buf, uint32_t type, uint64_t bits)
-{
-  double number;
-
-  switch (type) {
-  case VT_VALUE_INT:
-    snprintf(buf, PAGES_VALUE_MAX, "%" PRId32, (int32_t)bits);
-    break;
-  case VT_VALUE_UINT:
-    snprintf(buf, PAGES_VALUE_MAX, "%" PRIu32, (uint32_t)bits);
-    break;
-  case VT_VALUE_LONG:
-    snprintf(buf, PAGES_VALUE_MAX, "%" PRId64, (int64_t)bits);
-    break;
-  case VT_VALUE_ULONG:
-    snprintf(buf, PAGES_VALUE_MAX, "%" PRIu64, bits);
-    break;
-  case VT_VALUE_DOUBLE:
-    memcpy(&number, &bits, sizeof number);
-    snprintf(buf, PAGES_VALUE_MAX, "%.15g", number);
-    if (strtod(buf, NULL) != number)
-      snprintf(buf, PAGES_VALUE_MAX, "%.17g", number);
-    break;
-  default:
-    snprintf(buf, PAGES_VALUE_MAX, "0x%" PRIx64, bits);
-    break;
-  }
-  return buf;
-}

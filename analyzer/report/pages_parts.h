@@ -41,8 +41,4 @@ int pages_values_table(FILE *out, const struct page_set *set);
 /* The marks of each process; nothing when there are none. */
 void pages_marks_list(FILE *out, const struct page_set *set);
 
-/* A value as a program would print it; buf has room for PAGES_VALUE_MAX bytes. */
-#define PAGES_VALUE_MAX 40
-const char *pages_value_text(char *buf, uint32_t type, uint64_t bits);
-
 #endif

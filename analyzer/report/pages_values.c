@@ -10,6 +10,7 @@
 
 #include "reader/plain_text.h"
 #include "report/pages_parts.h"
+#include "track/pages/value_text.h"
 
 #define TIMES_MAX 12
 #define SECOND UINT64_C(1000000000)
@@ -41,7 +42,7 @@ static const char *value_cell(const struct page_set *set, size_t process, uint64
   if (p->start_ns >= from + SECOND || p->end_ns <= from)
     return "";
   v = value_before(p, addr, from + SECOND);
-  return v ? pages_value_text(buf, v->type, v->bits) : "-";
+  return v ? value_text(buf, v->type, v->bits) : "-";
 }
 
 static bool has_value(const struct page_set *set, size_t process, uint64_t addr)
@@ -54,7 +55,7 @@ static void value_rows(FILE *out, const struct page_set *set, uint64_t addr, uin
                        int *name_width)
 {
   uint64_t columns = (set->end_ns - set->start_ns + step - 1) / step;
-  char buf[PAGES_VALUE_MAX > 64 ? PAGES_VALUE_MAX : 64], name[41];
+  char buf[VALUE_TEXT_MAX > 64 ? VALUE_TEXT_MAX : 64], name[41];
 
   for (size_t i = 0; i < set->count; i++) {
     if (!has_value(set, i, addr))

@@ -157,6 +157,12 @@ void session_close(struct session *s)
 {
   if (!s)
     return;
+  while (s->kept_count) {
+    struct kept *kept = &s->kept[--s->kept_count];
+
+    kept->release(kept->thing);
+  }
+  free(s->kept);
   for (size_t i = 0; i < s->count; i++)
     close_trace(s, s->trace[i]);
   for (size_t i = 0; i < s->group_count; i++) {
@@ -217,6 +223,21 @@ void session_until(struct session *s)
   s->until = true;
 }
 
+void session_keep(struct session *s, void *thing, void (*release)(void *thing))
+{
+  s->kept = xgrow(s->kept, s->kept_count, &s->kept_room, sizeof *s->kept);
+  s->kept[s->kept_count++] = (struct kept){thing, release};
+}
+
+void *session_kept(const struct session *s, void (*release)(void *thing))
+{
+  for (size_t i = 0; i < s->kept_count; i++) {
+    if (s->kept[i].release == release)
+      return s->kept[i].thing;
+  }
+  return NULL;
+}
+
 void *session_state(const struct session_trace *t, const struct tracker *tracker)
 {
   const struct trace *p = private_of(t);
@@ -240,6 +261,11 @@ uint64_t session_time(const struct session_trace *t, unsigned number)
   if (p->session->instant[number].kind == INSTANT_PEAK)
     return p->group->boot.peak_ns;
   return p->at[number].reached ? p->at[number].time_ns : 0;
+}
+
+unsigned session_instants(const struct session *s)
+{
+  return (unsigned)s->instant_count;
 }
 
 const struct instant *session_asked(const struct session *s, unsigned number)

@@ -64,6 +64,11 @@ void session_until(struct session *s);
 /* The pass.  0, or -1 after one line on stderr: it was interrupted, or there is no such mark. */
 int session_run(struct session *s);
 
+/* Hands a thing over that release frees when the session is closed, before its traces are; and gives it back to whoever
+ * asks by the same release.  NULL: there is none. */
+void session_keep(struct session *s, void *thing, void (*release)(void *thing));
+void *session_kept(const struct session *s, void (*release)(void *thing));
+
 /* The state of a tracker that was asked for. */
 void *session_state(const struct session_trace *t, const struct tracker *tracker);
 
@@ -71,7 +76,8 @@ void *session_state(const struct session_trace *t, const struct tracker *tracker
 const struct session_instant *session_instant(const struct session_trace *t, unsigned number);
 /* When it was; 0: it did not come. */
 uint64_t session_time(const struct session_trace *t, unsigned number);
-/* What was asked for. */
+/* How many were asked for, and what. */
+unsigned session_instants(const struct session *s);
 const struct instant *session_asked(const struct session *s, unsigned number);
 
 #endif

@@ -58,6 +58,12 @@ struct group {
   uint64_t *marks;        /* by instant: how many of that name there were */
 };
 
+/* A thing that lives as long as the session. */
+struct kept {
+  void *thing;
+  void (*release)(void *thing);
+};
+
 #define TIME_UNKNOWN UINT64_MAX
 
 struct session {
@@ -76,6 +82,8 @@ struct session {
   size_t heap_count;
   struct progress progress;
   uint64_t steps;
+  struct kept *kept;
+  size_t kept_count, kept_room;
 };
 
 #endif
