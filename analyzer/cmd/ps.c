@@ -137,8 +137,8 @@ int cmd_ps(int argc, char **argv)
   if (!options_hold(&o))
     return EXIT_USAGE;
   s = session_open(o.traces.path, o.traces.count);
-  relation_want(&relation_processes, s);
   session_at(s, &o.at);
+  relation_want(&relation_processes, s);
   code = session_failed(s) ? EXIT_UNREADABLE : EXIT_FINE;
   if (session_count(s) && session_run(s) == 0)
     t = ps_table(&o, s, &head);

@@ -8,7 +8,7 @@
 #include "query/session/session.h"
 #include "query/table.h"
 
-/* Asks for what a relation needs; before the pass.  Where no instant was asked for, it is the end. */
+/* Asks for what a relation needs; after session_at, before the pass.  Where no instant was asked for, it is the end. */
 void relation_want(const struct relation *r, struct session *s);
 
 /* All its rows; after the pass. */

@@ -38,14 +38,19 @@ static char *ps_text(const char *columns, const char *option, const char *other,
   return text;
 }
 
-static json_t *ps_json(void)
+static json_t *ps_json_at(const char *at)
 {
   size_t count;
   char **traces = e2e_traces(e2e_path("traces"), &count);
-  json_t *document = e2e_json(E2E_ARGV("ps"), traces);
+  json_t *document = e2e_json(E2E_ARGV("ps", at), traces);
 
   e2e_traces_free(traces);
   return document;
+}
+
+static json_t *ps_json(void)
+{
+  return ps_json_at("--at=end");
 }
 
 static json_t *process_named(json_t *document, const char *command)
@@ -79,6 +84,24 @@ START_TEST(family)
   ck_assert_int_ge((int)e2e_int(sleeper, "images"), 2);
   ck_assert_int_gt((int)e2e_int(bash, "peak_live_bytes"), 0);
   ck_assert_int_ge((int)e2e_int(bash, "peak_live_bytes"), (int)e2e_int(bash, "live_bytes"));
+  json_decref(document);
+}
+END_TEST
+
+/* What lives is as of the instant that is asked for. */
+START_TEST(instants)
+{
+  json_t *document, *marks;
+
+  run_traced(E2E_ARGV(e2e_prog("marks")));
+  document = ps_json_at("--at=peak");
+  marks = json_array_get(e2e_get(document, "processes"), 0);
+  ck_assert_int_gt((int)e2e_int(marks, "live_bytes"), 0);
+  ck_assert_int_eq((int)e2e_int(marks, "live_bytes"), (int)e2e_int(marks, "peak_live_bytes"));
+  json_decref(document);
+  document = ps_json();
+  marks = json_array_get(e2e_get(document, "processes"), 0);
+  ck_assert_int_lt((int)e2e_int(marks, "live_bytes"), (int)e2e_int(marks, "peak_live_bytes"));
   json_decref(document);
 }
 END_TEST
@@ -192,6 +215,7 @@ int main(void)
   TCase *tcase = e2e_case(suite, "ps", 120);
 
   tcase_add_test(tcase, family);
+  tcase_add_test(tcase, instants);
   tcase_add_test(tcase, tree_in_80_columns);
   tcase_add_test(tcase, choosing);
   tcase_add_test(tcase, one_without_samples);
