@@ -28,7 +28,9 @@ struct module {
   char *build_id;          /* lower-case hexadecimal digits; "" when it has none */
   char *name;              /* for people: the last part of the path, or the name under which it was started */
   struct module_facts facts;
-  void *symbols; /* symbols.c's, shared by modules of the same file */
+  /* symbols.c's: the file, shared by modules of the same one, and the number of the lookup that has it open. */
+  void *symbols;
+  uint64_t symbols_of;
 };
 
 struct modules {

@@ -41,6 +41,7 @@ struct name {
 };
 
 struct symbols {
+  uint64_t number; /* from 1: modules outlive a lookup, and know by it whose their file is */
   struct known_file *files;
   struct name *names;
   struct cached *cache;
@@ -70,7 +71,11 @@ void symbols_debug_root(const char *directory)
 
 struct symbols *symbols_open(void)
 {
-  return xcalloc(1, sizeof(struct symbols));
+  static uint64_t opened;
+  struct symbols *s = xcalloc(1, sizeof *s);
+
+  s->number = ++opened;
+  return s;
 }
 
 static void free_known(struct known_file *k)
@@ -174,7 +179,7 @@ static struct known_file *file_of(struct symbols *s, struct module *module, uint
 {
   struct known_file *k = module->symbols;
 
-  if (k)
+  if (k && module->symbols_of == s->number)
     return k;
   for (k = s->files; k; k = k->next) {
     xalloc_work_count(1);
@@ -186,6 +191,7 @@ static struct known_file *file_of(struct symbols *s, struct module *module, uint
   if (!k)
     k = make_known(s, module, trace_real_ns);
   module->symbols = k;
+  module->symbols_of = s->number;
   return k;
 }
 

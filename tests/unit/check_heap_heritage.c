@@ -137,6 +137,26 @@ START_TEST(what_lived_at_the_fork)
 }
 END_TEST
 
+/* One report after the other: each opens the files of modules anew, those of the parent too. */
+START_TEST(reports_one_by_one)
+{
+  struct heap_set set = load((const unsigned[]){0, 1, 2}, 3);
+
+  for (size_t i = 0; i < set.count; i++) {
+    struct symbols *symbols = symbols_open();
+    struct call_tree tree;
+
+    ck_assert(call_tree_init(&tree, symbols, CALL_BY_LINE));
+    ck_assert(call_tree_add(&tree, set.process[i], HEAP_WHOLE_RUN, 1));
+    for (size_t k = 0; k < tree.frame_count; k++)
+      ck_assert_msg(!tree.frames[k].module || !strcmp(tree.frames[k].module, "prog"), "%s", tree.frames[k].module);
+    call_tree_release(&tree);
+    symbols_close(symbols);
+  }
+  unload(&set);
+}
+END_TEST
+
 START_TEST(over_generations)
 {
   struct heap_set set = load((const unsigned[]){0, 1, 2}, 3);
@@ -238,6 +258,7 @@ int main(void)
   tcase_add_checked_fixture(tests, make_family, NULL);
   tcase_add_test(tests, what_lived_at_the_fork);
   tcase_add_test(tests, over_generations);
+  tcase_add_test(tests, reports_one_by_one);
   tcase_add_test(tests, an_orphan);
   tcase_add_test(tests, a_trace_that_is_given_twice);
   tcase_add_test(tests, exec_inherits_nothing);

@@ -170,7 +170,7 @@ END_TEST
 START_TEST(the_peak_of_random_traces)
 {
   enum { TRACES = 4, SLOTS = 200, STEPS = 5000 };
-  static char name[TRACES][16];
+  static char name[TRACES][32];
   const char *list[TRACES];
   struct trace_maker *m[TRACES];
   struct maker_stream *s[TRACES];
