@@ -51,7 +51,7 @@ UNIT := $(patsubst %.c,$(BUILD)/%,$(filter tests/unit/check_%,$(TEST_MAIN)))
 E2E := $(patsubst %.c,$(BUILD)/%,$(filter tests/e2e/check_%,$(TEST_MAIN)))
 BENCH := $(patsubst %.c,$(BUILD)/%,$(filter tests/bench/%,$(TEST_MAIN)))
 FUZZ := $(patsubst %.c,$(BUILD)/%,$(filter tests/fuzz/%,$(TEST_MAIN)))
-PROGS := $(patsubst tests/progs/%.c,$(BUILD)/progs/%,$(wildcard tests/progs/*.c)) $(BUILD)/progs/mem-nopie
+PROGS := $(patsubst tests/progs/%.c,$(BUILD)/progs/%,$(wildcard tests/progs/*.c)) $(BUILD)/progs/mem-nopie $(BUILD)/progs/malloc_pointer-nopie
 ARCHIVES := $(BUILD)/libtests.a $(BUILD)/libpreload.a $(BUILD)/libanalyzer.a
 UNIT_ARCHIVES := $(BUILD)/libtests.a $(BUILD)/libpreload-debug.a $(BUILD)/libanalyzer.a
 DEBUG_LIBRARY := $(BUILD)/libvmtrace-debug.so
@@ -148,9 +148,11 @@ $(BUILD)/progs/%: tests/progs/%.c | $(DEPS_BUILD)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(STD) -O1 -g -fno-builtin $(WARN) -MMD -MP -o $@ $< -pthread -ldl
 
-$(BUILD)/progs/mem-nopie: demos/mem.c | $(DEPS_BUILD)
+$(BUILD)/progs/mem-nopie: demos/mem.c
+$(BUILD)/progs/malloc_pointer-nopie: tests/progs/malloc_pointer.c
+$(BUILD)/progs/mem-nopie $(BUILD)/progs/malloc_pointer-nopie: | $(DEPS_BUILD)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(STD) $(CFLAGS) $(WARN) -no-pie -fno-pie -o $@ $<
+	$(Q)$(CC) $(STD) $(CFLAGS) -fno-builtin $(WARN) -no-pie -fno-pie -o $@ $<
 
 # What the build and the tests need from the system, installed or named (see .ci/deps).
 $(DEPS_CHECK): $(DEPS_BUILD)

@@ -9,6 +9,8 @@
 
 #include <dlfcn.h>
 #include <limits.h>
+#include <link.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -28,12 +30,23 @@ static const void *object_base(const void *address)
   return dladdr(address, &info) ? info.dli_fbase : NULL;
 }
 
+/*
+ * An executable at a fixed address that takes malloc's address has a place of its own for it, which jumps to whatever
+ * the loader has bound: for dlsym that is malloc, and it defines nothing.  Calls, its own too, pass it over.
+ */
+static bool is_definition(const void *address, Dl_info *info)
+{
+  const ElfW(Sym) *symbol = NULL;
+
+  return dladdr1(address, info, (void **)&symbol, RTLD_DL_SYMENT) && !(symbol && symbol->st_shndx == SHN_UNDEF);
+}
+
 void malloc_binding_find(void)
 {
   const void *bound = dlsym(RTLD_DEFAULT, "malloc");
   Dl_info info;
 
-  if (!bound || !dladdr(bound, &info) || info.dli_fbase == object_base((const void *)elsewhere))
+  if (!bound || !is_definition(bound, &info) || info.dli_fbase == object_base((const void *)elsewhere))
     return;
   strncpy(elsewhere, info.dli_fname, sizeof elsewhere - 1);
   /* The loader knows the executable by the name that it was started with: the kernel knows better. */
