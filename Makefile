@@ -277,7 +277,7 @@ install: all ## install under $(DESTDIR)$(PREFIX)
 	./vmtrace completion fish >$(DESTDIR)$(PREFIX)/share/$(word 3,$(COMPLETION))
 	chmod 644 $(addprefix $(DESTDIR)$(PREFIX)/share/,$(COMPLETION))
 	install -m 644 README.md LICENSE $(wildcard include/vmtrace/FORMAT.md) $(DESTDIR)$(PREFIX)/share/doc/vmtrace/
-	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/vmtrace/analyzer/man analyzer/man/heap-flame.svg
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/vmtrace/analyzer/man analyzer/man/heap-flame.svg analyzer/man/two-spaces.svg
 	printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$(LIBDIR)' 'includedir=$${prefix}/include' \
 	  '# LD_PRELOAD=this: there is nothing to link with, see vmtrace.h(3).' 'preload=$${libdir}/libvmtrace.so' '' 'Name: vmtrace' \
 	  'Description: Reproducible addresses and a trace of what stands behind them' 'Version: $(VERSION)' \

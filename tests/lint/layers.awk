@@ -1,4 +1,4 @@
-# Which room may include which: see "Rooms" in README.md.  Reads all C files and prints each #include that points the wrong way.
+# Which room may include which: see "The rooms" in .github/CONTRIBUTING.md.  Reads all C files and prints each #include that points the wrong way.
 # An include without a directory is the file's own room; with one, it names the room.
 
 BEGIN {

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# tests/matrix/table.sh [-r]: the results in build/matrix as a table of text; -r: as Markdown into README.md, between its
+# tests/matrix/table.sh [-r]: the results in build/matrix as a table of text; -r: as Markdown into README.md beside it, between its
 # two marker comments, if every row has a result. Called by matrix.sh.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -71,5 +71,5 @@ markdown >"$results/table.md"
 awk -v table="$results/table.md" '
   /^<!-- matrix: end -->$/ { inside = 0 }
   !inside { print }
-  /^<!-- matrix: begin/ { inside = 1; while ((getline line <table) > 0) print line }' "$top/README.md" >"$results/README.new"
-cat "$results/README.new" >"$top/README.md"
+  /^<!-- matrix: begin/ { inside = 1; while ((getline line <table) > 0) print line }' "$here/README.md" >"$results/README.new"
+cat "$results/README.new" >"$here/README.md"
