@@ -1,5 +1,6 @@
 /*
- * Frames in words.  See stack_text.h.  Names are as the trace has them: whoever shows them cleans them (plain_text.h).
+ * Frames in words.  See stack_text.h.  Names are as the trace has them: the code that shows them cleans them
+ * (plain_text.h).
  */
 #include "query/stack_text.h"
 

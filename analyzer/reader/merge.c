@@ -125,7 +125,7 @@ static void wait_leave(struct merge *m, struct lane *lane)
   m->waiting_count--;
 }
 
-/* Something happened at unit: whoever waits for it looks again when it is his turn. */
+/* Something happened at unit: each stream that waits for it looks again at its turn. */
 static void wake(struct merge *m, uint64_t unit)
 {
   struct lane *next;

@@ -183,7 +183,7 @@ static void print_part(FILE *out, int64_t n, const char *what)
     fprintf(out, "%11s  %s\n", bytes(text, n), what);
 }
 
-/* The kernel's own count stands beside the sum: whoever doubts the table sees by how much it is off. */
+/* The kernel's own count stands beside the sum: it shows by how much the table is off. */
 static void print_total(FILE *out, const struct heap_report *r, uint64_t pages)
 {
   char text[HEAP_CELL_MAX], other[HEAP_CELL_MAX];

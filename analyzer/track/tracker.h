@@ -50,7 +50,7 @@ static inline bool tracker_runs(const struct event *e, uint64_t limit_ns, uint64
 }
 
 struct tracker {
-  const char *name; /* for whoever debugs a session */
+  const char *name; /* for a debugger */
   size_t size;      /* bytes of the state; all zero before begin */
   uint64_t classes; /* of records that it takes */
   uint64_t records; /* and single ones */

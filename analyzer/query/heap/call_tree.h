@@ -20,7 +20,7 @@
 
 struct call_node {
   uint32_t frame;  /* index into frames; the root has none */
-  uint32_t parent; /* whoever called it */
+  uint32_t parent; /* its caller */
   uint32_t child;  /* the first one; CALL_NONE: none */
   uint32_t sibling;
   uint32_t row;   /* index into rows, for stacks that end here; CALL_NONE: no stack does */

@@ -27,7 +27,7 @@ static uint64_t since_start(const struct session_trace *t, uint64_t time_ns)
   return time_ns > t->start_ns ? time_ns - t->start_ns : 0;
 }
 
-/* The number by which trackers know an instant. */
+/* Trackers know an instant by this number. */
 static unsigned number_in(const struct session *s, unsigned number)
 {
   return session_asked(s, number)->kind == INSTANT_PEAK ? HEAP_AT_PEAK_OF_GROUP : number;

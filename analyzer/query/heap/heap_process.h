@@ -1,6 +1,6 @@
 /*
- * One process's heap at an instant: what each call stack allocated, what of it
- * was live and resident then, and what the stacks are.  A view of what the
+ * One process's heap at an instant: what each call stack allocated, how much
+ * of that was live and resident then, and what the stacks are.  A view of what the
  * trackers of a session have, which must outlive it.
  */
 #ifndef VMTRACE_HEAP_PROCESS_H

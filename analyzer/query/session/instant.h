@@ -22,7 +22,7 @@ struct instant {
   uint64_t offset_ns; /* START_PLUS, END_MINUS; CLOCK: nanoseconds since 1970; OF_DAY: since midnight */
   const char *mark;   /* MARK: its name, mark_len bytes of it */
   unsigned mark_len;
-  uint64_t nth; /* MARK: the how manieth of that name, from 1 */
+  uint64_t nth; /* MARK: which one of that name, from 1 */
 };
 
 /*

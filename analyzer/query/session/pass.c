@@ -7,13 +7,9 @@
  * (a mark, a fork) holds for all.
  */
 #include <stdlib.h>
-#include <string.h>
 
 #include "query/session/session_private.h"
-#include "reader/complain.h"
 #include "reader/xalloc.h"
-
-#define NAMES_GRACE_MS 100u /* how late names may come without a sampler, whose period bounds it */
 
 /*
  * A fork is recorded when it has returned, and the child's trace begins when the child has run: either may
@@ -22,144 +18,6 @@
 #define FORK_LATE_NS UINT64_C(50000000)
 /* A record of the same pid that much before the child began is an earlier child's. */
 #define FORK_EARLY_NS UINT64_C(1000000000)
-
-/* the heap of traces: the one that is due first on top */
-
-static bool is_before(const struct trace *a, const struct trace *b)
-{
-  return a->key != b->key ? a->key < b->key : a->public.number < b->public.number;
-}
-
-static void heap_put(struct session *s, size_t place, struct trace *t)
-{
-  s->heap[place] = t;
-  t->place = place;
-}
-
-static void heap_up(struct session *s, struct trace *t)
-{
-  size_t place = t->place;
-
-  for (; place > 0 && is_before(t, s->heap[(place - 1) / 2]); place = (place - 1) / 2)
-    heap_put(s, place, s->heap[(place - 1) / 2]);
-  heap_put(s, place, t);
-}
-
-static void heap_down(struct session *s, struct trace *t)
-{
-  size_t place = t->place, child;
-
-  while ((child = place * 2 + 1) < s->heap_count) {
-    if (child + 1 < s->heap_count && is_before(s->heap[child + 1], s->heap[child]))
-      child++;
-    if (!is_before(s->heap[child], t))
-      break;
-    heap_put(s, place, s->heap[child]);
-    place = child;
-  }
-  heap_put(s, place, t);
-}
-
-static void heap_take_top(struct session *s)
-{
-  struct trace *last = s->heap[--s->heap_count];
-
-  if (s->heap_count) {
-    heap_put(s, 0, last);
-    heap_down(s, last);
-  }
-}
-
-/* When it is the next one's turn. */
-static uint64_t second_key(const struct session *s)
-{
-  uint64_t key = UINT64_MAX;
-
-  for (size_t i = 1; i <= 2 && i < s->heap_count; i++)
-    key = s->heap[i]->key < key ? s->heap[i]->key : key;
-  return key;
-}
-
-/* instants */
-
-static void reach(struct trace *t, const struct tracker_instant *instant)
-{
-  const struct session *s = t->session;
-
-  t->done[instant->number] = true;
-  t->at[instant->number] =
-      (struct session_instant){.reached = true, .time_ns = instant->time_ns, .exact = instant->marked};
-  for (size_t i = 0; i < s->tracker_count; i++) {
-    if (s->tracker[i]->instant)
-      s->tracker[i]->instant(t->state[i], instant);
-  }
-}
-
-/* The first instant that its trackers are to be told of; without any left, only names may matter. */
-static void find_cut(struct trace *t)
-{
-  const struct session *s = t->session;
-  uint64_t grace_ms = t->public.header->sample_ms ? t->public.header->sample_ms : NAMES_GRACE_MS;
-  bool left = false;
-
-  t->cut_ns = UINT64_MAX;
-  for (size_t i = 0; i < s->instant_count; i++) {
-    if (t->done[i])
-      continue;
-    left = true;
-    if (t->group->time_ns[i] < t->cut_ns)
-      t->cut_ns = t->group->time_ns[i];
-  }
-  if (left || !s->until || t->past)
-    return;
-  t->past = true;
-  t->names_ns = t->seen_ns + grace_ms * UINT64_C(1000000);
-}
-
-/* Those that came before time_ns, of an event or of the process's end. */
-static void pass_instants(struct trace *t, uint64_t time_ns)
-{
-  const struct session *s = t->session;
-
-  for (size_t i = 0; i < s->instant_count; i++) {
-    uint64_t at_ns = t->group->time_ns[i];
-
-    if (t->done[i] || at_ns >= time_ns)
-      continue;
-    t->done[i] = true;
-    if (at_ns >= t->public.start_ns)
-      reach(t, &(struct tracker_instant){
-                   .number = (unsigned)i, .time_ns = at_ns, .foreign_mark = s->instant[i].kind == INSTANT_MARK});
-  }
-  find_cut(t);
-}
-
-static bool is_mark(const struct instant *instant, const struct event *e)
-{
-  return instant->kind == INSTANT_MARK && e->tail_len == instant->mark_len &&
-         !memcmp(e->tail, instant->mark, e->tail_len);
-}
-
-/* A mark is an instant for all processes of its boot; for the one that set it, it lies between two events. */
-static void meet_mark(void *state, const struct event *e)
-{
-  struct trace *t = state;
-  struct session *s = t->session;
-
-  for (size_t i = 0; i < s->instant_count; i++) {
-    if (!is_mark(&s->instant[i], e) || ++t->group->marks[i] != s->instant[i].nth)
-      continue;
-    t->seen_ns = t->group->time_ns[i] = e->time_ns;
-    reach(t, &(struct tracker_instant){.number = (unsigned)i,
-                                       .time_ns = e->time_ns,
-                                       .marked = true,
-                                       .sampled = mark_watch_sampled(&t->marks, e->thread)});
-    for (size_t k = 0; k < s->count; k++) {
-      if (s->trace[k]->group == t->group && s->trace[k]->begun)
-        find_cut(s->trace[k]);
-    }
-  }
-}
 
 /* processes */
 
@@ -192,7 +50,7 @@ static void meet_fork(void *state, const struct event *e)
       continue;
     begin(child);
     child->key = start_ns;
-    heap_up(s, child);
+    trace_heap_up(s, child);
     return;
   }
 }
@@ -230,7 +88,7 @@ static size_t find_listeners(struct trace *t, unsigned type, struct listener *li
   size_t n = 0;
 
   if (type == VT_R_MARK && s->marked && !t->past)
-    list[n++] = (struct listener){meet_mark, t};
+    list[n++] = (struct listener){instants_meet_mark, t};
   if (type == VT_R_FORK && t->has_children && !t->past)
     list[n++] = (struct listener){meet_fork, t};
   for (size_t i = 0; i < s->tracker_count; i++) {
@@ -288,7 +146,7 @@ static void begin(struct trace *t)
   if (t->public.parent)
     inherit(t);
   listen(t);
-  pass_instants(t, t->public.start_ns); /* those before its time */
+  instants_pass(t, t->public.start_ns); /* those before its time */
 }
 
 static uint64_t end_of(const struct trace *t)
@@ -307,12 +165,12 @@ static void finish(struct trace *t)
   uint64_t end_ns = t->public.end_ns = end_of(t);
   bool last = --t->group->unfinished == 0;
 
-  pass_instants(t, end_ns + 1);
+  instants_pass(t, end_ns + 1);
   for (size_t i = 0; i < s->instant_count; i++) {
     bool at_end = s->instant[i].kind == INSTANT_END;
 
     if (!t->done[i] && (at_end || (last && t->group->time_ns[i] != TIME_UNKNOWN)))
-      reach(t, &(struct tracker_instant){.number = (unsigned)i, .time_ns = end_ns, .at_end = true});
+      instants_reach(t, &(struct tracker_instant){.number = (unsigned)i, .time_ns = end_ns, .at_end = true});
   }
   for (size_t i = 0; i < s->tracker_count; i++) {
     if (s->tracker[i]->finish)
@@ -389,14 +247,14 @@ static void take_watched(struct session *s, struct trace *t)
 /* The trace whose turn it is. */
 static void go_on(struct session *s, struct trace *t)
 {
-  uint64_t limit_ns = second_key(s);
+  uint64_t limit_ns = trace_heap_second(s);
 
   if (!t->begun)
     begin(t);
   if (!t->held && !t->drained)
     t->held = reader_next(t->public.reader);
   if (t->held && t->held->time_ns > t->cut_ns)
-    pass_instants(t, t->held->time_ns);
+    instants_pass(t, t->held->time_ns);
   if (t->past && !t->quiet) {
     t->quiet = true;
     listen(t);
@@ -405,11 +263,11 @@ static void go_on(struct session *s, struct trace *t)
     /* It does nothing any more, and lives on. */
     t->drained = true;
     t->key = end_of(t);
-    heap_down(s, t);
+    trace_heap_down(s, t);
     return;
   }
   if (!t->held || (t->past && t->held->time_ns > t->names_ns)) {
-    heap_take_top(s);
+    trace_heap_take_top(s);
     finish(t);
     return;
   }
@@ -423,60 +281,7 @@ static void go_on(struct session *s, struct trace *t)
   }
   if (t->held)
     t->key = t->held->time_ns;
-  heap_down(s, t);
-}
-
-/* CLOCK_REALTIME to CLOCK_MONOTONIC, by what a trace says of both. */
-static uint64_t by_clock(const struct group *g, uint64_t real_ns)
-{
-  if (real_ns >= g->start_real_ns)
-    return g->start_ns + (real_ns - g->start_real_ns);
-  return g->start_real_ns - real_ns < g->start_ns ? g->start_ns - (g->start_real_ns - real_ns) : 0;
-}
-
-static void resolve(const struct session *s, struct group *g)
-{
-  g->boot.alone = g->unfinished == 1;
-  g->time_ns = xcalloc(s->instant_count + 1, sizeof *g->time_ns);
-  g->marks = xcalloc(s->instant_count + 1, sizeof *g->marks);
-  for (size_t i = 0; i < s->instant_count; i++) {
-    const struct instant *instant = &s->instant[i];
-    uint64_t off = instant->offset_ns;
-
-    g->time_ns[i] = TIME_UNKNOWN;
-    if (instant->kind == INSTANT_START_PLUS)
-      g->time_ns[i] = g->start_ns + off;
-    if (instant->kind == INSTANT_END_MINUS)
-      g->time_ns[i] = g->end_ns > g->start_ns && g->end_ns - g->start_ns > off ? g->end_ns - off : g->start_ns;
-    if (instant->kind == INSTANT_CLOCK || instant->kind == INSTANT_OF_DAY)
-      g->time_ns[i] = by_clock(g, instant_clock(instant, g->start_real_ns));
-  }
-}
-
-/* A mark that nobody set. */
-static int find_missing(const struct session *s)
-{
-  for (size_t i = 0; s->count && i < s->instant_count; i++) {
-    const struct instant *instant = &s->instant[i];
-    const char *path = s->count == 1 ? s->trace[0]->public.path : NULL;
-    bool found = instant->kind != INSTANT_MARK;
-    uint64_t most = 0;
-
-    for (size_t k = 0; k < s->group_count; k++) {
-      found |= s->group[k]->time_ns[i] != TIME_UNKNOWN;
-      most = s->group[k]->marks[i] > most ? s->group[k]->marks[i] : most;
-    }
-    if (found)
-      continue;
-    if (most)
-      complain("%s%smark '%.*s' was set %llu times only", path ? path : "", path ? ": " : "", (int)instant->mark_len,
-               instant->mark, (unsigned long long)most);
-    else
-      complain("%s%sthere is no mark '%.*s'", path ? path : "", path ? ": " : "", (int)instant->mark_len,
-               instant->mark);
-    return -1;
-  }
-  return 0;
+  trace_heap_down(s, t);
 }
 
 /* Whether nobody wants more of a trace than the sampler's stream has. */
@@ -496,7 +301,7 @@ int session_run(struct session *s)
 
   s->heap = xcalloc(s->count + 1, sizeof(struct trace *));
   for (size_t i = 0; i < s->group_count; i++)
-    resolve(s, s->group[i]);
+    instants_resolve(s, s->group[i]);
   for (size_t i = 0; i < s->count; i++) {
     struct trace *t = s->trace[i];
 
@@ -505,12 +310,12 @@ int session_run(struct session *s)
     t->key = t->public.start_ns + (t->public.parent ? FORK_LATE_NS : 0);
     t->place = s->heap_count;
     s->heap[s->heap_count++] = t;
-    heap_up(s, t);
+    trace_heap_up(s, t);
   }
   progress_begin(&s->progress, what);
   while (s->heap_count)
     go_on(s, s->heap[0]);
   progress_end(&s->progress);
   free(what);
-  return find_missing(s);
+  return instants_missing(s);
 }

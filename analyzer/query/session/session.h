@@ -64,8 +64,8 @@ void session_until(struct session *s);
 /* The pass.  0, or -1 after one line on stderr: it was interrupted, or there is no such mark. */
 int session_run(struct session *s);
 
-/* Hands a thing over that release frees when the session is closed, before its traces are; and gives it back to whoever
- * asks by the same release.  NULL: there is none. */
+/* Hands a thing over that release frees when the session is closed, before its traces are; and finds it again by the
+ * same release.  NULL: there is none. */
 void session_keep(struct session *s, void *thing, void (*release)(void *thing));
 void *session_kept(const struct session *s, void (*release)(void *thing));
 

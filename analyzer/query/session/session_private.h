@@ -86,4 +86,27 @@ struct session {
   size_t kept_count, kept_room;
 };
 
+/* The heap of traces: trace_heap.c. */
+
+/* The key of a trace has become smaller, or larger. */
+void trace_heap_up(struct session *s, struct trace *t);
+void trace_heap_down(struct session *s, struct trace *t);
+/* Takes the trace on top out. */
+void trace_heap_take_top(struct session *s);
+/* The key of the one that comes after it; UINT64_MAX: none does. */
+uint64_t trace_heap_second(const struct session *s);
+
+/* Instants: pass_instants.c. */
+
+/* Finds when those are that traces of a group do not have to tell. */
+void instants_resolve(const struct session *s, struct group *g);
+/* Tells the trackers of a process that an instant has come. */
+void instants_reach(struct trace *t, const struct tracker_instant *instant);
+/* The same for all that came before time_ns, of an event or of the process's end. */
+void instants_pass(struct trace *t, uint64_t time_ns);
+/* A listener for marks; state is the trace. */
+void instants_meet_mark(void *state, const struct event *e);
+/* After the pass: 0, or -1 after one line on stderr about a mark that nobody set. */
+int instants_missing(const struct session *s);
+
 #endif

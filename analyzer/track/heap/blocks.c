@@ -1,6 +1,6 @@
 /*
  * The table of live blocks: its cold half.  See blocks.h.  Knows nothing of
- * events; called by whoever needs sizes of freed blocks.
+ * events; called by heap_counts.c and cmd/dump.c, for sizes of freed blocks.
  */
 #include "track/heap/blocks.h"
 
